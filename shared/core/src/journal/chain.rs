@@ -1,0 +1,138 @@
+//! The hash chain over stored fact bodies, and the seals that sign its head.
+//!
+//! `start = H(tag, store, epoch)`, `link = H(tag, previous, epoch, number, length, body)`, both SHA-256 over fixed-width
+//! integers and length-prefixed texts, so no two different inputs hash the same bytes. Facts carry no signature of their own:
+//! each commit ends with one seal over the chain's head, since a signature a fact would triple the bytes on the wire.
+
+use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
+use minicbor::{Decode, Encode, bytes::ByteArray};
+use sha2::{Digest, Sha256};
+
+use crate::ids::{FactNo, StoreId};
+
+/// The chain's value after a fact.
+pub type ChainHash = [u8; 32];
+
+const START_TAG: &[u8] = b"guitai/journal/start/1";
+const LINK_TAG: &[u8] = b"guitai/journal/link/1";
+const SEAL_TAG: &[u8] = b"guitai/journal/seal/1";
+
+/// The chain's value before the first fact of an epoch.
+#[must_use]
+pub fn start(store: &StoreId, epoch: u32) -> ChainHash {
+    let mut hash = Sha256::new();
+    hash.update(START_TAG);
+    text(&mut hash, store);
+    hash.update(epoch.to_be_bytes());
+    hash.finalize().into()
+}
+
+/// The chain's value after the fact `no` with these stored bytes.
+#[must_use]
+pub fn link(previous: &ChainHash, no: FactNo, body: &[u8]) -> ChainHash {
+    let mut hash = Sha256::new();
+    hash.update(LINK_TAG);
+    hash.update(previous);
+    hash.update(no.epoch.to_be_bytes());
+    hash.update(no.number.to_be_bytes());
+    hash.update(length(body).to_be_bytes());
+    hash.update(body);
+    hash.finalize().into()
+}
+
+/// One signature over the chain's head: the writer of `store` vouches for every fact up to `no`.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Seal {
+    /// The last fact covered.
+    #[n(0)]
+    pub no: FactNo,
+    /// The chain's value after it.
+    #[n(1)]
+    head: ByteArray<32>,
+    #[n(2)]
+    signature: ByteArray<64>,
+}
+
+impl Seal {
+    /// Signs the head with the store's identity.
+    #[must_use]
+    pub fn sign(identity: &SigningKey, store: &StoreId, no: FactNo, head: ChainHash) -> Self {
+        let signature = identity.sign(&signed_bytes(store, no, &head)).to_bytes();
+        Self { no, head: head.into(), signature: signature.into() }
+    }
+
+    /// Puts a stored seal together again.
+    #[must_use]
+    pub fn from_parts(no: FactNo, head: ChainHash, signature: [u8; 64]) -> Self {
+        Self { no, head: head.into(), signature: signature.into() }
+    }
+
+    /// The chain's value after the last fact covered.
+    #[must_use]
+    pub fn head(&self) -> &ChainHash {
+        &self.head
+    }
+
+    /// The ed25519 signature.
+    #[must_use]
+    pub fn signature(&self) -> &[u8; 64] {
+        &self.signature
+    }
+
+    /// Whether `identity` signed exactly this, by RFC 8032's strict rules.
+    #[must_use]
+    pub fn verify(&self, identity: &VerifyingKey, store: &StoreId) -> bool {
+        let signature = Signature::from_bytes(&self.signature);
+        identity.verify_strict(&signed_bytes(store, self.no, &self.head), &signature).is_ok()
+    }
+}
+
+fn signed_bytes(store: &StoreId, no: FactNo, head: &ChainHash) -> ChainHash {
+    let mut hash = Sha256::new();
+    hash.update(SEAL_TAG);
+    text(&mut hash, store);
+    hash.update(no.epoch.to_be_bytes());
+    hash.update(no.number.to_be_bytes());
+    hash.update(head);
+    hash.finalize().into()
+}
+
+fn text(hash: &mut Sha256, store: &StoreId) {
+    hash.update(length(store.as_str().as_bytes()).to_be_bytes());
+    hash.update(store.as_str());
+}
+
+fn length(bytes: &[u8]) -> u64 {
+    u64::try_from(bytes.len()).expect("memory holds fewer than 2^64 bytes")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn store() -> StoreId {
+        StoreId::parse("S001").expect("a name")
+    }
+
+    #[test]
+    fn every_part_of_a_fact_changes_the_chain() {
+        let no = FactNo { epoch: 1, number: 1 };
+        let base = link(&start(&store(), 1), no, b"body");
+        assert_ne!(base, link(&start(&store(), 2), no, b"body"));
+        assert_ne!(base, link(&start(&store(), 1), FactNo { epoch: 1, number: 2 }, b"body"));
+        assert_ne!(base, link(&start(&store(), 1), no, b"bodY"));
+    }
+
+    #[test]
+    fn a_seal_holds_for_its_own_head_store_and_key_only() {
+        let key = SigningKey::from_bytes(&[1; 32]);
+        let no = FactNo { epoch: 1, number: 7 };
+        let seal = Seal::sign(&key, &store(), no, [9; 32]);
+        assert!(seal.verify(&key.verifying_key(), &store()));
+        let other_store = StoreId::parse("S002").expect("a name");
+        assert!(!seal.verify(&key.verifying_key(), &other_store));
+        assert!(!seal.verify(&SigningKey::from_bytes(&[2; 32]).verifying_key(), &store()));
+        let moved = Seal::from_parts(FactNo { epoch: 1, number: 8 }, [9; 32], *seal.signature());
+        assert!(!moved.verify(&key.verifying_key(), &store()));
+    }
+}

@@ -1,0 +1,26 @@
+//! The journal: what happened at a store, in order, never changed. A correction is a new fact.
+//!
+//! - [`fact`]: what can happen, and how it is stored: canonical CBOR `[kind, body]`.
+//! - [`chain`]: the hash chain over the stored bytes and the seals that sign its head.
+//! - [`projection`]: the one fold from facts to rows; node and hub both write what it says.
+
+mod body;
+mod canonical;
+pub mod chain;
+pub mod fact;
+pub mod projection;
+
+/// Proof that facts are durable. Effects are released only against it.
+///
+/// [`Committed::after_durable_commit`] is called in exactly one place, where the store's transaction returned from its
+/// commit; clippy forbids it elsewhere.
+#[derive(Clone, Copy, Debug)]
+pub struct Committed(());
+
+impl Committed {
+    /// States that the transaction holding the facts is on disk.
+    #[must_use]
+    pub const fn after_durable_commit() -> Self {
+        Self(())
+    }
+}

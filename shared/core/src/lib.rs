@@ -1,0 +1,21 @@
+//! guitai-core: the decisions of the counter, as values.
+//!
+//! Nothing here touches the outside: no I/O, no clock, no ambient randomness, and `no_std` so that the compiler enforces it.
+//! Time, randomness, numbers and disk contents arrive as arguments; what comes back is facts to record and effects to perform.
+//! The modules are listed in reading order.
+#![no_std]
+
+extern crate alloc;
+
+pub mod money;
+pub mod ids;
+pub mod time;
+pub mod secret;
+pub mod limits;
+pub mod acquirer;
+pub mod journal;
+pub mod payment;
+pub mod receipt;
+pub mod stats;
+pub mod sync;
+pub mod trust;

@@ -1,0 +1,55 @@
+//! Every bound of the product, with its sum. A queue, a length or a count without a name here has no business existing.
+
+/// Largest single charge: 500,000.00 yuan. Far above any counter sale, far below the 12 digits acquirers accept.
+pub const AMOUNT_MAX_FEN: u64 = 50_000_000;
+
+/// Longest text a scan may hold before it is classified (devices: framing rule).
+pub const SCAN_MAX_BYTES: usize = 512;
+
+/// Shortest and longest payment code met in the field: 16 to 24 digits, or 35 characters for a face payment.
+pub const PAYMENT_CODE_DIGITS: core::ops::RangeInclusive<usize> = 16..=24;
+
+/// Longest identifier a merchant gives a store, a till or an account.
+pub const NAME_MAX_CHARS: usize = 32;
+
+/// Longest remark on a payment; Allinpay keeps 160 bytes, 50 hanzi are 150.
+pub const REMARK_MAX_CHARS: usize = 50;
+
+/// Longest bill number of a shop's own system.
+pub const BILL_NUMBER_MAX_CHARS: usize = 64;
+
+/// `Idempotency-Key`: 8 to 64 visible ASCII characters.
+pub const IDEMPOTENCY_KEY_CHARS: core::ops::RangeInclusive<usize> = 8..=64;
+
+/// One fact's stored bytes. A fact with every text at its longest is below 2 KiB.
+pub const FACT_MAX_BYTES: usize = 8 * 1024;
+
+/// One journal-lane chunk: fact bodies and their last seal (design, the sync core).
+pub const CHUNK_MAX_BYTES: usize = 16 * 1024;
+
+/// One frame on the wire: a chunk or a document message with its head.
+pub const FRAME_MAX_BYTES: usize = 256 * 1024;
+
+/// Before the hello is answered a peer may send this much.
+pub const HELLO_MAX_BYTES: usize = 4 * 1024;
+
+/// Inputs the engine takes into one commit. At 0.1 ms each the commit waits at most 25 ms for them.
+pub const COMMIT_MAX_INPUTS: usize = 256;
+
+/// Payments not final at one till. A counter has a handful; a chain's busiest store with 64 counters in a dead network, 4,096.
+pub const OPEN_PAYMENTS_MAX: usize = 4096;
+
+/// Rows of one page of a list, unless asked.
+pub const PAGE_DEFAULT: usize = 50;
+
+/// Rows of one page of a list at most.
+pub const PAGE_MAX: usize = 200;
+
+/// Longest a `POST /payments` may wait for a final state, in ms.
+pub const WAIT_MAX_MS: u64 = 60_000;
+
+/// How long it waits unless asked, in ms.
+pub const WAIT_DEFAULT_MS: u64 = 5_000;
+
+/// An acquirer's answer larger than this is unknown: the largest real one (a promotion's raw data) is about 6 kB.
+pub const ACQUIRER_ANSWER_MAX_BYTES: usize = 64 * 1024;

@@ -1,0 +1,259 @@
+//! Taking back: an unanswered charge after its deadline, or a paid one by a person's void.
+//!
+//! A reversal repeats until a firm answer. Each call carries its own number; before a new one is drawn the old one is asked
+//! about. After a firm answer the charge is asked about once more, to store which way it went.
+
+use super::{BillView, Calling, Payment, Refused, State, Step};
+use crate::{
+    acquirer::{Call, QueryAnswer, Refusal, ReversalAnswer},
+    ids::{Numbering, OrderNo},
+    journal::fact::{Approval, ClosedReason, Fact, Place, ReversalIntended, ReversalRefused, Reversed},
+    time::{Now, beijing_day},
+};
+
+/// Waits between tries: 5, 10, 20, 40 s, then every minute, and from the thirtieth try every hour, in ms.
+fn backoff_ms(tries: u32) -> u64 {
+    match tries {
+        0 | 1 => 5_000,
+        2 => 10_000,
+        3 => 20_000,
+        4 => 40_000,
+        5..=29 => 60_000,
+        _ => 3_600_000,
+    }
+}
+
+/// A reversal under way.
+#[derive(Clone, Debug)]
+pub(super) struct Reversal {
+    pub(super) no: OrderNo,
+    pub(super) place: Place,
+    pub(super) purpose: Purpose,
+    pub(super) next: Next,
+    pub(super) tries: u32,
+}
+
+/// Why it is taken back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Not paid by the deadline.
+    Expiry,
+    /// The cashier gave it up.
+    Cancellation,
+    /// A person voids a paid payment.
+    Void,
+}
+
+/// What the reversal does when its wait is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Send the reversal under its number.
+    Send,
+    /// Ask what became of the call.
+    AskReversal,
+    /// Firmly answered: ask which way the charge went.
+    AskCharge,
+}
+
+impl Payment {
+    /// Takes an unanswered charge back.
+    pub(super) fn reverse(&mut self, now: Now, numbers: &mut Numbering) -> Step {
+        let purpose = if self.hastened { Purpose::Cancellation } else { Purpose::Expiry };
+        let place = self.intent.place.clone();
+        self.intend_reversal(now, purpose, place, 0, None, numbers).then(self.send_reversal())
+    }
+
+    pub(super) fn void(
+        &mut self,
+        now: Now,
+        approval: Approval,
+        place: Place,
+        numbers: &mut Numbering,
+    ) -> Step {
+        if self.state != State::Paid {
+            return Step::refuse(Refused::State);
+        }
+        if beijing_day(now.wall) != beijing_day(self.intent.at) {
+            return Step::refuse(Refused::OtherDay);
+        }
+        self.intend_reversal(now, Purpose::Void, place, 0, Some(approval), numbers).then(self.send_reversal())
+    }
+
+    fn intend_reversal(
+        &mut self,
+        now: Now,
+        purpose: Purpose,
+        place: Place,
+        tries: u32,
+        void: Option<Approval>,
+        numbers: &mut Numbering,
+    ) -> Step {
+        let no = numbers.next(now.wall);
+        self.state = State::Reversing;
+        self.reversal = Some(Reversal { no, place: place.clone(), purpose, next: Next::Send, tries });
+        self.record(Fact::ReversalIntended(ReversalIntended {
+            order_no: self.order_no(),
+            at: now.wall,
+            reversal_no: no,
+            amount: self.intent.amount,
+            place,
+            void,
+        }))
+    }
+
+    fn send_reversal(&mut self) -> Step {
+        let Some(reversal) = &mut self.reversal else { return Step::nothing() };
+        reversal.tries = reversal.tries.saturating_add(1);
+        let reversal_no = reversal.no;
+        let call = Call::Reverse { reversal_no, order_no: self.order_no(), amount: self.intent.amount };
+        self.call(Calling::Reverse, call)
+    }
+
+    pub(super) fn reversal_due(&mut self, now: Now, numbers: &mut Numbering) -> Step {
+        let Some(reversal) = &self.reversal else { return Step::nothing() };
+        match reversal.next {
+            Next::Send => self.send_again(now, numbers),
+            Next::AskReversal => {
+                let reversal_no = reversal.no;
+                self.call(Calling::QueryReversal, Call::QueryReversal { reversal_no })
+            }
+            Next::AskCharge => self.query(now),
+        }
+    }
+
+    /// A new try is a new number: acquirers refuse a used one (Allinpay 3888). The person's approval stands in the first.
+    fn send_again(&mut self, now: Now, numbers: &mut Numbering) -> Step {
+        let Some(Reversal { place, purpose, tries, .. }) = self.reversal.clone() else {
+            return Step::nothing();
+        };
+        self.intend_reversal(now, purpose, place, tries, None, numbers).then(self.send_reversal())
+    }
+
+    pub(super) fn reversal_answered(&mut self, now: Now, answer: ReversalAnswer) -> Step {
+        match answer {
+            ReversalAnswer::Done => self.reversal_done(now),
+            ReversalAnswer::Refused(refusal) => self.reversal_refused(now, refusal),
+            ReversalAnswer::NotFound => {
+                let message = "the acquirer does not know the charge".into();
+                self.reversal_refused(now, Refusal { code: "not_found".into(), message })
+            }
+            ReversalAnswer::Unknown { .. } => self.wait_for_reversal(now, Next::AskReversal),
+        }
+    }
+
+    pub(super) fn reversal_queried(
+        &mut self,
+        now: Now,
+        answer: ReversalAnswer,
+        numbers: &mut Numbering,
+    ) -> Step {
+        match answer {
+            ReversalAnswer::Done => self.reversal_done(now),
+            // This try did nothing and never will: the next one is sent at once, since the wait came before the question.
+            ReversalAnswer::Refused(_) | ReversalAnswer::NotFound => self.send_again(now, numbers),
+            ReversalAnswer::Unknown { .. } => {
+                if let Some(reversal) = &mut self.reversal {
+                    reversal.tries = reversal.tries.saturating_add(1);
+                }
+                self.wait_for_reversal(now, Next::AskReversal)
+            }
+        }
+    }
+
+    fn wait_for_reversal(&mut self, now: Now, next: Next) -> Step {
+        if let Some(reversal) = &mut self.reversal {
+            reversal.next = next;
+            self.wake = Some(now.up.after_ms(backoff_ms(reversal.tries)));
+        }
+        Step::nothing()
+    }
+
+    fn reversal_done(&mut self, now: Now) -> Step {
+        match self.reversal.as_ref().map(|reversal| reversal.purpose) {
+            Some(Purpose::Void) => self.reversed(now),
+            Some(Purpose::Expiry | Purpose::Cancellation) => self.ask_charge(now),
+            None => Step::nothing(),
+        }
+    }
+
+    fn reversal_refused(&mut self, now: Now, refusal: Refusal) -> Step {
+        let Some(Reversal { no, purpose, .. }) = self.reversal.clone() else { return Step::nothing() };
+        let order_no = self.order_no();
+        let void = purpose == Purpose::Void;
+        let refused = self.record(Fact::ReversalRefused(ReversalRefused {
+            order_no,
+            at: now.wall,
+            reversal_no: no,
+            code: refusal.code,
+            message: refusal.message,
+            void,
+        }));
+        if void {
+            self.reversal = None;
+            self.rest(State::Paid);
+            refused
+        } else {
+            refused.then(self.ask_charge(now))
+        }
+    }
+
+    fn ask_charge(&mut self, now: Now) -> Step {
+        if let Some(reversal) = &mut self.reversal {
+            reversal.next = Next::AskCharge;
+        }
+        self.query(now)
+    }
+
+    /// Which way the charge went, after its reversal was firmly answered.
+    pub(super) fn reversing_answered(
+        &mut self,
+        now: Now,
+        answer: QueryAnswer,
+        bill: BillView,
+        numbers: &mut Numbering,
+    ) -> Step {
+        match answer {
+            QueryAnswer::Failed(_) | QueryAnswer::NotFound => {
+                let cancelled = self.reversal.as_ref().is_some_and(|r| r.purpose == Purpose::Cancellation);
+                let reason = if cancelled { ClosedReason::Cancelled } else { ClosedReason::Expired };
+                self.closed_with_checks(now, reason)
+            }
+            QueryAnswer::Reversed => self.found_reversed(now),
+            QueryAnswer::Paid(evidence) => self.late_paid(now, evidence, bill, numbers),
+            QueryAnswer::Mismatched { detail, claimed } => self.quarantined(now, detail, claimed),
+            QueryAnswer::Pending | QueryAnswer::Unknown { .. } => {
+                self.wake = Some(now.up.after_ms(self.timings.query_interval_ms));
+                Step::nothing()
+            }
+        }
+    }
+
+    /// The acquirer says: taken and given back.
+    pub(super) fn found_reversed(&mut self, now: Now) -> Step {
+        let step = self.reversed(now);
+        self.check = 0;
+        self.wait_for_late_check(now);
+        step
+    }
+
+    fn reversed(&mut self, now: Now) -> Step {
+        let void = self.reversal.as_ref().is_some_and(|reversal| reversal.purpose == Purpose::Void);
+        let place = self.reversal.as_ref().map_or_else(|| self.intent.place.clone(), |r| r.place.clone());
+        let reversal_no = self.reversal.as_ref().map(|reversal| reversal.no);
+        self.rest(State::Reversed);
+        let fact = Fact::Reversed(Reversed {
+            order_no: self.order_no(),
+            at: now.wall,
+            reversal_no,
+            amount: self.intent.amount,
+            wallet: self.wallet,
+            place,
+            void,
+        });
+        let step = self.record(fact);
+        match (void, reversal_no) {
+            (true, Some(no)) => step.then(Step::perform(super::Effect::PrintReceipt(no))),
+            _ => step,
+        }
+    }
+}

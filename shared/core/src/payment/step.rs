@@ -1,0 +1,148 @@
+//! What goes in and what comes out.
+
+use alloc::{string::String, vec, vec::Vec};
+
+use super::refund::ReturnOrder;
+use crate::{
+    acquirer::{Call, ChargeAnswer, QueryAnswer, RefundAnswer, ReversalAnswer},
+    ids::OrderNo,
+    journal::{
+        Committed,
+        fact::{Approval, Fact, Place},
+    },
+};
+
+/// Every cause of a change.
+#[derive(Debug)]
+pub enum Input {
+    /// The charge call ended.
+    ChargeAnswered(ChargeAnswer),
+    /// A query ended; the bill as it stands decides what a late paid means.
+    QueryAnswered(QueryAnswer, BillView),
+    /// The reversal call ended.
+    ReversalAnswered(ReversalAnswer),
+    /// The reversal's query ended.
+    ReversalQueried(ReversalAnswer),
+    /// The refund call ended.
+    RefundAnswered(RefundAnswer),
+    /// The refund's query ended.
+    RefundQueried(RefundAnswer),
+    /// The wait is over.
+    Due,
+    /// The cashier gives the payment up.
+    Cancel,
+    /// 货已交.
+    HandedOver {
+        /// Who says so.
+        by: String,
+    },
+    /// 没交货.
+    NotHandedOver {
+        /// Who says so.
+        by: String,
+    },
+    /// Take a paid payment back whole, today.
+    Void {
+        /// Who asks and who approves.
+        approval: Approval,
+        /// Where it counts.
+        place: Place,
+    },
+    /// Give a part or the rest back.
+    Refund(ReturnOrder),
+}
+
+/// Whether the bill still waits for this payment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BillView {
+    /// Nothing else pays it.
+    Open,
+    /// It was charged again or settled otherwise.
+    SettledOtherwise,
+}
+
+/// Every consequence, performed only after the facts are durable.
+#[derive(Debug)]
+pub enum Effect {
+    /// Ask the acquirer.
+    Call {
+        /// The payment it is about.
+        order_no: OrderNo,
+        /// What to ask.
+        call: Call,
+    },
+    /// Tell whoever looks at this payment.
+    Show(OrderNo),
+    /// Print the receipt of this row: a payment, void or refund.
+    PrintReceipt(OrderNo),
+}
+
+/// Why a person's request cannot be done now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// The payment's state forbids it.
+    State,
+    /// The wait is not over: ms left.
+    TooEarly(u64),
+    /// The acquirer reverses on the day of the charge only; refund instead.
+    OtherDay,
+    /// More than what remains.
+    OverRemaining,
+}
+
+/// The outcome of one input.
+#[derive(Debug, Default)]
+#[must_use]
+pub struct Step {
+    facts: Vec<Fact>,
+    effects: Vec<Effect>,
+    refused: Option<Refused>,
+}
+
+impl Step {
+    pub(super) fn nothing() -> Self {
+        Self::default()
+    }
+
+    pub(super) fn refuse(why: Refused) -> Self {
+        Self { refused: Some(why), ..Self::default() }
+    }
+
+    pub(super) fn record(fact: Fact, effects: Vec<Effect>) -> Self {
+        Self { facts: vec![fact], effects, refused: None }
+    }
+
+    pub(super) fn perform(effect: Effect) -> Self {
+        Self { facts: vec![], effects: vec![effect], refused: None }
+    }
+
+    pub(super) fn then(mut self, next: Self) -> Self {
+        self.facts.extend(next.facts);
+        self.effects.extend(next.effects);
+        self.refused = self.refused.or(next.refused);
+        self
+    }
+
+    /// Why the request was refused, if it was.
+    #[must_use]
+    pub const fn refused(&self) -> Option<Refused> {
+        self.refused
+    }
+
+    /// The facts to commit, and the effects held back until they are.
+    pub fn split(self) -> (Vec<Fact>, Held) {
+        (self.facts, Held(self.effects))
+    }
+}
+
+/// Effects waiting for their facts to be durable.
+#[derive(Debug)]
+#[must_use]
+pub struct Held(Vec<Effect>);
+
+impl Held {
+    /// Hands the effects out against the proof.
+    pub fn release(self, _: Committed) -> Vec<Effect> {
+        self.0
+    }
+}

@@ -1,0 +1,212 @@
+//! Two clocks. Stamps use the wall clock, waits use ticks, so that setting the PC's clock never shortens or stretches a wait.
+
+use alloc::{format, string::String};
+use core::fmt;
+
+use jiff::{Timestamp, civil, tz};
+use minicbor::{Decode, Encode};
+
+/// Milliseconds since 1970-01-01 UTC on the wall clock.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+#[cbor(transparent)]
+pub struct UtcMs(#[n(0)] pub i64);
+
+/// Milliseconds since the process started, never going back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ticks(pub u64);
+
+impl Ticks {
+    /// The moment `ms` later.
+    #[must_use]
+    pub const fn after_ms(self, ms: u64) -> Self {
+        Self(self.0.saturating_add(ms))
+    }
+}
+
+/// Both clocks at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Now {
+    /// For stamps.
+    pub wall: UtcMs,
+    /// For waits.
+    pub up: Ticks,
+}
+
+/// A calendar day, as `yyyymmdd` in facts and `yyyy-mm-dd` for people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+#[cbor(transparent)]
+pub struct Day(#[n(0)] u32);
+
+impl Day {
+    /// Reads `yyyy-mm-dd`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        text.parse::<civil::Date>().ok().and_then(Self::from_date)
+    }
+
+    /// The number `yyyymmdd`, as stored.
+    #[must_use]
+    pub const fn number(self) -> u32 {
+        self.0
+    }
+
+    /// The stored number `yyyymmdd`, if it is a day.
+    #[must_use]
+    pub fn from_number(number: u32) -> Option<Self> {
+        let year = i16::try_from(number / 10_000).ok()?;
+        let month = i8::try_from(number / 100 % 100).ok()?;
+        let day = i8::try_from(number % 100).ok()?;
+        civil::Date::new(year, month, day).ok().map(|_| Self(number))
+    }
+
+    /// The six digits `yymmdd` that lead an order number.
+    #[must_use]
+    pub const fn yymmdd(self) -> u32 {
+        self.0 % 1_000_000
+    }
+
+    fn from_date(date: civil::Date) -> Option<Self> {
+        let year = u32::try_from(date.year()).ok()?;
+        let month = u32::try_from(date.month()).ok()?;
+        let day = u32::try_from(date.day()).ok()?;
+        Some(Self(year * 10_000 + month * 100 + day))
+    }
+}
+
+impl fmt::Display for Day {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:04}-{:02}-{:02}", self.0 / 10_000, self.0 / 100 % 100, self.0 % 100)
+    }
+}
+
+/// How a store turns a moment into its business day: its zone, and a cut-off between 00:00 and 06:00 until which a sale still
+/// belongs to the day before.
+#[derive(Clone, Debug)]
+pub struct BusinessClock {
+    zone: tz::TimeZone,
+    cutoff_minutes: u16,
+}
+
+impl BusinessClock {
+    /// The latest cut-off: 06:00.
+    pub const CUTOFF_MAX_MINUTES: u16 = 6 * 60;
+
+    /// A clock for `zone`; `None` if the cut-off is past 06:00.
+    #[must_use]
+    pub fn new(zone: tz::TimeZone, cutoff_minutes: u16) -> Option<Self> {
+        (cutoff_minutes <= Self::CUTOFF_MAX_MINUTES).then_some(Self { zone, cutoff_minutes })
+    }
+
+    /// Beijing time with the day changing at midnight.
+    #[must_use]
+    pub fn beijing() -> Self {
+        Self { zone: beijing_zone(), cutoff_minutes: 0 }
+    }
+
+    /// The business day of a moment.
+    #[must_use]
+    pub fn day(&self, at: UtcMs) -> Day {
+        let shifted = UtcMs(at.0.saturating_sub(i64::from(self.cutoff_minutes) * 60_000));
+        day_in(&self.zone, shifted)
+    }
+
+    /// The hour of the store's clock, 0 to 23.
+    #[must_use]
+    pub fn hour(&self, at: UtcMs) -> u8 {
+        let hour = timestamp(at).to_zoned(self.zone.clone()).hour();
+        u8::try_from(hour).unwrap_or(0)
+    }
+
+    /// `yyyy-mm-dd HH:MM:SS` on the store's clock, as receipts print it.
+    #[must_use]
+    pub fn local_text(&self, at: UtcMs) -> String {
+        let t = timestamp(at).to_zoned(self.zone.clone()).datetime();
+        format!(
+            "{:04}-{:02}-{:02} {:02}:{:02}:{:02}",
+            t.year(), t.month(), t.day(), t.hour(), t.minute(), t.second()
+        )
+    }
+}
+
+/// The acquirers' day: Beijing, changing at midnight. It rules void windows.
+#[must_use]
+pub fn beijing_day(at: UtcMs) -> Day {
+    day_in(&beijing_zone(), at)
+}
+
+/// The second of the Beijing day, 0 to 86,399.
+#[must_use]
+pub fn beijing_second(at: UtcMs) -> u32 {
+    let t = timestamp(at).to_zoned(beijing_zone());
+    let (h, m, s) = (t.hour(), t.minute(), t.second());
+    u32::try_from(i32::from(h) * 3600 + i32::from(m) * 60 + i32::from(s)).unwrap_or(0)
+}
+
+/// Reads an acquirer's `yyyyMMddHHmmss` in Beijing time.
+#[must_use]
+pub fn parse_beijing(text: &str) -> Option<UtcMs> {
+    if text.len() != 14 || !text.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let part = |range: core::ops::Range<usize>| text.get(range)?.parse::<i16>().ok();
+    let small = |range: core::ops::Range<usize>| text.get(range)?.parse::<i8>().ok();
+    let at = civil::DateTime::new(
+        part(0..4)?, small(4..6)?, small(6..8)?, small(8..10)?, small(10..12)?, small(12..14)?, 0,
+    );
+    let zoned = at.ok()?.to_zoned(beijing_zone()).ok()?;
+    Some(UtcMs(zoned.timestamp().as_millisecond()))
+}
+
+/// Writes an acquirer's `yyyyMMddHHmmss` in Beijing time.
+#[must_use]
+pub fn format_beijing(at: UtcMs) -> String {
+    let t = timestamp(at).to_zoned(beijing_zone()).datetime();
+    format!("{:04}{:02}{:02}{:02}{:02}{:02}", t.year(), t.month(), t.day(), t.hour(), t.minute(), t.second())
+}
+
+fn day_in(zone: &tz::TimeZone, at: UtcMs) -> Day {
+    let date = timestamp(at).to_zoned(zone.clone()).date();
+    Day::from_date(date).expect("a timestamp after 1970 has a positive year")
+}
+
+fn timestamp(at: UtcMs) -> Timestamp {
+    Timestamp::from_millisecond(at.0.max(0)).unwrap_or(Timestamp::MAX)
+}
+
+fn beijing_zone() -> tz::TimeZone {
+    tz::TimeZone::fixed(tz::offset(8))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 2026-01-05 10:11:12 in Beijing.
+    const MORNING: UtcMs = UtcMs(1_767_579_072_000);
+
+    #[test]
+    fn the_cut_off_moves_night_sales_to_the_day_before() {
+        let night = parse_beijing("20260105013000").expect("a time");
+        let late_shop = BusinessClock::new(beijing_zone(), 120).expect("a cut-off");
+        assert_eq!(late_shop.day(night), Day(20_260_104));
+        assert_eq!(BusinessClock::beijing().day(night), Day(20_260_105));
+        assert!(BusinessClock::new(beijing_zone(), 361).is_none());
+    }
+
+    #[test]
+    fn acquirer_times_read_back_as_written() {
+        assert_eq!(parse_beijing("20260105101112"), Some(MORNING));
+        assert_eq!(format_beijing(MORNING), "20260105101112");
+        assert_eq!(beijing_second(MORNING), 10 * 3600 + 11 * 60 + 12);
+        assert_eq!(parse_beijing("20261305101112"), None);
+        assert_eq!(parse_beijing("2026010510111"), None);
+    }
+
+    #[test]
+    fn days_read_back_as_written() {
+        let day = Day::parse("2026-01-05").expect("a day");
+        assert_eq!(alloc::format!("{day}"), "2026-01-05");
+        assert_eq!(day.yymmdd(), 260_105);
+        assert_eq!(Day::from_number(20_260_230), None);
+    }
+}

@@ -1,0 +1,311 @@
+//! The one writer of a store's facts.
+//!
+//! Facts and their rows are written into an open transaction as they are decided; [`Journal::commit`] seals the chain's head
+//! and makes all of it durable at once: that is group commit. A failed commit leaves nothing to go on with: the caller ends
+//! the process and starts again from what is on disk.
+
+use ed25519_dalek::{SigningKey, VerifyingKey};
+use guitai_core::{
+    ids::{FactNo, Issuer, OrderNo, StoreId},
+    journal::{
+        Committed,
+        chain::{self, ChainHash, Seal},
+        fact::{Fact, FactError, Opened},
+    },
+    time::UtcMs,
+};
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::{
+    Database, StoreError,
+    projection::{self, integer},
+};
+
+/// Where a check of the chain found it broken.
+#[derive(Debug)]
+pub enum Integrity {
+    /// A fact's bytes do not fit the chain, or its number is missing: history was altered or damaged here.
+    BrokenAt(FactNo),
+    /// The last facts carry no valid seal of this identity.
+    Unsealed(FactNo),
+    /// The file could not be read.
+    Unreadable(StoreError),
+}
+
+impl std::fmt::Display for Integrity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::BrokenAt(no) => write!(f, "the journal is damaged at fact {no}: its bytes do not fit the hash chain"),
+            Self::Unsealed(no) => write!(f, "the journal's fact {no} carries no valid seal of this node's identity"),
+            Self::Unreadable(error) => write!(f, "the journal cannot be read: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for Integrity {}
+
+impl From<StoreError> for Integrity {
+    fn from(error: StoreError) -> Self {
+        Self::Unreadable(error)
+    }
+}
+
+impl From<rusqlite::Error> for Integrity {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Unreadable(error.into())
+    }
+}
+
+/// The writer.
+#[derive(Debug)]
+pub struct Journal {
+    connection: Connection,
+    store: StoreId,
+    identity: SigningKey,
+    last: FactNo,
+    head: ChainHash,
+    in_transaction: bool,
+}
+
+impl Journal {
+    /// Opens the store's journal, checks its whole chain, and begins epoch 1 if it is empty.
+    ///
+    /// # Errors
+    /// Names the fact where history is broken.
+    pub fn open(
+        database: &Database,
+        store: StoreId,
+        issuer: Issuer,
+        identity: SigningKey,
+        now: UtcMs,
+    ) -> Result<Self, Integrity> {
+        let connection = database.writer()?;
+        let (last, head) = check(&connection, &store, &identity.verifying_key())?;
+        let mut journal = Self { connection, store, identity, last, head, in_transaction: false };
+        if journal.last.number == 0 {
+            let opened = Opened { store: journal.store.clone(), issuer, at: now };
+            journal.append(&Fact::Opened(opened))?;
+            journal.commit()?;
+        }
+        Ok(journal)
+    }
+
+    /// The last fact appended.
+    #[must_use]
+    pub const fn last(&self) -> FactNo {
+        self.last
+    }
+
+    /// The store.
+    #[must_use]
+    pub const fn store(&self) -> &StoreId {
+        &self.store
+    }
+
+    /// The connection, for reads that must see what the open transaction holds.
+    #[must_use]
+    pub const fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// Writes a fact and its rows into the open transaction, beginning one if needed. Nothing is durable yet.
+    ///
+    /// # Errors
+    /// What SQLite says; the journal must then not be used again.
+    pub fn append(&mut self, fact: &Fact) -> Result<FactNo, StoreError> {
+        if !self.in_transaction {
+            self.connection.execute_batch("BEGIN IMMEDIATE")?;
+            self.in_transaction = true;
+        }
+        let body = fact.to_bytes();
+        let no = FactNo { epoch: self.last.epoch, number: self.last.number + 1 };
+        self.head = chain::link(&self.head, no, &body);
+        insert_fact(&self.connection, &self.store, no, &body, &self.head, fact.order_no())?;
+        projection::write(&self.connection, &self.store, no, fact)?;
+        self.last = no;
+        Ok(no)
+    }
+
+    /// Seals the head and makes everything appended since the last commit durable.
+    ///
+    /// # Errors
+    /// What SQLite says; what is on disk is then unknown and the process must end.
+    pub fn commit(&mut self) -> Result<Committed, StoreError> {
+        if self.in_transaction {
+            let seal = Seal::sign(&self.identity, &self.store, self.last, self.head);
+            insert_seal(&self.connection, &self.store, &seal)?;
+            self.connection.execute_batch("COMMIT")?;
+            self.in_transaction = false;
+        }
+        Ok(durable())
+    }
+
+    /// The facts of one payment, oldest first.
+    ///
+    /// # Errors
+    /// What SQLite says, or a fact that does not read back.
+    pub fn facts_of(&self, order_no: OrderNo) -> Result<Vec<Fact>, StoreError> {
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT body FROM fact WHERE order_no = ?1 ORDER BY epoch, number")?;
+        let bodies = statement.query_map([order_no.as_str()], |row| row.get::<_, Vec<u8>>(0))?;
+        bodies.map(|body| read_fact(&body?)).collect()
+    }
+
+    /// Payments to go on with after a start: all that are open, and those a reversal of ours ended since `recent`.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn unfinished(&self, recent: UtcMs) -> Result<Vec<OrderNo>, StoreError> {
+        let mut statement = self.connection.prepare(
+            "SELECT no FROM payment WHERE kind = 'charge' AND store = ?2 AND
+                 (state IN ('pending', 'unknown', 'held', 'reversing', 'refunding'))
+             UNION SELECT no FROM payment WHERE kind = 'charge' AND store = ?2 AND at >= ?1
+                 AND (state = 'reversed' OR (state = 'closed' AND reason IN ('expired', 'cancelled')))
+             ORDER BY no",
+        )?;
+        let numbers = statement.query_map((recent.0, self.store.as_str()), |row| row.get::<_, String>(0))?;
+        numbers
+            .map(|no| OrderNo::parse(&no?).ok_or_else(|| StoreError::Corrupt("an order number".into())))
+            .collect()
+    }
+
+    /// The last number issued: numbers only grow, so it is that of the newest fact that draws one.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn last_issued(&self) -> Result<Option<OrderNo>, StoreError> {
+        let mut statement = self.connection.prepare(
+            "SELECT body FROM fact WHERE order_no IS NOT NULL AND store = ?1 ORDER BY epoch DESC, number DESC",
+        )?;
+        let mut rows = statement.query([self.store.as_str()])?;
+        while let Some(row) = rows.next()? {
+            let body = row.get_ref(0)?.as_blob().map_err(|_| StoreError::Corrupt("a fact's body".into()))?;
+            match read_fact(body)? {
+                Fact::Intended(f) => return Ok(Some(f.order_no)),
+                Fact::ReversalIntended(f) => return Ok(Some(f.reversal_no)),
+                Fact::RefundIntended(f) => return Ok(Some(f.refund_no)),
+                _ => {}
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// The only place where facts become known as durable.
+#[expect(clippy::disallowed_methods, reason = "the transaction holding the facts has just been committed")]
+pub(crate) const fn durable() -> Committed {
+    Committed::after_durable_commit()
+}
+
+pub(crate) fn insert_fact(
+    connection: &Connection,
+    store: &StoreId,
+    no: FactNo,
+    body: &[u8],
+    head: &ChainHash,
+    order_no: Option<OrderNo>,
+) -> Result<(), StoreError> {
+    let order_no = order_no.as_ref().map(OrderNo::as_str);
+    connection
+        .prepare_cached("INSERT INTO fact VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
+        .execute(params![store.as_str(), no.epoch, integer(no.number), body, head, order_no])?;
+    Ok(())
+}
+
+pub(crate) fn insert_seal(connection: &Connection, store: &StoreId, seal: &Seal) -> Result<(), StoreError> {
+    connection.prepare_cached("INSERT INTO seal VALUES (?1, ?2, ?3, ?4)")?.execute(params![
+        store.as_str(),
+        seal.no.epoch,
+        integer(seal.no.number),
+        seal.signature(),
+    ])?;
+    Ok(())
+}
+
+fn read_fact(body: &[u8]) -> Result<Fact, StoreError> {
+    Fact::from_bytes(body).map_err(|error: FactError| StoreError::Corrupt(format!("a fact: {error:?}")))
+}
+
+/// Walks the whole chain of a store; answers its last fact and head. Every stored hash is recomputed from the bytes; the last
+/// seal is verified, which vouches for everything before it.
+///
+/// # Errors
+/// Names the first fact that does not fit.
+pub fn check(
+    connection: &Connection,
+    store: &StoreId,
+    identity: &VerifyingKey,
+) -> Result<(FactNo, ChainHash), Integrity> {
+    let mut last = FactNo { epoch: 1, number: 0 };
+    let mut head = chain::start(store, 1);
+    let mut statement = connection
+        .prepare("SELECT epoch, number, body, head FROM fact WHERE store = ?1 ORDER BY epoch, number")?;
+    let mut rows = statement.query([store.as_str()])?;
+    while let Some(row) = rows.next()? {
+        let no = fact_no(row)?;
+        let next = FactNo { epoch: last.epoch, number: last.number + 1 };
+        if no.epoch > last.epoch && no.number == 1 {
+            head = chain::start(store, no.epoch);
+        } else if no != next {
+            return Err(Integrity::BrokenAt(next));
+        }
+        let body = row.get_ref(2)?.as_blob().map_err(|_| Integrity::BrokenAt(no))?;
+        head = chain::link(&head, no, body);
+        if row.get_ref(3)?.as_blob().ok() != Some(&head[..]) {
+            return Err(Integrity::BrokenAt(no));
+        }
+        last = no;
+    }
+    if last.number > 0 {
+        check_seal(connection, store, identity, last, head)?;
+    }
+    Ok((last, head))
+}
+
+fn check_seal(
+    connection: &Connection,
+    store: &StoreId,
+    identity: &VerifyingKey,
+    no: FactNo,
+    head: ChainHash,
+) -> Result<(), Integrity> {
+    let signature: Option<[u8; 64]> = connection
+        .prepare_cached("SELECT signature FROM seal WHERE store = ?1 AND epoch = ?2 AND number = ?3")?
+        .query_row(params![store.as_str(), no.epoch, integer(no.number)], |row| row.get(0))
+        .optional()?;
+    let seal = signature.map(|signature| Seal::from_parts(no, head, signature));
+    match seal {
+        Some(seal) if seal.verify(identity, store) => Ok(()),
+        _ => Err(Integrity::Unsealed(no)),
+    }
+}
+
+/// Verifies the chain and every seal of a store; answers the last fact and how many seals vouch for the chain.
+///
+/// # Errors
+/// Names the first fact or seal that does not fit.
+pub fn verify(connection: &Connection, store: &StoreId, identity: &VerifyingKey) -> Result<(FactNo, u64), Integrity> {
+    let (last, _) = check(connection, store, identity)?;
+    let mut statement = connection.prepare(
+        "SELECT s.epoch, s.number, f.head FROM seal s LEFT JOIN fact f USING (store, epoch, number) WHERE s.store = ?1
+         ORDER BY s.epoch, s.number",
+    )?;
+    let mut rows = statement.query([store.as_str()])?;
+    let mut seals = 0;
+    while let Some(row) = rows.next()? {
+        let no = fact_no(row)?;
+        let head: Option<ChainHash> = row.get(2)?;
+        check_seal(connection, store, identity, no, head.ok_or(Integrity::Unsealed(no))?)?;
+        seals += 1;
+    }
+    Ok((last, seals))
+}
+
+pub(crate) fn fact_no(row: &rusqlite::Row<'_>) -> rusqlite::Result<FactNo> {
+    Ok(FactNo { epoch: row.get(0)?, number: unsigned(row.get(1)?) })
+}
+
+pub(crate) fn unsigned(value: i64) -> u64 {
+    u64::try_from(value).unwrap_or(0)
+}

@@ -1,0 +1,19 @@
+//! guitai-store: SQLite under node and hub. Synchronous; the one place that knows SQL.
+//!
+//! - [`database`]: opening, the version gate, settings, schema.
+//! - [`journal`]: the one writer of a store's facts; group commit, seals, the check at start.
+//! - [`projection`]: writes the row changes that core's fold names, in the same transaction as the fact.
+//! - [`query`]: what people and programs read.
+//! - [`ingest`]: the hub's copies of its stores' journals.
+//! - [`document`]: stored changes of documents, and what each peer has of them.
+
+pub mod database;
+pub mod document;
+pub mod ingest;
+pub mod journal;
+pub mod projection;
+pub mod query;
+
+pub use database::{Database, StoreError};
+pub use journal::{Integrity, Journal};
+pub use query::Reader;

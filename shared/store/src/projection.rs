@@ -1,0 +1,157 @@
+//! Writes what core's fold says. No decision is made here: one row change, one statement.
+
+use guitai_core::{
+    ids::{FactNo, StoreId},
+    journal::{
+        fact::{Fact, Intended},
+        projection::{ReturnRow, RowChange, apply},
+    },
+    money::Fen,
+    stats::StatChange,
+};
+use rusqlite::{Connection, params};
+
+use crate::StoreError;
+
+/// Writes every row a fact changes.
+///
+/// # Errors
+/// What SQLite says.
+pub fn write(connection: &Connection, store: &StoreId, no: FactNo, fact: &Fact) -> Result<(), StoreError> {
+    apply(fact).iter().try_for_each(|change| write_row(connection, store, no, change))
+}
+
+/// SQLite integers are signed; every amount and count is far below 2^63.
+pub(crate) fn integer(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+fn fen(amount: Fen) -> i64 {
+    integer(amount.get())
+}
+
+fn write_row(connection: &Connection, store: &StoreId, no: FactNo, change: &RowChange) -> Result<(), StoreError> {
+    match change {
+        RowChange::ChargeOpened(intent) => insert_charge(connection, store, no, intent),
+        RowChange::ReturnOpened(row) => insert_return(connection, store, no, row),
+        RowChange::StateChanged { no, state, reason, message, at } => run(
+            connection,
+            "UPDATE payment SET state = ?2, reason = ?3, message = ?4, changed_at = ?5 WHERE no = ?1",
+            params![no.as_str(), state.as_str(), reason, message, at.0],
+        ),
+        RowChange::Received { no, acquirer_no, wallet_no, wallet, received } => run(
+            connection,
+            "UPDATE payment SET acquirer_no = ?2, wallet_no = ?3, wallet = ?4, received = ?5 WHERE no = ?1",
+            params![no.as_str(), acquirer_no, wallet_no, wallet.as_str(), fen(*received)],
+        ),
+        RowChange::RefundedTo { no, refunded } => run(
+            connection,
+            "UPDATE payment SET refunded = ?2 WHERE no = ?1",
+            params![no.as_str(), fen(*refunded)],
+        ),
+        RowChange::ReturnNumbered { no, acquirer_no } => run(
+            connection,
+            "UPDATE payment SET acquirer_no = ?2 WHERE no = ?1",
+            params![no.as_str(), acquirer_no],
+        ),
+        RowChange::Counted(change) => count(connection, store, change),
+        RowChange::Account { account, name, role, verifier, disabled } => run(
+            connection,
+            "INSERT INTO account VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (store, account) DO UPDATE
+             SET name = excluded.name, role = excluded.role, verifier = excluded.verifier, disabled = excluded.disabled",
+            params![store.as_str(), account.as_str(), name, role.as_str(), verifier, disabled],
+        ),
+        RowChange::ApiKey { name, scopes, hash } => run(
+            connection,
+            "INSERT INTO api_key VALUES (?1, ?2, ?3, ?4) ON CONFLICT (store, hash) DO NOTHING",
+            params![store.as_str(), name, scopes, hash],
+        ),
+    }
+}
+
+fn run(connection: &Connection, sql: &str, values: impl rusqlite::Params) -> Result<(), StoreError> {
+    connection.prepare_cached(sql)?.execute(values)?;
+    Ok(())
+}
+
+fn insert_charge(connection: &Connection, store: &StoreId, no: FactNo, f: &Intended) -> Result<(), StoreError> {
+    run(
+        connection,
+        "INSERT INTO payment (no, store, kind, state, amount, wallet, code_last_two, code_hash, acquirer, till, cashier,
+             bill_source, bill_number, bill_total, business_day, at, changed_at, remark, caller, idem_key, body_hash,
+             epoch, number)
+         VALUES (?1, ?2, 'charge', 'pending', ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?14, ?15, ?16, ?17,
+             ?18, ?19, ?20)",
+        params![
+            f.order_no.as_str(),
+            store.as_str(),
+            fen(f.amount),
+            f.code.wallet.as_str(),
+            f.code.last_two,
+            f.code.hash.cast_signed(),
+            f.acquirer,
+            f.place.till.as_str(),
+            f.place.cashier.as_str(),
+            f.bill.source,
+            f.bill.number,
+            fen(f.bill.total),
+            f.place.business_day.number(),
+            f.at.0,
+            f.remark,
+            f.idempotency.caller,
+            f.idempotency.key,
+            f.idempotency.body_hash,
+            no.epoch,
+            integer(no.number),
+        ],
+    )
+}
+
+fn insert_return(connection: &Connection, store: &StoreId, no: FactNo, row: &ReturnRow) -> Result<(), StoreError> {
+    let request = row.idempotency.as_ref();
+    let state = if row.kind == "void" { "reversing" } else { "refunding" };
+    run(
+        connection,
+        "INSERT INTO payment (no, store, kind, original, state, amount, wallet, acquirer, till, cashier, business_day, at,
+             changed_at, remark, approver, caller, idem_key, body_hash, epoch, number)
+         SELECT ?1, ?2, ?3, ?4, ?5, ?6, wallet, acquirer, ?7, ?8, ?9, ?10, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17
+         FROM payment WHERE no = ?4",
+        params![
+            row.no.as_str(),
+            store.as_str(),
+            row.kind,
+            row.original.as_str(),
+            state,
+            fen(row.amount),
+            row.place.till.as_str(),
+            row.place.cashier.as_str(),
+            row.place.business_day.number(),
+            row.at.0,
+            row.remark,
+            row.approver.as_ref().map(|account| account.as_str()),
+            request.map(|request| request.caller.as_str()),
+            request.map(|request| request.key.as_str()),
+            request.map(|request| request.body_hash),
+            no.epoch,
+            integer(no.number),
+        ],
+    )
+}
+
+fn count(connection: &Connection, store: &StoreId, change: &StatChange) -> Result<(), StoreError> {
+    run(
+        connection,
+        "INSERT INTO stat VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1, ?7)
+         ON CONFLICT (store, day, movement, wallet, cashier, hour) DO UPDATE
+         SET count = count + 1, sum = sum + excluded.sum",
+        params![
+            store.as_str(),
+            change.place.business_day.number(),
+            change.movement.as_str(),
+            change.wallet.as_str(),
+            change.place.cashier.as_str(),
+            change.place.hour,
+            fen(change.amount),
+        ],
+    )
+}

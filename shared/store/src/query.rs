@@ -1,0 +1,429 @@
+//! What people and programs read: over read-only connections, so a long list never waits for a sale nor a sale for it.
+
+use std::sync::Mutex;
+
+use guitai_core::{
+    ids::{FactNo, OrderNo},
+    money::Fen,
+    payment::State,
+    secret::Wallet,
+    stats::Movement,
+    time::{Day, UtcMs},
+};
+use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter, types::Value};
+
+use crate::{
+    Database, StoreError,
+    journal::{fact_no, unsigned},
+};
+
+/// Idle read connections kept open.
+const IDLE_MAX: usize = 8;
+
+/// Read-only access, for any number of threads.
+#[derive(Debug)]
+pub struct Reader {
+    database: Database,
+    idle: Mutex<Vec<Connection>>,
+}
+
+/// One row of the list: a charge, a void or a refund.
+#[derive(Clone, Debug)]
+#[allow(missing_docs, reason = "named as on the wire, see design section 5")]
+pub struct PaymentRow {
+    pub no: OrderNo,
+    pub store: String,
+    pub kind: String,
+    pub original: Option<String>,
+    pub state: State,
+    pub reason: Option<String>,
+    pub message: Option<String>,
+    pub amount: Fen,
+    pub received: Option<Fen>,
+    pub refunded: Fen,
+    pub wallet: Option<Wallet>,
+    pub code_last_two: Option<String>,
+    pub acquirer: Option<String>,
+    pub acquirer_no: Option<String>,
+    pub wallet_no: Option<String>,
+    pub till: String,
+    pub cashier: String,
+    pub bill: Option<(String, String, Fen)>,
+    pub business_day: Day,
+    pub at: UtcMs,
+    pub changed_at: UtcMs,
+    pub remark: Option<String>,
+    pub approver: Option<String>,
+    pub fact: FactNo,
+}
+
+/// Which rows a list wants. Empty fields filter nothing.
+#[derive(Clone, Debug, Default)]
+#[allow(missing_docs, reason = "named as on the wire, see design section 5")]
+pub struct PaymentFilter {
+    pub store: Option<String>,
+    pub cashier: Option<String>,
+    pub state: Option<State>,
+    pub kind: Option<String>,
+    /// Inclusive.
+    pub from: Option<UtcMs>,
+    /// Exclusive.
+    pub to: Option<UtcMs>,
+    /// Part of a number (ours, the acquirer's, the wallet's, a bill's) or of a remark; or an amount in fen.
+    pub search: Option<String>,
+    /// Rows after this place: (at, number) of the last one seen.
+    pub after: Option<(UtcMs, String)>,
+}
+
+/// One figure of a day.
+#[derive(Clone, Debug)]
+#[allow(missing_docs, reason = "the columns of a day's figures, see core's stats")]
+pub struct StatRow {
+    pub store: String,
+    pub movement: Movement,
+    pub wallet: Wallet,
+    pub cashier: String,
+    pub hour: u8,
+    pub count: u64,
+    pub sum: Fen,
+}
+
+/// A person who may log in.
+#[derive(Clone, Debug)]
+#[allow(missing_docs, reason = "the fields of an account fact")]
+pub struct AccountRow {
+    pub account: String,
+    pub name: String,
+    pub role: String,
+    pub verifier: String,
+    pub disabled: bool,
+}
+
+/// What a money-moving request with this key did before.
+#[derive(Clone, Debug)]
+pub struct EarlierRequest {
+    /// The row it made.
+    pub no: OrderNo,
+    /// The charge of a void or refund.
+    pub original: Option<OrderNo>,
+    /// SHA-256 of what was asked then.
+    pub body_hash: Vec<u8>,
+}
+
+impl Reader {
+    /// Readers of one database.
+    #[must_use]
+    pub const fn new(database: Database) -> Self {
+        Self { database, idle: Mutex::new(Vec::new()) }
+    }
+
+    /// Runs one read on an idle or new connection.
+    ///
+    /// # Errors
+    /// What the read says.
+    pub fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let idle = self.idle.lock().ok().and_then(|mut idle| idle.pop());
+        let connection = match idle {
+            Some(connection) => connection,
+            None => self.database.reader()?,
+        };
+        let answer = work(&connection);
+        if let Ok(mut idle) = self.idle.lock()
+            && idle.len() < IDLE_MAX
+        {
+            idle.push(connection);
+        }
+        answer
+    }
+}
+
+const PAYMENT_COLUMNS: &str = "no, store, kind, original, state, reason, message, amount, received, refunded, wallet,
+    code_last_two, acquirer, acquirer_no, wallet_no, till, cashier, bill_source, bill_number, bill_total, business_day, at,
+    changed_at, remark, approver, epoch, number";
+
+/// One row by its number.
+///
+/// # Errors
+/// What SQLite says.
+pub fn payment(connection: &Connection, no: &str) -> Result<Option<PaymentRow>, StoreError> {
+    let sql = format!("SELECT {PAYMENT_COLUMNS} FROM payment WHERE no = ?1");
+    let mut statement = connection.prepare_cached(&sql)?;
+    statement.query_row([no], |row| Ok(payment_row(row))).optional()?.transpose()
+}
+
+/// A page of rows, newest first.
+///
+/// # Errors
+/// What SQLite says.
+pub fn payments(
+    connection: &Connection,
+    filter: &PaymentFilter,
+    limit: usize,
+) -> Result<Vec<PaymentRow>, StoreError> {
+    let mut clauses: Vec<&str> = Vec::new();
+    let mut values: Vec<Value> = Vec::new();
+    let mut also = |clause: &'static str, bound: Vec<Value>| {
+        clauses.push(clause);
+        values.extend(bound);
+    };
+    let text = |text: &str| Value::Text(text.to_owned());
+    if let Some(store) = &filter.store {
+        also("store = ?", vec![text(store)]);
+    }
+    if let Some(cashier) = &filter.cashier {
+        also("cashier = ?", vec![text(cashier)]);
+    }
+    if let Some(state) = filter.state {
+        also("state = ?", vec![text(state.as_str())]);
+    }
+    if let Some(kind) = &filter.kind {
+        also("kind = ?", vec![text(kind)]);
+    }
+    if let Some(from) = filter.from {
+        also("at >= ?", vec![Value::Integer(from.0)]);
+    }
+    if let Some(to) = filter.to {
+        also("at < ?", vec![Value::Integer(to.0)]);
+    }
+    if let Some((at, no)) = &filter.after {
+        also("(at, no) < (?, ?)", vec![Value::Integer(at.0), text(no)]);
+    }
+    if let Some(search) = &filter.search {
+        let pattern = text(&format!("%{}%", search.replace(['%', '_'], "")));
+        let fen = Value::Integer(search.parse().unwrap_or(-1));
+        also(
+            "(no LIKE ? OR acquirer_no LIKE ? OR wallet_no LIKE ? OR bill_number LIKE ? OR remark LIKE ? OR amount = ?)",
+            vec![pattern.clone(), pattern.clone(), pattern.clone(), pattern.clone(), pattern, fen],
+        );
+    }
+    let filter = if clauses.is_empty() { "1".to_owned() } else { clauses.join(" AND ") };
+    let sql = format!("SELECT {PAYMENT_COLUMNS} FROM payment WHERE {filter} ORDER BY at DESC, no DESC LIMIT ?");
+    values.push(Value::Integer(i64::try_from(limit).unwrap_or(i64::MAX)));
+    let mut statement = connection.prepare_cached(&sql)?;
+    let rows = statement.query_map(params_from_iter(values), |row| Ok(payment_row(row)))?;
+    rows.map(|row| row?).collect()
+}
+
+fn payment_row(row: &Row<'_>) -> Result<PaymentRow, StoreError> {
+    let corrupt = |what: &str| StoreError::Corrupt(format!("payment.{what}"));
+    let money = |index| row.get::<_, i64>(index).map(|fen| Fen::new(unsigned(fen)));
+    let bill = match (row.get::<_, Option<String>>(17)?, row.get::<_, Option<String>>(18)?) {
+        (Some(source), Some(number)) => Some((source, number, money(19)?)),
+        _ => None,
+    };
+    Ok(PaymentRow {
+        no: OrderNo::parse(&row.get::<_, String>(0)?).ok_or_else(|| corrupt("no"))?,
+        store: row.get(1)?,
+        kind: row.get(2)?,
+        original: row.get(3)?,
+        state: State::parse(&row.get::<_, String>(4)?).ok_or_else(|| corrupt("state"))?,
+        reason: row.get(5)?,
+        message: row.get(6)?,
+        amount: money(7)?,
+        received: row.get::<_, Option<i64>>(8)?.map(|fen| Fen::new(unsigned(fen))),
+        refunded: money(9)?,
+        wallet: row.get::<_, Option<String>>(10)?.as_deref().and_then(Wallet::parse),
+        code_last_two: row.get(11)?,
+        acquirer: row.get(12)?,
+        acquirer_no: row.get(13)?,
+        wallet_no: row.get(14)?,
+        till: row.get(15)?,
+        cashier: row.get(16)?,
+        bill,
+        business_day: Day::from_number(row.get(20)?).ok_or_else(|| corrupt("business_day"))?,
+        at: UtcMs(row.get(21)?),
+        changed_at: UtcMs(row.get(22)?),
+        remark: row.get(23)?,
+        approver: row.get(24)?,
+        fact: FactNo { epoch: row.get(25)?, number: unsigned(row.get(26)?) },
+    })
+}
+
+/// What this request did before, if it was seen.
+///
+/// # Errors
+/// What SQLite says.
+pub fn earlier_request(
+    connection: &Connection,
+    store: &str,
+    caller: &str,
+    key: &str,
+) -> Result<Option<EarlierRequest>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT no, original, body_hash FROM payment WHERE store = ?1 AND caller = ?2 AND idem_key = ?3",
+    )?;
+    let found = statement
+        .query_row(params![store, caller, key], |row| {
+            Ok((row.get::<_, String>(0)?, row.get::<_, Option<String>>(1)?, row.get(2)?))
+        })
+        .optional()?;
+    let Some((no, original, body_hash)) = found else { return Ok(None) };
+    let no = OrderNo::parse(&no).ok_or_else(|| StoreError::Corrupt("payment.no".into()))?;
+    Ok(Some(EarlierRequest { no, original: original.as_deref().and_then(OrderNo::parse), body_hash }))
+}
+
+/// The sums on a numbered bill of one business day: (total of its attempts that hold their sum, greatest total named).
+///
+/// # Errors
+/// What SQLite says.
+pub fn bill_held(
+    connection: &Connection,
+    source: &str,
+    number: &str,
+    day: Day,
+    except: Option<OrderNo>,
+) -> Result<Fen, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT state, amount - refunded, no FROM payment
+         WHERE bill_source = ?1 AND bill_number = ?2 AND business_day = ?3 AND bill_source <> 'counter' AND kind = 'charge'",
+    )?;
+    let rows = statement.query_map(params![source, number, day.number()], |row| {
+        Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?, row.get::<_, String>(2)?))
+    })?;
+    let mut held = Fen::ZERO;
+    for row in rows {
+        let (state, amount, no) = row?;
+        let holds = State::parse(&state).is_some_and(State::holds_its_bill);
+        if holds && except.is_none_or(|except| except.as_str() != no) {
+            held = held
+                .checked_add(Fen::new(unsigned(amount)))
+                .ok_or_else(|| StoreError::Corrupt("payment.amount".into()))?;
+        }
+    }
+    Ok(held)
+}
+
+/// Whether a payment code with this keyed hash was charged before.
+///
+/// # Errors
+/// What SQLite says.
+pub fn code_was_used(connection: &Connection, hash: u64) -> Result<bool, StoreError> {
+    let mut statement = connection.prepare_cached("SELECT 1 FROM payment WHERE code_hash = ?1 LIMIT 1")?;
+    Ok(statement.exists([hash.cast_signed()])?)
+}
+
+/// The day's figures, of one store or of all.
+///
+/// # Errors
+/// What SQLite says.
+pub fn day_stats(connection: &Connection, day: Day, store: Option<&str>) -> Result<Vec<StatRow>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT store, movement, wallet, cashier, hour, count, sum FROM stat
+         WHERE day = ?1 AND (?2 IS NULL OR store = ?2)",
+    )?;
+    let rows = statement.query_map(params![day.number(), store], |row| {
+        Ok((
+            row.get::<_, String>(0)?,
+            row.get::<_, String>(1)?,
+            row.get::<_, String>(2)?,
+            row.get::<_, String>(3)?,
+            row.get::<_, u8>(4)?,
+            row.get::<_, i64>(5)?,
+            row.get::<_, i64>(6)?,
+        ))
+    })?;
+    rows.map(|row| {
+        let (store, movement, wallet, cashier, hour, count, sum) = row?;
+        let corrupt = || StoreError::Corrupt("stat".into());
+        Ok(StatRow {
+            store,
+            movement: Movement::parse(&movement).ok_or_else(corrupt)?,
+            wallet: Wallet::parse(&wallet).ok_or_else(corrupt)?,
+            cashier,
+            hour,
+            count: unsigned(count),
+            sum: Fen::new(unsigned(sum)),
+        })
+    })
+    .collect()
+}
+
+/// Count and sum of payments in doubt on a day.
+///
+/// # Errors
+/// What SQLite says.
+pub fn in_doubt(connection: &Connection, day: Day, store: Option<&str>) -> Result<(u64, Fen), StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT count(*), coalesce(sum(amount), 0) FROM payment WHERE kind = 'charge' AND business_day = ?1
+         AND state IN ('unknown', 'held', 'reversing', 'quarantined') AND (?2 IS NULL OR store = ?2)",
+    )?;
+    let found = statement.query_row(params![day.number(), store], |row| {
+        Ok((unsigned(row.get(0)?), Fen::new(unsigned(row.get(1)?))))
+    })?;
+    Ok(found)
+}
+
+/// All accounts of a store, by account.
+///
+/// # Errors
+/// What SQLite says.
+pub fn accounts(connection: &Connection, store: &str) -> Result<Vec<AccountRow>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT account, name, role, verifier, disabled FROM account WHERE store = ?1 ORDER BY account",
+    )?;
+    let rows = statement.query_map([store], |row| {
+        Ok(AccountRow {
+            account: row.get(0)?,
+            name: row.get(1)?,
+            role: row.get(2)?,
+            verifier: row.get(3)?,
+            disabled: row.get(4)?,
+        })
+    })?;
+    rows.map(|row| Ok(row?)).collect()
+}
+
+/// Name and scopes of a program's key, by its SHA-256.
+///
+/// # Errors
+/// What SQLite says.
+pub fn api_key(connection: &Connection, hash: &[u8; 32]) -> Result<Option<(String, String)>, StoreError> {
+    let mut statement = connection.prepare_cached("SELECT name, scopes FROM api_key WHERE hash = ?1")?;
+    Ok(statement.query_row([hash], |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
+}
+
+/// How many facts of a store lie after `acked`, and when the oldest of their payments was opened.
+///
+/// # Errors
+/// What SQLite says.
+pub fn unsent(connection: &Connection, store: &str, acked: FactNo) -> Result<(u64, Option<UtcMs>), StoreError> {
+    let place = params![store, acked.epoch, crate::projection::integer(acked.number)];
+    let count = connection
+        .prepare_cached("SELECT count(*) FROM fact WHERE store = ?1 AND (epoch, number) > (?2, ?3)")?
+        .query_row(place, |row| row.get::<_, i64>(0))?;
+    let oldest = connection
+        .prepare_cached("SELECT min(changed_at) FROM payment WHERE store = ?1 AND (epoch, number) > (?2, ?3)")?
+        .query_row(place, |row| row.get::<_, Option<i64>>(0))?;
+    Ok((unsigned(count), oldest.map(UtcMs)))
+}
+
+/// The last fact of a store.
+///
+/// # Errors
+/// What SQLite says.
+pub fn last_fact(connection: &Connection, store: &str) -> Result<Option<FactNo>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT epoch, number FROM fact WHERE store = ?1 ORDER BY epoch DESC, number DESC LIMIT 1",
+    )?;
+    Ok(statement.query_row([store], fact_no).optional()?)
+}
+
+/// Payments whose facts came after `no`, oldest first: what a reader of events missed.
+///
+/// # Errors
+/// What SQLite says.
+pub fn changed_after(
+    connection: &Connection,
+    store: &str,
+    no: FactNo,
+    limit: usize,
+) -> Result<Vec<(FactNo, String)>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT epoch, number, order_no FROM fact
+         WHERE store = ?1 AND (epoch, number) > (?2, ?3) AND order_no IS NOT NULL ORDER BY epoch, number LIMIT ?4",
+    )?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let number = crate::projection::integer(no.number);
+    let rows = statement.query_map(params![store, no.epoch, number, limit], |row| Ok((fact_no(row)?, row.get(2)?)))?;
+    rows.map(|row| Ok(row?)).collect()
+}
