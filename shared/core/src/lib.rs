@@ -7,15 +7,15 @@
 
 extern crate alloc;
 
-pub mod money;
-pub mod ids;
-pub mod time;
-pub mod secret;
-pub mod limits;
 pub mod acquirer;
+pub mod ids;
 pub mod journal;
+pub mod limits;
+pub mod money;
 pub mod payment;
 pub mod receipt;
+pub mod secret;
 pub mod stats;
 pub mod sync;
+pub mod time;
 pub mod trust;

@@ -121,10 +121,7 @@ impl BusinessClock {
     #[must_use]
     pub fn local_text(&self, at: UtcMs) -> String {
         let t = timestamp(at).to_zoned(self.zone.clone()).datetime();
-        format!(
-            "{:04}-{:02}-{:02} {:02}:{:02}:{:02}",
-            t.year(), t.month(), t.day(), t.hour(), t.minute(), t.second()
-        )
+        format!("{:04}-{:02}-{:02} {:02}:{:02}:{:02}", t.year(), t.month(), t.day(), t.hour(), t.minute(), t.second())
     }
 }
 
@@ -150,9 +147,8 @@ pub fn parse_beijing(text: &str) -> Option<UtcMs> {
     }
     let part = |range: core::ops::Range<usize>| text.get(range)?.parse::<i16>().ok();
     let small = |range: core::ops::Range<usize>| text.get(range)?.parse::<i8>().ok();
-    let at = civil::DateTime::new(
-        part(0..4)?, small(4..6)?, small(6..8)?, small(8..10)?, small(10..12)?, small(12..14)?, 0,
-    );
+    let at =
+        civil::DateTime::new(part(0..4)?, small(4..6)?, small(6..8)?, small(8..10)?, small(10..12)?, small(12..14)?, 0);
     let zoned = at.ok()?.to_zoned(beijing_zone()).ok()?;
     Some(UtcMs(zoned.timestamp().as_millisecond()))
 }

@@ -13,6 +13,9 @@ const SCHEMA_VERSION: i64 = 1;
 /// 3.51.3: earlier ones can lose committed pages when a WAL is reset (sqlite.org/wal.html).
 const SQLITE_MIN: i32 = 3_051_003;
 
+/// How long a shared writer waits for another one's transaction, in ms: the longest of ours takes some ten.
+const SHARED_WAIT_MS: u32 = 5_000;
+
 const SCHEMA: &str = include_str!("schema.sql");
 
 /// Why the store cannot do what was asked.
@@ -63,7 +66,7 @@ impl Database {
             return Err(StoreError::OldSqlite(rusqlite::version().to_owned()));
         }
         let database = Self { path: path.to_owned() };
-        let connection = database.writer()?;
+        let connection = database.shared_writer()?;
         adopt(&connection, path)?;
         Ok(database)
     }
@@ -73,10 +76,23 @@ impl Database {
     /// # Errors
     /// What SQLite says.
     pub fn writer(&self) -> Result<Connection, StoreError> {
+        self.connect(0)
+    }
+
+    /// A writing connection that waits for its turn, where several short writers share the file: the hub and its command line.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn shared_writer(&self) -> Result<Connection, StoreError> {
+        self.connect(SHARED_WAIT_MS)
+    }
+
+    fn connect(&self, wait_ms: u32) -> Result<Connection, StoreError> {
         let connection = Connection::open(&self.path)?;
+        connection.busy_timeout(std::time::Duration::from_millis(wait_ms.into()))?;
         connection.execute_batch(
             "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF;
-             PRAGMA cell_size_check=ON; PRAGMA busy_timeout=0; PRAGMA wal_autocheckpoint=1000;
+             PRAGMA cell_size_check=ON; PRAGMA wal_autocheckpoint=1000;
              PRAGMA journal_size_limit=67108864; PRAGMA mmap_size=0; PRAGMA temp_store=MEMORY;",
         )?;
         connection.set_prepared_statement_cache_capacity(64);

@@ -21,8 +21,8 @@ pub fn names(connection: &Connection, prefix: &str) -> Result<Vec<String>, Store
 /// # Errors
 /// What SQLite says.
 pub fn load(connection: &Connection, document: &str) -> Result<Vec<Vec<u8>>, StoreError> {
-    let mut statement = connection
-        .prepare_cached("SELECT bytes FROM document_change WHERE document = ?1 ORDER BY sequence")?;
+    let mut statement =
+        connection.prepare_cached("SELECT bytes FROM document_change WHERE document = ?1 ORDER BY sequence")?;
     let rows = statement.query_map([document], |row| row.get(0))?;
     rows.map(|row| Ok(row?)).collect()
 }

@@ -92,11 +92,7 @@ pub fn head_at(connection: &Connection, store: &StoreId, no: FactNo) -> Result<O
 ///
 /// # Errors
 /// What SQLite says: nothing of the run is then stored.
-pub fn persist(
-    connection: &mut Connection,
-    store: &StoreId,
-    run: &Run,
-) -> Result<(Committed, Vec<Fact>), StoreError> {
+pub fn persist(connection: &mut Connection, store: &StoreId, run: &Run) -> Result<(Committed, Vec<Fact>), StoreError> {
     let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     let (last, mut head) = head(&transaction, store)?;
     let expected = FactNo { epoch: last.epoch, number: last.number + 1 };

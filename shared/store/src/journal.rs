@@ -145,9 +145,8 @@ impl Journal {
     /// # Errors
     /// What SQLite says, or a fact that does not read back.
     pub fn facts_of(&self, order_no: OrderNo) -> Result<Vec<Fact>, StoreError> {
-        let mut statement = self
-            .connection
-            .prepare_cached("SELECT body FROM fact WHERE order_no = ?1 ORDER BY epoch, number")?;
+        let mut statement =
+            self.connection.prepare_cached("SELECT body FROM fact WHERE order_no = ?1 ORDER BY epoch, number")?;
         let bodies = statement.query_map([order_no.as_str()], |row| row.get::<_, Vec<u8>>(0))?;
         bodies.map(|body| read_fact(&body?)).collect()
     }
@@ -165,9 +164,7 @@ impl Journal {
              ORDER BY no",
         )?;
         let numbers = statement.query_map((recent.0, self.store.as_str()), |row| row.get::<_, String>(0))?;
-        numbers
-            .map(|no| OrderNo::parse(&no?).ok_or_else(|| StoreError::Corrupt("an order number".into())))
-            .collect()
+        numbers.map(|no| OrderNo::parse(&no?).ok_or_else(|| StoreError::Corrupt("an order number".into()))).collect()
     }
 
     /// The last number issued: numbers only grow, so it is that of the newest fact that draws one.
@@ -207,9 +204,14 @@ pub(crate) fn insert_fact(
     order_no: Option<OrderNo>,
 ) -> Result<(), StoreError> {
     let order_no = order_no.as_ref().map(OrderNo::as_str);
-    connection
-        .prepare_cached("INSERT INTO fact VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
-        .execute(params![store.as_str(), no.epoch, integer(no.number), body, head, order_no])?;
+    connection.prepare_cached("INSERT INTO fact VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?.execute(params![
+        store.as_str(),
+        no.epoch,
+        integer(no.number),
+        body,
+        head,
+        order_no
+    ])?;
     Ok(())
 }
 
@@ -239,8 +241,8 @@ pub fn check(
 ) -> Result<(FactNo, ChainHash), Integrity> {
     let mut last = FactNo { epoch: 1, number: 0 };
     let mut head = chain::start(store, 1);
-    let mut statement = connection
-        .prepare("SELECT epoch, number, body, head FROM fact WHERE store = ?1 ORDER BY epoch, number")?;
+    let mut statement =
+        connection.prepare("SELECT epoch, number, body, head FROM fact WHERE store = ?1 ORDER BY epoch, number")?;
     let mut rows = statement.query([store.as_str()])?;
     while let Some(row) = rows.next()? {
         let no = fact_no(row)?;

@@ -3,14 +3,16 @@
 use std::sync::Mutex;
 
 use guitai_core::{
-    ids::{FactNo, OrderNo},
+    ids::{FactNo, OrderNo, StoreId},
+    journal::chain::Seal,
     money::Fen,
     payment::State,
     secret::Wallet,
     stats::Movement,
     time::{Day, UtcMs},
 };
-use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter, types::Value};
+pub use rusqlite::Connection;
+use rusqlite::{OptionalExtension, Row, params, params_from_iter, types::Value};
 
 use crate::{
     Database, StoreError,
@@ -155,11 +157,7 @@ pub fn payment(connection: &Connection, no: &str) -> Result<Option<PaymentRow>, 
 ///
 /// # Errors
 /// What SQLite says.
-pub fn payments(
-    connection: &Connection,
-    filter: &PaymentFilter,
-    limit: usize,
-) -> Result<Vec<PaymentRow>, StoreError> {
+pub fn payments(connection: &Connection, filter: &PaymentFilter, limit: usize) -> Result<Vec<PaymentRow>, StoreError> {
     let mut clauses: Vec<&str> = Vec::new();
     let mut values: Vec<Value> = Vec::new();
     let mut also = |clause: &'static str, bound: Vec<Value>| {
@@ -347,9 +345,8 @@ pub fn in_doubt(connection: &Connection, day: Day, store: Option<&str>) -> Resul
         "SELECT count(*), coalesce(sum(amount), 0) FROM payment WHERE kind = 'charge' AND business_day = ?1
          AND state IN ('unknown', 'held', 'reversing', 'quarantined') AND (?2 IS NULL OR store = ?2)",
     )?;
-    let found = statement.query_row(params![day.number(), store], |row| {
-        Ok((unsigned(row.get(0)?), Fen::new(unsigned(row.get(1)?))))
-    })?;
+    let found = statement
+        .query_row(params![day.number(), store], |row| Ok((unsigned(row.get(0)?), Fen::new(unsigned(row.get(1)?)))))?;
     Ok(found)
 }
 
@@ -402,10 +399,23 @@ pub fn unsent(connection: &Connection, store: &str, acked: FactNo) -> Result<(u6
 /// # Errors
 /// What SQLite says.
 pub fn last_fact(connection: &Connection, store: &str) -> Result<Option<FactNo>, StoreError> {
-    let mut statement = connection.prepare_cached(
-        "SELECT epoch, number FROM fact WHERE store = ?1 ORDER BY epoch DESC, number DESC LIMIT 1",
-    )?;
+    let mut statement = connection
+        .prepare_cached("SELECT epoch, number FROM fact WHERE store = ?1 ORDER BY epoch DESC, number DESC LIMIT 1")?;
     Ok(statement.query_row([store], fact_no).optional()?)
+}
+
+/// The last seal held of a store: what a receiver of its journal goes on from.
+///
+/// # Errors
+/// What SQLite says.
+pub fn last_seal(connection: &Connection, store: &StoreId) -> Result<Option<Seal>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT s.epoch, s.number, f.head, s.signature FROM seal s JOIN fact f USING (store, epoch, number)
+         WHERE s.store = ?1 ORDER BY s.epoch DESC, s.number DESC LIMIT 1",
+    )?;
+    let found =
+        statement.query_row([store.as_str()], |row| Ok(Seal::from_parts(fact_no(row)?, row.get(2)?, row.get(3)?)));
+    Ok(found.optional()?)
 }
 
 /// Payments whose facts came after `no`, oldest first: what a reader of events missed.

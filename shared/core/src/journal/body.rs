@@ -453,4 +453,3 @@ pub struct RefundRefused {
     #[n(5)]
     pub refunded_before: Fen,
 }
-

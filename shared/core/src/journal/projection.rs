@@ -204,13 +204,8 @@ fn rows(fact: &Fact) -> Vec<RowChange> {
 }
 
 fn reversal_rows(f: &ReversalIntended) -> Vec<RowChange> {
-    let reversing = RowChange::StateChanged {
-        no: f.order_no,
-        state: State::Reversing,
-        reason: None,
-        message: None,
-        at: f.at,
-    };
+    let reversing =
+        RowChange::StateChanged { no: f.order_no, state: State::Reversing, reason: None, message: None, at: f.at };
     let Some(void) = &f.void else {
         return vec![reversing];
     };

@@ -18,8 +18,7 @@ impl Payment {
     /// Records the intent and sends the charge.
     pub fn open(now: Now, order: Order, timings: Timings, numbers: &mut Numbering) -> (Self, Step) {
         let order_no = numbers.next(now.wall);
-        let own_bill =
-            || Bill { source: COUNTER_BILLS.to_string(), number: order_no.to_string(), total: order.amount };
+        let own_bill = || Bill { source: COUNTER_BILLS.to_string(), number: order_no.to_string(), total: order.amount };
         let intent = Intended {
             order_no,
             at: now.wall,
@@ -116,22 +115,12 @@ impl Payment {
         }))
     }
 
-    pub(super) fn closed(
-        &mut self,
-        now: Now,
-        reason: ClosedReason,
-        message: Option<alloc::string::String>,
-    ) -> Step {
+    pub(super) fn closed(&mut self, now: Now, reason: ClosedReason, message: Option<alloc::string::String>) -> Step {
         self.rest(State::Closed);
         self.record(Fact::Closed(Closed { order_no: self.order_no(), at: now.wall, reason, message }))
     }
 
-    pub(super) fn quarantined(
-        &mut self,
-        now: Now,
-        detail: alloc::string::String,
-        claimed: PaidEvidence,
-    ) -> Step {
+    pub(super) fn quarantined(&mut self, now: Now, detail: alloc::string::String, claimed: PaidEvidence) -> Step {
         self.rest(State::Quarantined);
         self.record(Fact::Quarantined(Quarantined {
             order_no: self.order_no(),

@@ -34,8 +34,8 @@ mod tests;
 use alloc::string::String;
 
 pub use charge::COUNTER_BILLS;
-pub use refund::ReturnOrder;
 pub use recovery::{CANCEL_AFTER_MS, GOODS_KEYS_AFTER_MS};
+pub use refund::ReturnOrder;
 pub use step::{BillView, Effect, Held, Input, Refused, Step};
 
 use crate::{

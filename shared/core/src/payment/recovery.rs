@@ -119,13 +119,7 @@ impl Payment {
         }
     }
 
-    fn late_check_answered(
-        &mut self,
-        now: Now,
-        answer: QueryAnswer,
-        bill: BillView,
-        numbers: &mut Numbering,
-    ) -> Step {
+    fn late_check_answered(&mut self, now: Now, answer: QueryAnswer, bill: BillView, numbers: &mut Numbering) -> Step {
         match answer {
             QueryAnswer::Paid(evidence) => self.late_paid(now, evidence, bill, numbers),
             QueryAnswer::Mismatched { detail, claimed } => self.quarantined(now, detail, claimed),

@@ -63,13 +63,7 @@ impl Payment {
         self.intend_reversal(now, purpose, place, 0, None, numbers).then(self.send_reversal())
     }
 
-    pub(super) fn void(
-        &mut self,
-        now: Now,
-        approval: Approval,
-        place: Place,
-        numbers: &mut Numbering,
-    ) -> Step {
+    pub(super) fn void(&mut self, now: Now, approval: Approval, place: Place, numbers: &mut Numbering) -> Step {
         if self.state != State::Paid {
             return Step::refuse(Refused::State);
         }
@@ -141,12 +135,7 @@ impl Payment {
         }
     }
 
-    pub(super) fn reversal_queried(
-        &mut self,
-        now: Now,
-        answer: ReversalAnswer,
-        numbers: &mut Numbering,
-    ) -> Step {
+    pub(super) fn reversal_queried(&mut self, now: Now, answer: ReversalAnswer, numbers: &mut Numbering) -> Step {
         match answer {
             ReversalAnswer::Done => self.reversal_done(now),
             // This try did nothing and never will: the next one is sent at once, since the wait came before the question.

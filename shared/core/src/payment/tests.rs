@@ -2,7 +2,7 @@ use alloc::{format, string::String, vec, vec::Vec};
 
 use super::*;
 use crate::{
-    acquirer::{Call, ChargeAnswer, PaidEvidence, QueryAnswer, Refusal, RefundAnswer, ReversalAnswer},
+    acquirer::{Call, ChargeAnswer, PaidEvidence, QueryAnswer, RefundAnswer, Refusal, ReversalAnswer},
     ids::{AccountId, Issuer, TillId},
     journal::{
         Committed,
@@ -112,11 +112,7 @@ fn order(at: UtcMs) -> Order {
         code: PaymentCode::parse("130000000000000001").expect("a code"),
         code_key: [7; 32],
         acquirer: "allinpay".into(),
-        terminal: Terminal {
-            termno: "00000001".into(),
-            longitude: "+121.48352".into(),
-            latitude: "+31.221345".into(),
-        },
+        terminal: Terminal { termno: "00000001".into(), longitude: "+121.48352".into(), latitude: "+31.221345".into() },
         subject: "测试店".into(),
         place: place(at),
         bill: None,
@@ -215,8 +211,9 @@ fn in_state(state: State) -> Story {
         State::Refunding => refund(paid(), 250),
         State::PartRefunded => refunded(refund(paid(), 250)),
         State::Refunded => refunded(refund(paid(), 1250)),
-        State::Quarantined => Story::begin()
-            .charge(ChargeAnswer::Mismatched { detail: "amount 1251".into(), claimed: evidence() }),
+        State::Quarantined => {
+            Story::begin().charge(ChargeAnswer::Mismatched { detail: "amount 1251".into(), claimed: evidence() })
+        }
     };
     assert_eq!(story.payment.state(), state);
     story
@@ -224,12 +221,8 @@ fn in_state(state: State) -> Story {
 
 fn every_input(at: UtcMs) -> Vec<(&'static str, Input)> {
     let open = BillView::Open;
-    let refund = |fen| ReturnOrder {
-        amount: Fen::new(fen),
-        place: place(at),
-        approval: Some(approval()),
-        reason: None,
-    };
+    let refund =
+        |fen| ReturnOrder { amount: Fen::new(fen), place: place(at), approval: Some(approval()), reason: None };
     vec![
         ("charge paid", Input::ChargeAnswered(ChargeAnswer::Paid(evidence()))),
         ("charge silent", Input::ChargeAnswered(no_answer())),
@@ -381,8 +374,7 @@ fn a_refused_reversal_whose_customer_paid_after_all_ends_paid() {
 #[test]
 fn a_late_paid_is_attached_or_given_back() {
     let closed = || {
-        let mut story =
-            reversing_unpaid().reversal(ReversalAnswer::Done).query(QueryAnswer::Failed(refusal()));
+        let mut story = reversing_unpaid().reversal(ReversalAnswer::Done).query(QueryAnswer::Failed(refusal()));
         assert_eq!(story.payment.state(), State::Closed);
         story.wait();
         story
@@ -446,12 +438,8 @@ fn a_void_is_for_the_same_beijing_day() {
 fn refunds_never_exceed_what_was_paid() {
     let mut story = in_state(State::PartRefunded);
     assert_eq!(story.payment.remaining(), Fen::new(1000));
-    let order = |fen| ReturnOrder {
-        amount: Fen::new(fen),
-        place: place(UtcMs(0)),
-        approval: Some(approval()),
-        reason: None,
-    };
+    let order =
+        |fen| ReturnOrder { amount: Fen::new(fen), place: place(UtcMs(0)), approval: Some(approval()), reason: None };
     assert_eq!(story.input(Input::Refund(order(1001))), Some(Refused::OverRemaining));
     assert_eq!(story.input(Input::Refund(order(1000))), None);
     assert_eq!(story.input(Input::Refund(order(1))), Some(Refused::State), "one at a time");

@@ -1,0 +1,15 @@
+//! The receipt printer: a receipt is composed once, sent once, and ends as printed, unknown or not begun.
+//!
+//! "The bytes were accepted" is not "it was printed". Every copy ends with a question the printer answers only after it has
+//! done all that came before; without the answer the outcome is unknown, and an unknown copy is never sent again by itself,
+//! because a printer that ran out of paper prints what it holds once there is paper again.
+
+mod actor;
+mod compose;
+mod transport;
+
+pub use actor::{Job, JobReport, PrinterActor, PrinterConfig, PrinterEvent, PrinterState, QUEUE_MAX_JOBS, SubmitError};
+pub use compose::{Encoding, PrinterProfile, Qr, compose};
+pub use transport::{Document, FilePrinter, PrintOutcome, StopFlag, TcpPrinter, Transport};
+
+pub(crate) use compose::modules as qr_modules;

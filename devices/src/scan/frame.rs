@@ -1,0 +1,226 @@
+//! Bytes into scans: a frame ends at CR or LF, or after a pause.
+//!
+//! At 9600 baud 18 digits and a CR arrive in 19 reads, so what one read returns says nothing about where a code ends.
+
+use encoding_rs::GBK;
+use guitai_core::{limits::SCAN_MAX_BYTES, secret::SecretText, time::Ticks};
+
+/// A box that sends no terminator is finished when it was silent this long, ms. A byte takes 1 ms, so this is 60 bytes' time.
+pub const SILENCE_MS: u64 = 60;
+
+/// The same code read again within this time of its last reading is the same phone still lying on the window, ms.
+pub const REPEAT_MS: u64 = 2_000;
+
+/// Newland boxes answer a configuration command on the stream that carries scans: `02 01` … `3B 03`.
+const ANSWER_HEAD: &[u8] = &[0x02, 0x01];
+const ANSWER_TAIL: &[u8] = &[0x3b, 0x03];
+
+/// Gathers bytes into frames. It cannot be printed: it may hold a payment code.
+#[derive(Default)]
+pub struct Framer {
+    gathered: Vec<u8>,
+    last_byte: Ticks,
+    overflown: bool,
+}
+
+impl Framer {
+    /// Takes bytes that arrived at `at`; returns the frames they completed, controls stripped, never empty.
+    ///
+    /// A frame above [`SCAN_MAX_BYTES`] is dropped whole: half a code would be another code.
+    pub fn push(&mut self, bytes: &[u8], at: Ticks) -> Vec<SecretText> {
+        let mut frames: Vec<SecretText> = self.idle(at).into_iter().collect();
+        for &byte in bytes {
+            match byte {
+                b'\r' | b'\n' => frames.extend(self.finish()),
+                byte if self.gathered.len() < SCAN_MAX_BYTES => self.gather(byte),
+                _ => self.overflown = true,
+            }
+        }
+        self.last_byte = at;
+        frames
+    }
+
+    /// Call when nothing came for a while: a frame without terminator ends by silence.
+    pub fn idle(&mut self, at: Ticks) -> Option<SecretText> {
+        let silent = at.0.saturating_sub(self.last_byte.0) >= SILENCE_MS;
+        if silent { self.finish() } else { None }
+    }
+
+    /// Bytes held at the moment, at most [`SCAN_MAX_BYTES`].
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.gathered.len()
+    }
+
+    fn gather(&mut self, byte: u8) {
+        self.gathered.push(byte);
+        let answer = self.gathered.starts_with(ANSWER_HEAD) && self.gathered.ends_with(ANSWER_TAIL);
+        if answer {
+            self.forget();
+        }
+    }
+
+    fn finish(&mut self) -> Option<SecretText> {
+        let wanted = !self.overflown && !self.gathered.starts_with(ANSWER_HEAD);
+        let text = if wanted { text(&self.gathered) } else { String::new() };
+        self.forget();
+        (!text.is_empty()).then(|| SecretText::new(text))
+    }
+
+    /// What was read may be a payment code, so it is overwritten before the room is used again.
+    fn forget(&mut self) {
+        self.gathered.fill(0);
+        self.gathered.clear();
+        self.overflown = false;
+    }
+}
+
+impl Drop for Framer {
+    fn drop(&mut self) {
+        self.forget();
+    }
+}
+
+/// Codes are ASCII. Anything else (a name card, a link with hanzi) is only shown as "not a code", so either encoding will do.
+fn text(frame: &[u8]) -> String {
+    let decoded = match std::str::from_utf8(frame) {
+        Ok(text) => text.to_owned(),
+        Err(_) => GBK.decode_without_bom_handling(frame).0.into_owned(),
+    };
+    decoded.chars().filter(|c| !c.is_control()).collect::<String>().trim().to_owned()
+}
+
+/// Notices a code that is read over and over while the phone stays on the window.
+#[derive(Debug, Default)]
+pub struct Repeats {
+    last: Option<(SecretText, Ticks)>,
+}
+
+impl Repeats {
+    /// Whether this reading is new. A repetition counts as seen, so it stays a repetition until the window was free of that
+    /// code for [`REPEAT_MS`].
+    pub fn is_new(&mut self, scan: &SecretText, at: Ticks) -> bool {
+        let new = match &self.last {
+            Some((last, seen)) => last.expose() != scan.expose() || at.0.saturating_sub(seen.0) >= REPEAT_MS,
+            None => true,
+        };
+        self.last = Some((scan.clone(), at));
+        new
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CODE: &str = "134567890123456789";
+
+    fn texts(frames: Vec<SecretText>) -> Vec<String> {
+        frames.iter().map(|frame| frame.expose().to_owned()).collect()
+    }
+
+    fn all(bytes: &[u8]) -> Vec<String> {
+        let mut framer = Framer::default();
+        let mut frames = framer.push(bytes, Ticks(1));
+        frames.extend(framer.idle(Ticks(1 + SILENCE_MS)));
+        texts(frames)
+    }
+
+    #[test]
+    fn frames_end_at_a_terminator_or_by_silence() {
+        let table: &[(&[u8], &[&str])] = &[
+            (b"134567890123456789\r", &[CODE]),
+            (b"134567890123456789\r\n", &[CODE]),
+            (b"134567890123456789\n", &[CODE]),
+            (b"134567890123456789", &[CODE]),
+            (b"134567890123456789\t", &[CODE]),
+            (b"\x02134567890123456789\x03\r", &[CODE]),
+            (b" 134567890123456789 \r", &[CODE]),
+            (b"134567890123456789\r281234567890123456\r", &[CODE, "281234567890123456"]),
+            (b"\r\n\r\n\r", &[]),
+            (b"\x00\x7f\x1b\r", &[]),
+            (b"https://qr.example/1\r", &["https://qr.example/1"]),
+            (b"\xd6\xd0\xce\xc4\r", &["中文"]),
+            ("药\r".as_bytes(), &["药"]),
+        ];
+        for (bytes, expected) in table {
+            assert_eq!(all(bytes), *expected, "{bytes:02x?}");
+        }
+    }
+
+    #[test]
+    fn answers_of_the_box_are_no_scans() {
+        let answer = b"\x02\x010000@SCNENA1\x06;\x03";
+        assert!(all(answer).is_empty());
+        assert!(all(b"\x02\x010000no tail\r").is_empty());
+        let both = [answer.as_slice(), CODE.as_bytes(), b"\r"].concat();
+        assert_eq!(all(&both), [CODE], "a scan right behind an answer is kept");
+    }
+
+    #[test]
+    fn a_pause_separates_two_codes_without_terminator() {
+        let mut framer = Framer::default();
+        assert!(framer.push(b"1345", Ticks(100)).is_empty());
+        assert!(framer.push(b"6789", Ticks(100 + SILENCE_MS - 1)).is_empty(), "still one frame");
+        assert!(framer.idle(Ticks(100 + 2 * SILENCE_MS - 2)).is_none());
+        assert_eq!(texts(framer.push(b"2812", Ticks(400))), ["13456789"]);
+        assert_eq!(framer.idle(Ticks(460)).map(|f| f.expose().to_owned()).as_deref(), Some("2812"));
+        assert!(framer.idle(Ticks(999)).is_none());
+    }
+
+    #[test]
+    fn any_chunking_gives_the_same_frames() {
+        let stream =
+            b"134567890123456789\r\n\x02\x010000\x06;\x03281234567890123456\rhttps://a.b/c\n6212345678901234567\r";
+        let whole = all(stream);
+        assert_eq!(whole.len(), 4);
+        // A plain linear congruential generator: the seed in the message is the whole reproduction.
+        for seed in 0..500_u64 {
+            let mut state = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let mut framer = Framer::default();
+            let (mut frames, mut at, mut rest) = (Vec::new(), 1_000, stream.as_slice());
+            while !rest.is_empty() {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                let size = usize::try_from(state >> 60).expect("4 bits").clamp(1, rest.len());
+                at += (state >> 40) % SILENCE_MS;
+                let (chunk, after) = rest.split_at(size);
+                frames.extend(framer.push(chunk, Ticks(at)));
+                frames.extend(framer.idle(Ticks(at)));
+                rest = after;
+            }
+            assert_eq!(texts(frames), whole, "seed {seed}");
+        }
+    }
+
+    #[test]
+    fn a_flood_is_bounded_and_dropped_whole() {
+        let mut framer = Framer::default();
+        for _ in 0..64 {
+            assert!(framer.push(&[b'9'; 64], Ticks(5)).is_empty());
+            assert!(framer.held() <= SCAN_MAX_BYTES);
+        }
+        assert!(framer.push(b"\r", Ticks(6)).is_empty(), "no half code comes out");
+        assert_eq!(texts(framer.push(b"134567890123456789\r", Ticks(7))), [CODE], "and the next scan is fine");
+        assert_eq!(texts(framer.push(&[&[b'7'; SCAN_MAX_BYTES][..], b"\r"].concat(), Ticks(8))), ["7".repeat(512)]);
+        assert!(framer.push(&[&[b'7'; SCAN_MAX_BYTES + 1][..], b"\r"].concat(), Ticks(9)).is_empty());
+    }
+
+    #[test]
+    fn a_phone_left_on_the_window_is_one_scan() {
+        let scan = |text: &str| SecretText::new(text.to_owned());
+        let mut repeats = Repeats::default();
+        let seen: Vec<bool> = (0..10).map(|n| repeats.is_new(&scan(CODE), Ticks(n * 300))).collect();
+        assert_eq!(seen.iter().filter(|new| **new).count(), 1);
+        assert!(repeats.is_new(&scan("281234567890123456"), Ticks(2_800)), "another code is another scan");
+        assert!(repeats.is_new(&scan(CODE), Ticks(2_900)));
+        assert!(!repeats.is_new(&scan(CODE), Ticks(2_900 + REPEAT_MS - 1)));
+        assert!(repeats.is_new(&scan(CODE), Ticks(2_899 + 2 * REPEAT_MS)));
+    }
+
+    #[test]
+    fn a_scan_does_not_print_itself() {
+        let mut framer = Framer::default();
+        let frames = framer.push(b"134567890123456789\r", Ticks(1));
+        assert!(!format!("{frames:?}").contains("1345"));
+    }
+}

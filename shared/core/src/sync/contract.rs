@@ -1,0 +1,248 @@
+//! What goes into a session and what comes out, apart from frames: what each end brings, what the shell has to do, why it ended.
+
+use alloc::{boxed::Box, string::String, vec::Vec};
+use core::fmt;
+
+use ed25519_dalek::SigningKey;
+
+use super::{
+    frame::{Bye, ByeReason, EnrolRefusal, Enrolled, Frame, Status, Verdict},
+    journal_lane::{Batch, Fork},
+    wire::FrameError,
+};
+use crate::{
+    ids::{FactNo, StoreId},
+    journal::chain::Seal,
+    limits::FRAME_MAX_BYTES,
+    trust::{Channel, EnrolmentCode, KeyBytes},
+};
+
+/// Longest program version in a hello.
+pub const APP_VERSION_MAX_BYTES: usize = 64;
+
+/// Longest document message; what is left of a frame is for its head and the document's name.
+pub const DOC_MESSAGE_MAX_BYTES: usize = FRAME_MAX_BYTES - 1024;
+
+/// What a node brings to a session.
+#[derive(Debug)]
+pub struct NodeConfig {
+    /// The node's identity.
+    pub identity: SigningKey,
+    /// The hub's pinned key.
+    pub hub_key: KeyBytes,
+    /// The channel's exported secret ([`crate::trust::EXPORTER_LABEL`]).
+    pub exporter: [u8; 32],
+    /// Random, once.
+    pub nonce: [u8; 32],
+    /// The program's version.
+    pub app_version: String,
+    /// What it comes for.
+    pub purpose: Purpose,
+}
+
+/// What a node comes for.
+#[derive(Debug)]
+pub enum Purpose {
+    /// To be taken in with this code.
+    Enrol(EnrolmentCode),
+    /// To sync.
+    Sync(Standing),
+}
+
+/// Where an end stands with a store's two journals.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// The store.
+    pub store: StoreId,
+    /// The last fact of this end's own journal.
+    pub outgoing: Option<FactNo>,
+    /// The last durable seal of the other end's journal.
+    pub incoming: Option<Seal>,
+}
+
+/// What a hub brings to a session.
+#[derive(Debug)]
+pub struct HubConfig {
+    /// The hub's identity.
+    pub identity: SigningKey,
+    /// The key the transport proved; none where the transport proves none (TCP), then the hello alone does.
+    pub peer_key: Option<KeyBytes>,
+    /// The channel's exported secret.
+    pub exporter: [u8; 32],
+    /// The program's version.
+    pub app_version: String,
+}
+
+/// A node whose hello is rightly signed; the roster has the word.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// Its key.
+    pub key: KeyBytes,
+    /// The store it says it serves.
+    pub store: Option<StoreId>,
+    /// Its program's version.
+    pub app_version: String,
+}
+
+/// What the hub's roster says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Authorisation {
+    /// It may sync.
+    Admitted(Standing),
+    /// It may try to enrol.
+    EnrolOnly,
+    /// It is not known.
+    Unknown,
+    /// Its rights were taken away.
+    Revoked,
+    /// It belongs to another store.
+    WrongStore,
+}
+
+/// A node wants to be taken in; the hub finds the code by its id and checks the proof with [`EnrolmentCode::proves`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EnrolRequest {
+    /// Both keys and the exporter.
+    pub channel: Channel,
+    /// Which code.
+    pub code_id: [u8; 8],
+    /// The proof.
+    pub proof: [u8; 32],
+    /// Its program's version.
+    pub app_version: String,
+}
+
+/// What the shell has to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Write to the transport.
+    Send(Frame),
+    /// Ask the roster; answer with [`super::session::Session::authorised`].
+    Authorise(Claim),
+    /// Check and use up a code; answer with [`super::session::Session::enrolled`].
+    Enrol(EnrolRequest),
+    /// The hello is done, frames may have their full size.
+    Opened {
+        /// The other program's version.
+        peer_version: String,
+    },
+    /// Load the first whole commits at or after `from`, all of one epoch, as many as fit `max_bytes` but at least one; answer
+    /// with [`super::session::Session::loaded`].
+    Load {
+        /// From here.
+        from: FactNo,
+        /// Bytes of bodies wanted at most; one larger commit is fine.
+        max_bytes: usize,
+    },
+    /// Look up the chain's value after this fact of our own journal; answer with [`super::session::Session::head_at`].
+    HeadAt(FactNo),
+    /// Make these facts durable, in the order given; answer with [`super::session::Session::persisted`].
+    Persist(Batch),
+    /// The other end holds our facts up to here durably.
+    Acked(FactNo),
+    /// The documents differ: generate what automerge has to say and pass it on with [`super::session::Session::document_message`].
+    SyncDocuments,
+    /// A document message came; afterwards [`super::session::Session::documents_digest`] and perhaps an answer.
+    Document {
+        /// Which document.
+        doc: String,
+        /// The message.
+        bytes: Vec<u8>,
+    },
+    /// How the other end fares.
+    PeerStatus(Status),
+    /// We were taken in.
+    Enrolled(Enrolled),
+    /// Close the transport; nothing follows.
+    Hangup(Hangup),
+}
+
+/// Why a session ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Hangup {
+    /// The other end broke the rules.
+    Fault(PeerFault),
+    /// The hub does not let us in, or we as the hub did not let the node in.
+    Refused(Verdict),
+    /// The other end said goodbye.
+    Peer(Bye),
+    /// We did.
+    Asked(ByeReason),
+    /// Taken in; connect again to sync.
+    Enrolled,
+    /// Not taken in.
+    EnrolRefused(EnrolRefusal),
+    /// The other end did not speak in time.
+    TimedOut,
+    /// Our own shell gave an answer that does not fit.
+    Shell,
+}
+
+/// What the other end did wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PeerFault {
+    /// Its bytes are no frame.
+    Frame(FrameError),
+    /// This frame may not come now.
+    OutOfTurn(&'static str),
+    /// No common version; theirs.
+    Version(u16),
+    /// The hello names another key than the transport proved, or one nobody can sign with.
+    WrongKey,
+    /// The hello is not signed for this channel: a box in between, or a replay.
+    BadSignature,
+    /// A text or message longer than allowed.
+    TooLong,
+    /// Facts missing, doubled or out of order.
+    Gap {
+        /// What had to come.
+        expected: FactNo,
+        /// What came.
+        got: FactNo,
+    },
+    /// The hashes do not lead to the seal, at this fact.
+    BadChain(FactNo),
+    /// The seal at this fact is not the writer's.
+    BadSeal(FactNo),
+    /// A chunk empty or too large.
+    ChunkSize {
+        /// Bytes of its bodies.
+        bytes: usize,
+        /// Facts in it.
+        facts: usize,
+    },
+    /// A commit larger than [`super::journal_lane::UNSEALED_MAX_BYTES`].
+    CommitTooLarge,
+    /// More sent than the window allows.
+    WindowOverrun,
+    /// An acknowledgement of what was not sent.
+    AckOfNothing(FactNo),
+    /// Fact numbers at their end.
+    NumbersSpent,
+    /// The writer's journal is not the one it once sealed.
+    Forked(Box<Fork>),
+}
+
+impl fmt::Display for PeerFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Frame(error) => error.fmt(f),
+            Self::OutOfTurn(name) => write!(f, "{name} out of turn"),
+            Self::Version(theirs) => write!(f, "protocol version {theirs} is not spoken here"),
+            Self::WrongKey => f.write_str("the hello's key is not the connection's"),
+            Self::BadSignature => f.write_str("the hello is not signed for this connection"),
+            Self::TooLong => f.write_str("a text or message is too long"),
+            Self::Gap { expected, got } => write!(f, "fact {got} came where {expected} had to"),
+            Self::BadChain(no) => write!(f, "the hash chain is wrong at fact {no}"),
+            Self::BadSeal(no) => write!(f, "the seal of fact {no} is wrong"),
+            Self::ChunkSize { bytes, facts } => write!(f, "a chunk of {facts} facts and {bytes} bytes"),
+            Self::CommitTooLarge => f.write_str("a commit without end"),
+            Self::WindowOverrun => f.write_str("more facts than the window allows"),
+            Self::AckOfNothing(no) => write!(f, "fact {no} acknowledged but not sent"),
+            Self::NumbersSpent => f.write_str("no fact numbers left"),
+            Self::Forked(fork) => write!(f, "the journal forked at or before fact {}", fork.seal.no),
+        }
+    }
+}
+
+impl core::error::Error for PeerFault {}

@@ -1,0 +1,334 @@
+//! The journal lane: one writer's facts, in order, gap-free, verified, never merged.
+//!
+//! What counts is the commit: a run of facts that ends with a seal. The writer's shell loads whole commits, the lane cuts them
+//! into chunks of at most [`CHUNK_MAX_BYTES`], and only the last chunk of a load carries the seal. The receiver keeps chunks
+//! without a seal in memory and hands a run to its shell only when the seal has been checked: so what is on disk is always
+//! covered by a seal, and after a cut the half commit simply comes again.
+//!
+//! Epochs: within one, numbers go up by one; a new one starts at 1 with its own chain. After a fork the writer opens a new
+//! epoch and enters again what the other end never got; that is why a differing end of an *older* epoch is not a fork any more.
+
+use alloc::{boxed::Box, collections::VecDeque, vec::Vec};
+
+use ed25519_dalek::VerifyingKey;
+
+use super::{
+    contract::PeerFault,
+    frame::{Ack, Chunk},
+};
+use crate::{
+    ids::{FactNo, StoreId},
+    journal::chain::{self, ChainHash, Seal},
+    limits::CHUNK_MAX_BYTES,
+};
+
+/// Loads not yet acknowledged. 16 of one chunk each are 256 KiB under way: 2.5 MB/s at a round trip of 100 ms.
+pub const WINDOW_LOADS: usize = 16;
+
+/// Facts of one commit kept in memory until its seal comes: 256 inputs of two facts of 8 KiB each.
+pub const UNSEALED_MAX_BYTES: usize = 4 * 1024 * 1024;
+
+/// Facts as the writer's shell loads them: one or more whole commits of one epoch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Loaded {
+    /// The number of the first.
+    pub first: FactNo,
+    /// Stored bytes, consecutive.
+    pub bodies: Vec<Vec<u8>>,
+    /// Over the last.
+    pub seal: Seal,
+}
+
+/// Facts for the receiver's shell to make durable: chain and seal are right.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Batch {
+    /// To be given back when durable.
+    pub token: u64,
+    /// The number of the first.
+    pub first: FactNo,
+    /// Stored bytes, consecutive.
+    pub bodies: Vec<Vec<u8>>,
+    /// Over the last; `seal.head()` is the chain's value after it.
+    pub seal: Seal,
+}
+
+/// Two histories of one journal, as far as this end sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fork {
+    /// The writer's own signature over what the receiver holds.
+    pub seal: Seal,
+    /// What the writer's journal has at that number; none if it has nothing there, or if the receiver speaks.
+    pub ours: Option<ChainHash>,
+}
+
+/// The shell's answer does not fit the question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ShellFault;
+
+/// Our own journal on its way to the peer.
+#[derive(Debug)]
+pub(super) struct Outgoing {
+    store: StoreId,
+    own_key: VerifyingKey,
+    head: Option<FactNo>,
+    stage: Stage,
+    in_flight: VecDeque<FactNo>,
+}
+
+#[derive(Debug)]
+enum Stage {
+    /// The peer has not said what it wants.
+    Waiting,
+    /// Its seal is being compared with our journal.
+    Comparing(Seal),
+    /// Facts flow.
+    Streaming { next: FactNo, load: Load },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Load {
+    /// There may be more to load.
+    Possible,
+    /// Asked.
+    Asked,
+    /// The shell had nothing; wait for news.
+    Dry,
+}
+
+/// What follows from a `Want`.
+#[derive(Debug)]
+pub(super) enum Wanted {
+    /// The peer has nothing.
+    FromStart,
+    /// Compare with our chain at this number.
+    Compare(FactNo),
+}
+
+impl Outgoing {
+    pub(super) const fn new(store: StoreId, own_key: VerifyingKey, head: Option<FactNo>) -> Self {
+        Self { store, own_key, head, stage: Stage::Waiting, in_flight: VecDeque::new() }
+    }
+
+    pub(super) const fn head(&self) -> Option<FactNo> {
+        self.head
+    }
+
+    pub(super) fn wanted(&mut self, after: Option<Seal>) -> Result<Wanted, PeerFault> {
+        let Stage::Waiting = self.stage else { return Err(PeerFault::OutOfTurn("Want")) };
+        let Some(seal) = after else {
+            self.stage = Stage::Streaming { next: FactNo { epoch: 1, number: 1 }, load: Load::Possible };
+            return Ok(Wanted::FromStart);
+        };
+        if self.head.is_none_or(|head| seal.no > head) {
+            return Err(self.fork(seal, None));
+        }
+        let no = seal.no;
+        self.stage = Stage::Comparing(seal);
+        Ok(Wanted::Compare(no))
+    }
+
+    /// The chain's value at the number to be compared. Gives back what the peer holds for certain.
+    pub(super) fn head_at(&mut self, no: FactNo, ours: Option<ChainHash>) -> Result<Option<FactNo>, PeerFault> {
+        let Stage::Comparing(seal) = &self.stage else { return Ok(None) };
+        if seal.no != no {
+            return Ok(None);
+        }
+        let same = ours.as_ref() == Some(seal.head());
+        let newer_epoch = self.head.is_some_and(|head| head.epoch > no.epoch);
+        let next = match (same, newer_epoch) {
+            (true, _) => FactNo { epoch: no.epoch, number: no.number.saturating_add(1) },
+            (false, true) => FactNo { epoch: no.epoch.saturating_add(1), number: 1 },
+            (false, false) => return Err(self.fork(seal.clone(), ours)),
+        };
+        self.stage = Stage::Streaming { next, load: Load::Possible };
+        Ok(same.then_some(no))
+    }
+
+    pub(super) fn appended(&mut self, upto: FactNo) {
+        self.head = self.head.max(Some(upto));
+        if let Stage::Streaming { load: load @ Load::Dry, .. } = &mut self.stage {
+            *load = Load::Possible;
+        }
+    }
+
+    /// The number to load from, if there is something to load and the window has room.
+    pub(super) fn next_load(&mut self) -> Option<FactNo> {
+        let Stage::Streaming { next, load: load @ Load::Possible } = &mut self.stage else { return None };
+        if self.in_flight.len() >= WINDOW_LOADS || self.head.is_none_or(|head| *next > head) {
+            return None;
+        }
+        *load = Load::Asked;
+        Some(*next)
+    }
+
+    pub(super) fn loaded(&mut self, loaded: Option<Loaded>) -> Result<Vec<Chunk>, ShellFault> {
+        let Stage::Streaming { next, load: load @ Load::Asked } = &mut self.stage else { return Err(ShellFault) };
+        let Some(loaded) = loaded else {
+            *load = Load::Dry;
+            return Ok(Vec::new());
+        };
+        let fits = loaded.first == *next || (loaded.first.epoch > next.epoch && loaded.first.number == 1);
+        let last = last_no(loaded.first, loaded.bodies.len()).ok_or(ShellFault)?;
+        if !fits || loaded.seal.no != last {
+            return Err(ShellFault);
+        }
+        *next = FactNo { epoch: last.epoch, number: last.number.saturating_add(1) };
+        *load = Load::Possible;
+        self.head = self.head.max(Some(last));
+        self.in_flight.push_back(last);
+        Ok(cut(loaded))
+    }
+
+    /// Takes an acknowledgement; acknowledging an earlier load is implied.
+    pub(super) fn acked(&mut self, upto: FactNo) -> Result<(), PeerFault> {
+        let place = self.in_flight.iter().position(|no| *no == upto).ok_or(PeerFault::AckOfNothing(upto))?;
+        self.in_flight.drain(..=place);
+        Ok(())
+    }
+
+    /// A seal that we cannot have made is no evidence, only a fault.
+    fn fork(&self, seal: Seal, ours: Option<ChainHash>) -> PeerFault {
+        if seal.verify(&self.own_key, &self.store) {
+            PeerFault::Forked(Box::new(Fork { seal, ours }))
+        } else {
+            PeerFault::BadSeal(seal.no)
+        }
+    }
+}
+
+/// Cuts a load into chunks; a fact larger than a chunk goes alone.
+fn cut(loaded: Loaded) -> Vec<Chunk> {
+    let mut chunks: Vec<Chunk> = Vec::new();
+    let mut room = 0;
+    for (body, number) in loaded.bodies.into_iter().zip(loaded.first.number..) {
+        match chunks.last_mut() {
+            Some(chunk) if body.len() <= room => {
+                room -= body.len();
+                chunk.bodies.push(body);
+            }
+            Some(_) | None => {
+                room = CHUNK_MAX_BYTES.saturating_sub(body.len());
+                let first = FactNo { epoch: loaded.first.epoch, number };
+                chunks.push(Chunk { first, bodies: alloc::vec![body], seal: None });
+            }
+        }
+    }
+    if let Some(last) = chunks.last_mut() {
+        last.seal = Some(loaded.seal);
+    }
+    chunks
+}
+
+/// The peer's journal on its way to us.
+#[derive(Debug)]
+pub(super) struct Incoming {
+    store: StoreId,
+    writer: VerifyingKey,
+    last_seal: Option<Seal>,
+    unsealed: Option<Unsealed>,
+    pending: VecDeque<(u64, FactNo)>,
+    next_token: u64,
+}
+
+/// Facts of a commit whose seal has not come.
+#[derive(Debug)]
+struct Unsealed {
+    first: FactNo,
+    last: FactNo,
+    head: ChainHash,
+    bodies: Vec<Vec<u8>>,
+    bytes: usize,
+}
+
+impl Incoming {
+    pub(super) const fn new(store: StoreId, writer: VerifyingKey, held: Option<Seal>) -> Self {
+        Self { store, writer, last_seal: held, unsealed: None, pending: VecDeque::new(), next_token: 1 }
+    }
+
+    pub(super) const fn last_seal(&self) -> Option<&Seal> {
+        self.last_seal.as_ref()
+    }
+
+    /// A writer whose journal ends before what it once sealed for us was restored from an old copy.
+    pub(super) fn announced(&self, head: Option<FactNo>) -> Result<(), PeerFault> {
+        match &self.last_seal {
+            Some(seal) if head.is_none_or(|head| head < seal.no) => {
+                Err(PeerFault::Forked(Box::new(Fork { seal: seal.clone(), ours: None })))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    pub(super) fn chunk(&mut self, chunk: Chunk) -> Result<Option<Batch>, PeerFault> {
+        let bytes: usize = chunk.bodies.iter().map(Vec::len).sum();
+        if chunk.bodies.is_empty() || (bytes > CHUNK_MAX_BYTES && chunk.bodies.len() > 1) {
+            return Err(PeerFault::ChunkSize { bytes, facts: chunk.bodies.len() });
+        }
+        if self.pending.len() >= WINDOW_LOADS {
+            return Err(PeerFault::WindowOverrun);
+        }
+        let mut run = match self.unsealed.take() {
+            Some(run) => run,
+            None => self.begin(chunk.first)?,
+        };
+        let expected = next_no(run.last).ok_or(PeerFault::NumbersSpent)?;
+        if chunk.first != expected {
+            return Err(PeerFault::Gap { expected, got: chunk.first });
+        }
+        for body in chunk.bodies {
+            run.last = next_no(run.last).ok_or(PeerFault::NumbersSpent)?;
+            run.head = chain::link(&run.head, run.last, &body);
+            run.bytes = run.bytes.saturating_add(body.len());
+            run.bodies.push(body);
+        }
+        if run.bytes > UNSEALED_MAX_BYTES {
+            return Err(PeerFault::CommitTooLarge);
+        }
+        let Some(seal) = chunk.seal else {
+            self.unsealed = Some(run);
+            return Ok(None);
+        };
+        if seal.no != run.last || *seal.head() != run.head {
+            return Err(PeerFault::BadChain(run.last));
+        }
+        if !seal.verify(&self.writer, &self.store) {
+            return Err(PeerFault::BadSeal(run.last));
+        }
+        let token = self.next_token;
+        self.next_token += 1;
+        self.pending.push_back((token, run.last));
+        self.last_seal = Some(seal.clone());
+        Ok(Some(Batch { token, first: run.first, bodies: run.bodies, seal }))
+    }
+
+    /// Batches become durable in the order in which they were handed out.
+    pub(super) fn persisted(&mut self, token: u64) -> Result<Ack, ShellFault> {
+        match self.pending.pop_front() {
+            Some((expected, upto)) if expected == token => Ok(Ack { upto }),
+            Some(_) | None => Err(ShellFault),
+        }
+    }
+
+    /// A run that begins with `first`: where the last seal ended, or at 1 of a later epoch.
+    fn begin(&self, first: FactNo) -> Result<Unsealed, PeerFault> {
+        let (last, head) = match &self.last_seal {
+            Some(seal) if first.epoch == seal.no.epoch => (seal.no, *seal.head()),
+            Some(seal) if first.epoch < seal.no.epoch => {
+                let expected = next_no(seal.no).ok_or(PeerFault::NumbersSpent)?;
+                return Err(PeerFault::Gap { expected, got: first });
+            }
+            Some(_) | None => (FactNo { epoch: first.epoch, number: 0 }, chain::start(&self.store, first.epoch)),
+        };
+        Ok(Unsealed { first, last, head, bodies: Vec::new(), bytes: 0 })
+    }
+}
+
+fn next_no(no: FactNo) -> Option<FactNo> {
+    Some(FactNo { epoch: no.epoch, number: no.number.checked_add(1)? })
+}
+
+/// The number of the last of `count` facts; none if there is no such.
+fn last_no(first: FactNo, count: usize) -> Option<FactNo> {
+    let more = u64::try_from(count).ok()?.checked_sub(1)?;
+    Some(FactNo { epoch: first.epoch, number: first.number.checked_add(more)? })
+}

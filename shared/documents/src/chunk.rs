@@ -1,0 +1,104 @@
+//! automerge's chunks, read strictly. The library keeps what it can of a damaged run of chunks and drops the rest in silence;
+//! here a run is whole or refused.
+//!
+//! A chunk is magic 4 bytes, checksum 4, kind 1, length (LEB128), data. Kinds: 0 a whole document, 1 a change, 2 a deflated
+//! change. Kind 3, the bundle, is experimental and refused.
+
+use automerge::Change;
+
+use crate::document;
+
+const MAGIC: [u8; 4] = [0x85, 0x6f, 0x4a, 0x83];
+const KIND_AT: usize = 8;
+const LENGTH_AT: usize = 9;
+
+/// A run of chunks that is not what it should be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Malformed;
+
+/// What a chunk holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Document,
+    Change,
+}
+
+/// All changes in a run of chunks, in the order they stand.
+pub(crate) fn changes(mut run: &[u8]) -> Result<Vec<Change>, Malformed> {
+    let mut changes = Vec::new();
+    while !run.is_empty() {
+        let (kind, chunk, rest) = split(run)?;
+        match kind {
+            Kind::Document => changes.extend(document::changes_of_snapshot(chunk)?),
+            Kind::Change => changes.push(change(chunk)?),
+        }
+        run = rest;
+    }
+    Ok(changes)
+}
+
+/// Reading a single change does not compare its checksum, reading a run does (and drops the change).
+fn change(chunk: &[u8]) -> Result<Change, Malformed> {
+    let change = Change::from_bytes(chunk.to_vec()).map_err(|_| Malformed)?;
+    let (checksum, hash) = (chunk.get(MAGIC.len()..KIND_AT), change.hash());
+    if checksum == hash.0.get(..KIND_AT - MAGIC.len()) { Ok(change) } else { Err(Malformed) }
+}
+
+/// The first chunk of a run and what follows it.
+pub(crate) fn split(run: &[u8]) -> Result<(Kind, &[u8], &[u8]), Malformed> {
+    if run.get(..MAGIC.len()) != Some(MAGIC.as_slice()) {
+        return Err(Malformed);
+    }
+    let kind = match run.get(KIND_AT) {
+        Some(0) => Kind::Document,
+        Some(1 | 2) => Kind::Change,
+        Some(_) | None => return Err(Malformed),
+    };
+    let (length, used) = leb128(run.get(LENGTH_AT..).ok_or(Malformed)?)?;
+    let end = (LENGTH_AT + used).checked_add(length).ok_or(Malformed)?;
+    let (chunk, rest) = run.split_at_checked(end).ok_or(Malformed)?;
+    Ok((kind, chunk, rest))
+}
+
+fn leb128(bytes: &[u8]) -> Result<(usize, usize), Malformed> {
+    // Four groups of 7 bits reach 256 MiB, a thousand times any chunk of ours.
+    const GROUPS_MAX: usize = 4;
+    let mut value = 0;
+    for (place, byte) in bytes.iter().enumerate().take(GROUPS_MAX) {
+        value |= usize::from(byte & 0x7f) << (7 * place);
+        if byte & 0x80 == 0 {
+            return Ok((value, place + 1));
+        }
+    }
+    Err(Malformed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document::GENESIS;
+
+    #[test]
+    fn a_run_is_whole_or_refused() {
+        assert_eq!(changes(&GENESIS).expect("the first change").len(), 1);
+        let twice = [GENESIS.as_slice(), GENESIS.as_slice()].concat();
+        assert_eq!(changes(&twice).expect("two chunks").len(), 2);
+        for end in 1..GENESIS.len() {
+            assert!(changes(&GENESIS[..end]).is_err(), "cut at {end}");
+        }
+        for place in 0..GENESIS.len() {
+            let mut bytes = GENESIS.to_vec();
+            bytes[place] ^= 0x01;
+            assert!(changes(&bytes).is_err(), "flipped at {place}");
+        }
+    }
+
+    #[test]
+    fn a_length_beyond_the_run_is_refused() {
+        let mut bytes = GENESIS[..LENGTH_AT].to_vec();
+        bytes.extend([0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01]);
+        assert!(split(&bytes).is_err());
+        assert_eq!(leb128(&[0x80, 0x01]), Ok((128, 2)));
+        assert_eq!(leb128(&[]), Err(Malformed));
+    }
+}

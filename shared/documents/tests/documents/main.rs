@@ -1,0 +1,7 @@
+//! Two sides that edit one document while apart: they end with the same view, whatever the order, the losses and the bytes.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod merge;
+mod peer;
+mod side;
+mod storage;

@@ -1,0 +1,329 @@
+//! Payments, the requests that make and change them, and a day's figures.
+
+use guitai_core::{
+    ids::StoreId,
+    time::{Day, UtcMs},
+};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::value::{Date, Kind, State, Time, WalletDto};
+use crate::{
+    paging::{FromParams, Params, SEARCH_MAX_CHARS},
+    problem::Problem,
+};
+
+/// A charge, a void or a refund as a row.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Payment {
+    /// Our number of it, 20 digits.
+    pub order_no: String,
+    /// What it is.
+    pub kind: Kind,
+    /// The charge a void or refund belongs to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub original_no: Option<String>,
+    /// Its state.
+    pub state: State,
+    /// Why it ended so, as a stable word.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The same for people, often in the acquirer's words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// What was asked for, in fen.
+    pub amount_fen: u64,
+    /// What the shop gets of it when discounts of the wallet are off, in fen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub received_fen: Option<u64>,
+    /// What was given back so far, in fen.
+    pub refunded_fen: u64,
+    /// Whose wallet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wallet: Option<WalletDto>,
+    /// The last two characters of the payment code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code_last_two: Option<String>,
+    /// Through whom.
+    pub acquirer: String,
+    /// The acquirer's number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub acquirer_no: Option<String>,
+    /// The wallet's number, as the customer sees it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wallet_no: Option<String>,
+    /// The till.
+    pub till: String,
+    /// The cashier's account.
+    pub cashier: String,
+    /// The shop's own bill.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bill: Option<BillRef>,
+    /// The store's day it counts to.
+    pub business_day: Date,
+    /// When it was asked for.
+    pub created_at: Time,
+    /// When its result was known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub finished_at: Option<Time>,
+    /// The cashier's remark.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remark: Option<String>,
+    /// Who approved a void or refund.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub approver: Option<String>,
+    /// What may be done with it now.
+    pub can: Can,
+    /// The last fact about it, as `epoch-number`.
+    pub fact: String,
+    /// The store; only at the hub.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub store: Option<String>,
+}
+
+/// What may be done with a payment now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Can {
+    /// It may be voided.
+    pub void: bool,
+    /// So much may be refunded, in fen.
+    pub refund_fen: u64,
+    /// A person may say that the goods were handed over.
+    pub handed_over: bool,
+    /// A person may say that they were not.
+    pub not_handed_over: bool,
+    /// It may be cancelled.
+    pub cancel: bool,
+}
+
+/// A bill of the shop's own system.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BillRef {
+    /// Which system.
+    pub source: String,
+    /// Its number there.
+    pub number: String,
+    /// What the whole bill comes to, in fen.
+    pub total_fen: Option<u64>,
+}
+
+/// `POST /payments`.
+#[derive(Clone, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Charge {
+    /// In fen; zero, negative and too large are answered with codes of their own.
+    pub amount_fen: i64,
+    /// The customer's payment code. This or `scan`.
+    pub auth_code: Option<String>,
+    /// The token of a `scan` event. This or `auth_code`.
+    pub scan: Option<String>,
+    /// The shop's own bill.
+    pub bill: Option<BillRef>,
+    /// The till; the caller's own when absent.
+    pub till: Option<String>,
+    /// The cashier, when a program charges for one.
+    pub cashier: Option<String>,
+    /// Fields the shop keeps with a payment.
+    pub fields: Option<Fields>,
+    /// How long to wait for a final state, in ms: 5,000 when absent, at most 60,000.
+    pub wait_ms: Option<u64>,
+}
+
+/// Fields the shop keeps with a payment.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Fields {
+    /// A remark.
+    pub remark: Option<String>,
+}
+
+/// Somebody who approves with account and password.
+#[derive(Clone, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Approver {
+    /// The account.
+    pub account: String,
+    /// The password.
+    pub password: String,
+}
+
+/// `POST /payments/{order_no}/void`.
+#[derive(Clone, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Void {
+    /// Who approves; a key of scope `refund` needs nobody.
+    pub approver: Option<Approver>,
+}
+
+/// `POST /payments/{order_no}/refunds`.
+#[derive(Clone, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Refund {
+    /// In fen.
+    pub amount_fen: i64,
+    /// Why, for the shop's records.
+    pub reason: Option<String>,
+    /// Who approves; a key of scope `refund` needs nobody.
+    pub approver: Option<Approver>,
+}
+
+/// `GET /payments`.
+#[derive(Clone, Debug, PartialEq, Eq, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct PaymentsQuery {
+    /// One store; only at the hub.
+    #[param(value_type = Option<String>)]
+    pub store: Option<StoreId>,
+    /// From this moment on, RFC 3339.
+    #[param(value_type = Option<String>, format = DateTime)]
+    pub from: Option<UtcMs>,
+    /// Before this moment, RFC 3339.
+    #[param(value_type = Option<String>, format = DateTime)]
+    pub to: Option<UtcMs>,
+    /// In this state.
+    pub state: Option<State>,
+    /// Of this kind.
+    pub kind: Option<Kind>,
+    /// Part of an order, acquirer, wallet or bill number, or of a remark.
+    pub q: Option<String>,
+    /// `next_cursor` of the page before.
+    pub cursor: Option<String>,
+    /// Rows of a page: 1 to 200, 50 when absent.
+    #[param(value_type = Option<usize>)]
+    pub limit: usize,
+}
+
+impl FromParams for PaymentsQuery {
+    fn read(params: &mut Params) -> Result<Self, Problem> {
+        let query = Self {
+            store: params.parsed("store", |text| StoreId::parse(text).ok())?,
+            from: params.time("from")?,
+            to: params.time("to")?,
+            state: params.parsed("state", State::parse)?,
+            kind: params.parsed("kind", Kind::parse)?,
+            q: params.text("q", SEARCH_MAX_CHARS)?,
+            cursor: params.cursor()?,
+            limit: params.limit()?,
+        };
+        match (query.from, query.to) {
+            (Some(from), Some(to)) if from > to => {
+                Err(Problem::malformed("to").detail("结束时间早于开始时间。", "`to` is before `from`."))
+            }
+            _ => Ok(query),
+        }
+    }
+}
+
+/// `GET /stats/day` of a node, `GET /stats` of the hub.
+#[derive(Clone, Debug, PartialEq, Eq, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct DayQuery {
+    /// The business day; today when absent.
+    #[param(value_type = Option<String>, format = Date)]
+    pub date: Option<Day>,
+    /// One store; only at the hub.
+    #[param(value_type = Option<String>)]
+    pub store: Option<StoreId>,
+}
+
+impl FromParams for DayQuery {
+    fn read(params: &mut Params) -> Result<Self, Problem> {
+        Ok(Self { date: params.day("date")?, store: params.parsed("store", |text| StoreId::parse(text).ok())? })
+    }
+}
+
+/// How many, and how much in fen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Tally {
+    /// How many.
+    pub count: u64,
+    /// How much, in fen.
+    pub sum_fen: u64,
+}
+
+/// A day's figures of a store, or of several at the hub.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Stats {
+    /// The business day.
+    pub date: Date,
+    /// The store; absent when several are summed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub store: Option<super::NameId>,
+    /// When they were read.
+    pub as_of: Time,
+    /// Charges paid.
+    pub paid: Tally,
+    /// Given back whole.
+    pub voided: Tally,
+    /// Given back in part.
+    pub refunded: Tally,
+    /// Paid less given back, in fen; negative when more went back than came in.
+    pub net_fen: i64,
+    /// Not known yet.
+    pub unknown: Tally,
+    /// By wallet.
+    pub by_wallet: Vec<WalletTally>,
+    /// By cashier.
+    pub by_cashier: Vec<CashierTally>,
+    /// By hour of the store's clock.
+    pub by_hour: Vec<HourTally>,
+    /// How many stores are in these figures up to now; only at the hub.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stores_reporting: Option<u64>,
+    /// How many stores there are; only at the hub.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stores_total: Option<u64>,
+    /// By store; only at the hub.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by_store: Option<Vec<StoreTally>>,
+}
+
+/// One wallet's part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct WalletTally {
+    /// Whose.
+    pub wallet: WalletDto,
+    /// Charges paid.
+    pub paid: Tally,
+    /// Given back.
+    pub refunded: Tally,
+}
+
+/// One cashier's part.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct CashierTally {
+    /// The account.
+    pub cashier: String,
+    /// The name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Charges paid.
+    pub paid: Tally,
+    /// Given back.
+    pub refunded: Tally,
+}
+
+/// One hour's part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct HourTally {
+    /// 0 to 23.
+    pub hour: u8,
+    /// Charges paid.
+    pub count: u64,
+    /// In fen.
+    pub sum_fen: u64,
+}
+
+/// One store's part.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct StoreTally {
+    /// The store.
+    pub store: String,
+    /// Its name.
+    pub name: String,
+    /// Charges paid.
+    pub paid: Tally,
+    /// Given back.
+    pub refunded: Tally,
+}

@@ -1,0 +1,188 @@
+//! How node, hub, stores and devices are doing, and the small news of the event stream.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::value::{Time, WalletDto, words};
+
+words! {
+    /// A node's link to its hub.
+    HubLink {
+        /// Up.
+        Connected "connected",
+        /// Being tried.
+        Connecting "connecting",
+        /// Waiting for the next try.
+        Down "down",
+        /// The node belongs to no merchant yet.
+        NotEnrolled "not_enrolled",
+    }
+}
+
+words! {
+    /// A node's health in a word.
+    HealthStatus {
+        /// All well.
+        Ok "ok",
+        /// Something needs a person.
+        Degraded "degraded",
+    }
+}
+
+words! {
+    /// The scan box.
+    ScannerState {
+        /// It can scan.
+        Ready "ready",
+        /// It is configured but not there.
+        Gone "gone",
+        /// None is configured.
+        Off "off",
+    }
+}
+
+words! {
+    /// The receipt printer.
+    PrinterState {
+        /// It says that it can print.
+        Ready "ready",
+        /// It is there but says nothing about itself.
+        Unknown "unknown",
+        /// It is configured but not there.
+        Gone "gone",
+        /// None is configured.
+        Off "off",
+    }
+}
+
+words! {
+    /// A store as the hub sees it.
+    StoreState {
+        /// Its link is up.
+        Connected "connected",
+        /// It was here before.
+        Offline "offline",
+        /// It never was.
+        Never "never",
+    }
+}
+
+/// `GET /sync`, and the event `sync`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Sync {
+    /// The link.
+    pub hub: HubLink,
+    /// Since when it is so.
+    pub since: Time,
+    /// Facts the hub has not acknowledged.
+    pub unsent: u64,
+    /// When the oldest of them happened.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub oldest_unsent_at: Option<Time>,
+    /// The last fact the hub acknowledged, as `epoch-number`.
+    pub acked: Option<String>,
+    /// When the next try is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_retry_at: Option<Time>,
+    /// What the last try failed of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_error: Option<String>,
+}
+
+/// `GET /health`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Health {
+    /// In a word.
+    pub status: HealthStatus,
+    /// It takes payments.
+    pub accepting: bool,
+    /// The program's version.
+    pub version: String,
+    /// The last fact, as `epoch-number`.
+    pub facts: String,
+    /// Facts the hub has not acknowledged.
+    pub unsent: u64,
+    /// What is plugged in.
+    pub devices: Devices,
+}
+
+/// What is plugged in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Devices {
+    /// The scan box.
+    pub scanner: ScannerState,
+    /// The receipt printer.
+    pub printer: PrinterState,
+}
+
+/// A store as a row; also the event `store`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct StoreRow {
+    /// Its id.
+    pub store: String,
+    /// Its name.
+    pub name: String,
+    /// Its link.
+    pub state: StoreState,
+    /// Since when it is so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<Time>,
+    /// When it was last heard.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_seen_at: Option<Time>,
+    /// The last fact the hub has of it, as `epoch-number`.
+    pub facts: Option<String>,
+    /// Facts it says it still has to send.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unsent: Option<u64>,
+    /// When the oldest of them happened.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub oldest_unsent_at: Option<Time>,
+    /// Its issuer number.
+    pub issuer: u32,
+    /// Its program's version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// Its day up to now.
+    pub today: StoreToday,
+}
+
+/// A store's day up to now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct StoreToday {
+    /// Charges paid.
+    pub orders: u64,
+    /// Paid less given back, in fen.
+    pub income_fen: i64,
+}
+
+/// `GET /stores`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct StoreRows {
+    /// All stores.
+    pub items: Vec<StoreRow>,
+    /// When they were read.
+    pub as_of: Time,
+}
+
+/// The event `notice`: an announcement changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct NoticeNews {
+    /// Which.
+    pub id: String,
+    /// Its title.
+    pub title: String,
+}
+
+/// The event `scan`: the scan box read a payment code, which stays in the node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ScanNews {
+    /// At which till.
+    pub till: String,
+    /// Stands for the code in `POST /payments`.
+    pub token: String,
+    /// Whose code it looks like.
+    pub wallet: WalletDto,
+    /// Its last two characters.
+    pub last_two: String,
+}

@@ -1,0 +1,23 @@
+//! guitai-http: the web-server layer that the node and the hub share.
+//!
+//! What reaches a handler has passed, in this order: the accept loop with its deadlines ([`serve`]), the Host list, the body
+//! limit and the cross-site checks ([`guard`]), and an extractor that says who is calling ([`bearer`]). What goes out is a type
+//! of [`dto`] or a [`problem::Problem`]. No decision about money is taken here.
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may end by a panic"))]
+
+pub mod bearer;
+pub mod body;
+pub mod dto;
+pub mod embed;
+pub mod guard;
+pub mod idempotency;
+pub mod openapi;
+pub mod paging;
+pub mod password;
+pub mod problem;
+pub mod random;
+pub mod serve;
+pub mod session;
+pub mod sse;
+pub mod throttle;
+mod words;

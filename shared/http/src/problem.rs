@@ -1,0 +1,426 @@
+//! What went wrong, as RFC 9457 problem JSON: a stable `code` for programs, words for people in their language, what to do next.
+//!
+//! A [`Problem`] is turned into an answer where nobody knows the caller's language, so it is first written in Chinese and
+//! carried along in the answer's extensions; [`localise`] rewrites it on the way out for a caller who prefers English.
+
+use std::convert::Infallible;
+
+use axum::{
+    body::Body,
+    extract::{FromRequestParts, Request},
+    http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use guitai_core::money::AmountError;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{random::NoRandomness, words::Words};
+
+/// The content type of a problem.
+pub const PROBLEM_JSON: &str = "application/problem+json";
+
+/// The language of the words in an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Language {
+    /// 简体中文, unless the caller prefers another.
+    Zh,
+    /// English.
+    En,
+}
+
+impl Language {
+    /// The caller's preference in `Accept-Language`: of Chinese and English the one with the greater weight, the first named
+    /// when equal, Chinese when neither is named.
+    #[must_use]
+    pub fn of(headers: &HeaderMap) -> Self {
+        let named = headers.get_all(header::ACCEPT_LANGUAGE).into_iter().filter_map(|value| value.to_str().ok());
+        let mut best: Option<(u16, Self)> = None;
+        for range in named.flat_map(|value| value.split(',')) {
+            let Some((language, weight)) = Self::weighed(range) else { continue };
+            if weight > 0 && best.is_none_or(|(most, _)| weight > most) {
+                best = Some((weight, language));
+            }
+        }
+        best.map_or(Self::Zh, |(_, language)| language)
+    }
+
+    fn weighed(range: &str) -> Option<(Self, u16)> {
+        let mut parts = range.split(';').map(str::trim);
+        let primary = parts.next()?.split('-').next()?.to_ascii_lowercase();
+        let language = match primary.as_str() {
+            "zh" => Self::Zh,
+            "en" => Self::En,
+            _ => return None,
+        };
+        let weight = parts.find_map(|part| part.strip_prefix("q=")).map_or(Some(1000), thousandths)?;
+        Some((language, weight))
+    }
+}
+
+/// `0.75` as 750.
+fn thousandths(weight: &str) -> Option<u16> {
+    let (whole, part) = weight.split_once('.').unwrap_or((weight, ""));
+    if part.len() > 3 {
+        return None;
+    }
+    let thousandths = format!("{part:0<3}").parse::<u16>().ok()?;
+    match whole {
+        "0" => Some(thousandths),
+        "1" if thousandths == 0 => Some(1000),
+        _ => None,
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Language {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self::of(&parts.headers))
+    }
+}
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident $text:literal $status:ident,)*) => {
+        /// Why a request was not done. The text of a code never changes: programs compare it.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Code {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Code {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$name),*];
+
+            /// The text on the wire.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+
+            /// The status it is answered with.
+            #[must_use]
+            pub const fn status(self) -> StatusCode {
+                match self { $(Self::$name => StatusCode::$status,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    /// The request cannot be read; `field` says where.
+    Malformed "malformed" BAD_REQUEST,
+    /// Nobody is signed in and no key was given.
+    Unauthenticated "unauthenticated" UNAUTHORIZED,
+    /// The caller may not do this.
+    Forbidden "forbidden" FORBIDDEN,
+    /// A page of another site asked for this.
+    CrossSite "cross_site" FORBIDDEN,
+    /// There is no such thing.
+    NotFound "not_found" NOT_FOUND,
+    /// The path exists, the method does not.
+    MethodNotAllowed "method_not_allowed" METHOD_NOT_ALLOWED,
+    /// The body did not arrive in time.
+    TooSlow "too_slow" REQUEST_TIMEOUT,
+    /// The body is too large.
+    TooLarge "too_large" PAYLOAD_TOO_LARGE,
+    /// The body is not JSON.
+    UnsupportedMediaType "unsupported_media_type" UNSUPPORTED_MEDIA_TYPE,
+    /// The Host is none of this server's.
+    Misdirected "misdirected" MISDIRECTED_REQUEST,
+    /// Unknown account or wrong password.
+    WrongPassword "wrong_password" UNAUTHORIZED,
+    /// Too many wrong passwords; wait.
+    TooManyTries "too_many_tries" TOO_MANY_REQUESTS,
+    /// Too much at this moment; wait.
+    Busy "busy" TOO_MANY_REQUESTS,
+    /// The new password is too easy.
+    PasswordWeak "password_weak" UNPROCESSABLE_ENTITY,
+    /// The account's name is taken.
+    AccountExists "account_exists" CONFLICT,
+    /// Money would move, but `Idempotency-Key` is missing.
+    IdempotencyKeyMissing "idempotency_key_missing" BAD_REQUEST,
+    /// `Idempotency-Key` is not 8 to 64 visible ASCII characters.
+    IdempotencyKeyMalformed "idempotency_key_malformed" BAD_REQUEST,
+    /// The key was used for another request.
+    IdempotencyConflict "idempotency_conflict" CONFLICT,
+    /// The amount is zero.
+    AmountZero "amount_zero" UNPROCESSABLE_ENTITY,
+    /// The amount is negative.
+    AmountNegative "amount_negative" UNPROCESSABLE_ENTITY,
+    /// The amount is above the limit.
+    AmountOverLimit "amount_over_limit" UNPROCESSABLE_ENTITY,
+    /// The amount is not a JSON integer of fen.
+    AmountDecimals "amount_decimals" BAD_REQUEST,
+    /// The scanned code belongs to goods.
+    GoodsCode "goods_code" UNPROCESSABLE_ENTITY,
+    /// The scanned code is no payment code.
+    NotAPaymentCode "not_a_payment_code" UNPROCESSABLE_ENTITY,
+    /// The payment code was used before.
+    PaymentCodeUsed "payment_code_used" UNPROCESSABLE_ENTITY,
+    /// There is no such till.
+    TillUnknown "till_unknown" UNPROCESSABLE_ENTITY,
+    /// The till is not registered with the acquirer.
+    TillNotRegistered "till_not_registered" UNPROCESSABLE_ENTITY,
+    /// The bill is paid already, or would be overpaid.
+    BillCovered "bill_covered" UNPROCESSABLE_ENTITY,
+    /// The bill came without its total.
+    BillTotalMissing "bill_total_missing" UNPROCESSABLE_ENTITY,
+    /// The node takes no payments now.
+    NotAccepting "not_accepting" SERVICE_UNAVAILABLE,
+    /// The payment can no longer be voided.
+    NotReversible "not_reversible" CONFLICT,
+    /// More than what is left to refund.
+    OverRemaining "over_remaining" UNPROCESSABLE_ENTITY,
+    /// The approver's password is wrong.
+    ApproverWrongPassword "approver_wrong_password" FORBIDDEN,
+    /// The approver may not approve this.
+    ApproverNotAllowed "approver_not_allowed" FORBIDDEN,
+    /// The scan was not used in time.
+    ScanExpired "scan_expired" UNPROCESSABLE_ENTITY,
+    /// The payment is not decided yet.
+    PaymentOpen "payment_open" CONFLICT,
+    /// The payment's state does not allow this.
+    StateForbids "state_forbids" CONFLICT,
+    /// The node belongs to no merchant yet.
+    NotEnrolled "not_enrolled" SERVICE_UNAVAILABLE,
+    /// A fault of ours.
+    Internal "internal" INTERNAL_SERVER_ERROR,
+}
+
+/// A refused request: its code, and what the words cannot know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    code: Code,
+    field: Option<String>,
+    detail: Option<(String, String)>,
+    retry_after_s: Option<u64>,
+}
+
+impl Problem {
+    /// A problem with the words of its code.
+    #[must_use]
+    pub const fn new(code: Code) -> Self {
+        Self { code, field: None, detail: None, retry_after_s: None }
+    }
+
+    /// A request that cannot be read at this field, as a path such as `bill.total_fen`.
+    #[must_use]
+    pub fn malformed(field: impl Into<String>) -> Self {
+        Self::new(Code::Malformed).field(field)
+    }
+
+    /// Names the field that is wrong.
+    #[must_use]
+    pub fn field(mut self, path: impl Into<String>) -> Self {
+        self.field = Some(path.into());
+        self
+    }
+
+    /// Says more exactly what is wrong than the code's own words.
+    #[must_use]
+    pub fn detail(mut self, zh: impl Into<String>, en: impl Into<String>) -> Self {
+        self.detail = Some((zh.into(), en.into()));
+        self
+    }
+
+    /// Says when to try again, in whole seconds.
+    #[must_use]
+    pub const fn retry_after(mut self, seconds: u64) -> Self {
+        self.retry_after_s = Some(seconds);
+        self
+    }
+
+    /// Its code.
+    #[must_use]
+    pub const fn code(&self) -> Code {
+        self.code
+    }
+
+    /// The field it names.
+    #[must_use]
+    pub fn named_field(&self) -> Option<&str> {
+        self.field.as_deref()
+    }
+
+    /// The body in one language.
+    #[must_use]
+    pub fn body(&self, language: Language) -> ProblemBody {
+        let words = Words::of(self.code);
+        let pick = |zh: &str, en: &str| match language {
+            Language::Zh => zh.to_owned(),
+            Language::En => en.to_owned(),
+        };
+        let detail = match &self.detail {
+            Some((zh, en)) => pick(zh, en),
+            None => pick(words.detail.0, words.detail.1),
+        };
+        ProblemBody {
+            r#type: "about:blank".to_owned(),
+            title: pick(words.title.0, words.title.1),
+            status: self.code.status().as_u16(),
+            code: self.code.as_str().to_owned(),
+            detail,
+            field: self.field.clone(),
+            remedy: pick(words.remedy.0, words.remedy.1),
+        }
+    }
+
+    fn answer(self, language: Language) -> Response {
+        let body = serde_json::to_vec(&self.body(language)).unwrap_or_default();
+        let mut response = (self.code.status(), Body::from(body)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
+        let language = match language {
+            Language::Zh => "zh-CN",
+            Language::En => "en",
+        };
+        headers.insert(header::CONTENT_LANGUAGE, HeaderValue::from_static(language));
+        headers.insert(header::VARY, HeaderValue::from_static("accept-language"));
+        if let Some(seconds) = self.retry_after_s {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// The JSON of a problem (RFC 9457).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ProblemBody {
+    /// Always `about:blank`: `code` is what tells problems apart.
+    pub r#type: String,
+    /// A few words.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// For programs; never changes.
+    pub code: String,
+    /// What is wrong, in a sentence.
+    pub detail: String,
+    /// The field that is wrong, as a path such as `bill.total_fen`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+    /// What to do next.
+    pub remedy: String,
+}
+
+impl From<Code> for Problem {
+    fn from(code: Code) -> Self {
+        Self::new(code)
+    }
+}
+
+impl From<NoRandomness> for Problem {
+    fn from(error: NoRandomness) -> Self {
+        tracing::error!(%error, "no randomness");
+        Self::new(Code::Internal)
+    }
+}
+
+impl From<AmountError> for Problem {
+    fn from(error: AmountError) -> Self {
+        let code = match error {
+            AmountError::Zero => Code::AmountZero,
+            AmountError::Negative => Code::AmountNegative,
+            AmountError::OverLimit => Code::AmountOverLimit,
+        };
+        Self::new(code).field("amount_fen")
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        self.answer(Language::Zh)
+    }
+}
+
+/// Rewrites a problem for a caller who prefers English.
+pub async fn localise(request: Request, next: Next) -> Response {
+    let language = Language::of(request.headers());
+    let mut response = next.run(request).await;
+    match (language, response.extensions_mut().remove::<Problem>()) {
+        (Language::En, Some(problem)) => {
+            let mut english = problem.answer(Language::En);
+            // What a layer added on the way out, such as `Allow` or a cookie, stays.
+            for (name, value) in response.headers() {
+                if !english.headers().contains_key(name) && name != header::CONTENT_LENGTH {
+                    english.headers_mut().append(name, value.clone());
+                }
+            }
+            english
+        }
+        (Language::Zh, _) | (Language::En, None) => response,
+    }
+}
+
+/// The answer for a path that does not exist; give it to `Router::fallback`.
+pub async fn not_found() -> Problem {
+    Problem::new(Code::NotFound)
+}
+
+/// The answer for a method a path does not have; give it to `Router::method_not_allowed_fallback`.
+pub async fn method_not_allowed() -> Problem {
+    Problem::new(Code::MethodNotAllowed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn language(accepted: &str) -> Language {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::ACCEPT_LANGUAGE, HeaderValue::from_str(accepted).expect("a value"));
+        Language::of(&headers)
+    }
+
+    #[test]
+    fn the_heavier_language_wins_and_chinese_is_the_default() {
+        assert_eq!(Language::of(&HeaderMap::new()), Language::Zh);
+        let table = [
+            ("en", Language::En),
+            ("en-US,en;q=0.9,zh;q=0.8", Language::En),
+            ("zh-CN,zh;q=0.9,en;q=0.8", Language::Zh),
+            ("zh;q=0.5, EN-gb", Language::En),
+            ("fr-FR, *;q=0.5", Language::Zh),
+            ("en;q=0", Language::Zh),
+            ("en;q=7, en;q=0.1234", Language::Zh),
+            ("fr, en;q=0.001", Language::En),
+            ("", Language::Zh),
+        ];
+        for (accepted, expected) in table {
+            assert_eq!(language(accepted), expected, "{accepted}");
+        }
+    }
+
+    #[test]
+    fn every_code_has_words_in_both_languages_and_its_own_text() {
+        let mut texts = std::collections::HashSet::new();
+        for code in Code::ALL {
+            assert!(texts.insert(code.as_str()), "{code:?} twice");
+            assert!(code.as_str().bytes().all(|b| b.is_ascii_lowercase() || b == b'_'), "{code:?}");
+            assert!(code.status().is_client_error() || code.status().is_server_error(), "{code:?}");
+            let words = Words::of(*code);
+            let chinese = |text: &str| text.chars().any(|c| ('\u{4e00}'..='\u{9fff}').contains(&c));
+            for (zh, en) in [words.title, words.detail, words.remedy] {
+                assert!(chinese(zh), "{code:?}: {zh}");
+                assert!(!en.is_empty() && !chinese(en), "{code:?}: {en}");
+            }
+            assert!(words.title.0.chars().count() <= 20, "{code:?}: a title is a few words");
+        }
+    }
+
+    #[test]
+    fn a_problem_carries_what_the_words_cannot_know() {
+        let problem = Problem::new(Code::TooManyTries).field("password").detail("甲", "a").retry_after(4);
+        let body = problem.body(Language::En);
+        assert_eq!((body.status, body.code.as_str(), body.detail.as_str()), (429, "too_many_tries", "a"));
+        let response = problem.into_response();
+        assert_eq!(response.headers()[header::RETRY_AFTER], "4");
+        assert_eq!(response.headers()[header::CONTENT_TYPE], PROBLEM_JSON);
+        let json = serde_json::to_value(Problem::new(Code::NotFound).body(Language::Zh)).unwrap();
+        assert_eq!(json["type"], "about:blank");
+        assert!(json.get("field").is_none());
+    }
+}

@@ -1,0 +1,449 @@
+//! Carries a session of the core over a byte stream: reads, writes, waits, and asks its shell for everything else.
+//!
+//! One task reads and feeds the session; a second one writes; a third one does the shell's jobs (loading, persisting,
+//! documents) strictly in order, so that a slow disk never stops the reading of the clock. When a session has ended, its last
+//! job is done too: whoever reads the journals' standing then reads the truth.
+
+use std::{
+    fmt,
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use ed25519_dalek::SigningKey;
+use guitai_core::{
+    ids::FactNo,
+    journal::chain::ChainHash,
+    sync::{
+        contract::{Authorisation, Claim, EnrolRequest, Hangup, HubConfig, NodeConfig, Output, Purpose, Standing},
+        frame::{ByeReason, EnrolRefusal, Enrolled, Status},
+        journal_lane::{Batch, Loaded},
+        session::{HELLO_TIMEOUT_MS, Session},
+    },
+    time::{Ticks, UtcMs},
+    trust::EnrolmentCode,
+};
+use tokio::{io::AsyncRead, sync::mpsc, task::JoinHandle, time::timeout};
+use tracing::{debug, warn};
+
+use crate::{pipe::Pipe, quic::Secured};
+
+/// Jobs waiting for the shell beyond which nothing more is read: two full windows.
+const JOBS_MAX: usize = 32;
+
+/// News from the shell that wait for the session; the shell waits beyond.
+pub const EVENTS_MAX: usize = 64;
+
+/// The shell's disk or program failed; the text is for logs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShellError(pub String);
+
+impl fmt::Display for ShellError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for ShellError {}
+
+/// Where the documents stand after the shell did something with them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DocumentTurn {
+    /// The hash over all of them.
+    pub digest: [u8; 32],
+    /// What automerge has to say: document and message.
+    pub messages: Vec<(String, Vec<u8>)>,
+}
+
+/// What a node or a hub does for one session. Called one at a time, in order; blocking work goes to `spawn_blocking`.
+pub trait Shell: Send + Sync + 'static {
+    /// The hello is done.
+    fn opened(&self, peer_version: &str);
+
+    /// Loads the first whole commits at or after `from`, all of one epoch, as many as fit `max_bytes` but at least one.
+    fn load(&self, from: FactNo, max_bytes: usize) -> impl Future<Output = Result<Option<Loaded>, ShellError>> + Send;
+
+    /// The chain's value after this fact of the own journal, if it has it.
+    fn head_at(&self, no: FactNo) -> impl Future<Output = Result<Option<ChainHash>, ShellError>> + Send;
+
+    /// Makes the facts durable before it returns.
+    fn persist(&self, batch: Batch) -> impl Future<Output = Result<(), ShellError>> + Send;
+
+    /// The other end holds the own journal up to here.
+    fn acked(&self, upto: FactNo) -> impl Future<Output = Result<(), ShellError>> + Send;
+
+    /// The documents differ: what is there to say?
+    fn sync_documents(&self) -> impl Future<Output = Result<DocumentTurn, ShellError>> + Send;
+
+    /// A document message came.
+    fn document(&self, doc: String, bytes: Vec<u8>) -> impl Future<Output = Result<DocumentTurn, ShellError>> + Send;
+
+    /// How the other end fares.
+    fn peer_status(&self, status: Status);
+}
+
+/// News for a running session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The own journal reaches up to here, durably.
+    Appended(FactNo),
+    /// The own documents changed, or are known for the first time; this is their digest.
+    Documents([u8; 32]),
+    /// How this end fares.
+    Status {
+        /// Facts not yet acknowledged.
+        unsent: u64,
+        /// When the oldest was recorded.
+        oldest_unsent_at: Option<UtcMs>,
+    },
+    /// Say goodbye.
+    HangUp(ByeReason),
+}
+
+/// The hub's roster and what belongs to a node it admits.
+pub trait Gate: Sync {
+    /// What serves an admitted node.
+    type Shell: Shell;
+
+    /// Who is welcome. The hub ends an older session of the same node and waits for it before it answers (the session fence),
+    /// since that session's last batch may still be on its way to disk.
+    fn authorise(&self, claim: Claim) -> impl Future<Output = Answer<Self::Shell>> + Send;
+
+    /// Checks an enrolment's proof and uses its code up.
+    fn enrol(&self, request: EnrolRequest) -> impl Future<Output = Result<Enrolled, EnrolRefusal>> + Send;
+}
+
+/// The roster's answer.
+#[derive(Debug)]
+pub enum Answer<S> {
+    /// It may sync.
+    Admitted(Admitted<S>),
+    /// It may try to enrol.
+    EnrolOnly,
+    /// It is not known.
+    Unknown,
+    /// Its rights were taken away.
+    Revoked,
+    /// It belongs to another store.
+    WrongStore,
+}
+
+/// A session that may sync.
+#[derive(Debug)]
+pub struct Admitted<S> {
+    /// Where this end stands.
+    pub standing: Standing,
+    /// What serves it.
+    pub shell: S,
+    /// News for it, from a channel of [`EVENTS_MAX`]. When the sender is dropped, the session says goodbye (stopping).
+    pub events: mpsc::Receiver<Event>,
+}
+
+/// How a session ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// One of the ends hung up.
+    Hangup(Hangup),
+    /// The line broke.
+    Lost(String),
+    /// The shell failed.
+    Shell(ShellError),
+}
+
+/// The node's end of a sync session, until it ends.
+pub async fn run_node_session<S: Shell>(
+    secured: &Secured,
+    identity: &SigningKey,
+    app_version: &str,
+    admitted: Admitted<S>,
+) -> Ended {
+    let Admitted { standing, shell, events } = admitted;
+    let purpose = Purpose::Sync(standing);
+    let (session, mut pipe) = match open_as_node(secured, identity, app_version, purpose).await {
+        Ok(opened) => opened,
+        Err(ended) => return ended,
+    };
+    let ended = drive(session, &mut pipe, shell, events).await;
+    hang_up(pipe, secured).await;
+    ended
+}
+
+/// Takes a node in at its hub with the code, whose key the connection pinned.
+///
+/// # Errors
+/// How it ended instead.
+pub async fn enrol(
+    secured: &Secured,
+    identity: &SigningKey,
+    app_version: &str,
+    code: EnrolmentCode,
+) -> Result<Enrolled, Ended> {
+    let purpose = Purpose::Enrol(code);
+    let (mut session, mut pipe) = open_as_node(secured, identity, app_version, purpose).await?;
+    let mut taken_in = None;
+    let ended = loop {
+        match session.poll() {
+            Some(Output::Send(frame)) => pipe.send(&mut session, frame.to_wire()),
+            Some(Output::Enrolled(enrolled)) => taken_in = Some(enrolled),
+            Some(Output::Hangup(hangup)) => break Ended::Hangup(hangup),
+            Some(other) => debug!(?other, "not part of an enrolment"),
+            None => {
+                if let Err(lost) = pipe.advance(&mut session).await {
+                    break lost;
+                }
+            }
+        }
+    };
+    hang_up(pipe, secured).await;
+    taken_in.ok_or(ended)
+}
+
+/// The hub's end of a connection, until it ends.
+pub async fn run_hub_session<G: Gate>(secured: &Secured, identity: &SigningKey, app_version: &str, gate: &G) -> Ended {
+    let start = Instant::now();
+    let hello_time = Duration::from_millis(HELLO_TIMEOUT_MS);
+    let (write, read) = match timeout(hello_time, secured.connection.accept_bi()).await {
+        Ok(Ok(streams)) => streams,
+        Ok(Err(error)) => return Ended::Lost(error.to_string()),
+        Err(_) => {
+            secured.connection.close(0_u32.into(), b"no hello");
+            return Ended::Hangup(Hangup::TimedOut);
+        }
+    };
+    let mut pipe = Pipe::new(read, write, start);
+    let config = HubConfig {
+        identity: identity.clone(),
+        peer_key: Some(secured.peer_key),
+        exporter: secured.exporter,
+        app_version: app_version.to_owned(),
+    };
+    let mut session = Session::hub(Ticks(0), config);
+    let ended = match greet(&mut session, &mut pipe, gate).await {
+        Ok((shell, events)) => {
+            secured.welcome();
+            drive(session, &mut pipe, shell, events).await
+        }
+        Err(ended) => ended,
+    };
+    hang_up(pipe, secured).await;
+    ended
+}
+
+async fn open_as_node(
+    secured: &Secured,
+    identity: &SigningKey,
+    app_version: &str,
+    purpose: Purpose,
+) -> Result<(Session, Pipe<quinn::RecvStream>), Ended> {
+    let (write, read) = secured.connection.open_bi().await.map_err(|e| Ended::Lost(e.to_string()))?;
+    let mut nonce = [0; 32];
+    getrandom::fill(&mut nonce).map_err(|e| Ended::Shell(ShellError(e.to_string())))?;
+    let config = NodeConfig {
+        identity: identity.clone(),
+        hub_key: secured.peer_key,
+        exporter: secured.exporter,
+        nonce,
+        app_version: app_version.to_owned(),
+        purpose,
+    };
+    let pipe = Pipe::new(read, write, Instant::now());
+    Ok((Session::node(pipe.now(), config), pipe))
+}
+
+/// The hub's part before the session is open.
+async fn greet<G: Gate, R: AsyncRead + Unpin>(
+    session: &mut Session,
+    pipe: &mut Pipe<R>,
+    gate: &G,
+) -> Result<(G::Shell, mpsc::Receiver<Event>), Ended> {
+    loop {
+        match session.poll() {
+            Some(Output::Send(frame)) => pipe.send(session, frame.to_wire()),
+            Some(Output::Authorise(claim)) => {
+                let (authorisation, admitted) = match gate.authorise(claim).await {
+                    Answer::Admitted(Admitted { standing, shell, events }) => {
+                        (Authorisation::Admitted(standing), Some((shell, events)))
+                    }
+                    Answer::EnrolOnly => (Authorisation::EnrolOnly, None),
+                    Answer::Unknown => (Authorisation::Unknown, None),
+                    Answer::Revoked => (Authorisation::Revoked, None),
+                    Answer::WrongStore => (Authorisation::WrongStore, None),
+                };
+                session.authorised(pipe.now(), authorisation);
+                if let Some(admitted) = admitted {
+                    return Ok(admitted);
+                }
+            }
+            Some(Output::Enrol(request)) => session.enrolled(gate.enrol(request).await),
+            Some(Output::Hangup(hangup)) => return Err(Ended::Hangup(hangup)),
+            Some(other) => debug!(?other, "not part of a greeting"),
+            None => pipe.advance(session).await?,
+        }
+    }
+}
+
+async fn hang_up<R: AsyncRead + Unpin>(pipe: Pipe<R>, secured: &Secured) {
+    pipe.finish().await;
+    secured.connection.close(0_u32.into(), b"");
+}
+
+/// The open session: everything but the transport goes through the shell.
+async fn drive<S: Shell, R: AsyncRead + Unpin>(
+    mut session: Session,
+    pipe: &mut Pipe<R>,
+    shell: S,
+    mut events: mpsc::Receiver<Event>,
+) -> Ended {
+    let shell = Arc::new(shell);
+    let mut desk = Desk::open(Arc::clone(&shell));
+    let mut failed = None;
+    let ended = loop {
+        match session.poll() {
+            Some(Output::Send(frame)) => pipe.send(&mut session, frame.to_wire()),
+            Some(Output::Opened { peer_version }) => {
+                pipe.frames.hello_accepted();
+                shell.opened(&peer_version);
+            }
+            Some(Output::PeerStatus(status)) => shell.peer_status(status),
+            Some(Output::Load { from, max_bytes }) => desk.order(Job::Load { from, max_bytes }),
+            Some(Output::HeadAt(no)) => desk.order(Job::HeadAt(no)),
+            Some(Output::Persist(batch)) => desk.order(Job::Persist(batch)),
+            Some(Output::Acked(upto)) => desk.order(Job::Acked(upto)),
+            Some(Output::SyncDocuments) => desk.order(Job::SyncDocuments),
+            Some(Output::Document { doc, bytes }) => desk.order(Job::Document { doc, bytes }),
+            Some(Output::Hangup(hangup)) => break failed.map_or(Ended::Hangup(hangup), Ended::Shell),
+            Some(other @ (Output::Authorise(_) | Output::Enrol(_) | Output::Enrolled(_))) => {
+                debug!(?other, "not part of an open session");
+            }
+            None => tokio::select! {
+                moved = pipe.advance(&mut session), if desk.waiting < JOBS_MAX => if let Err(lost) = moved { break lost },
+                result = desk.results.recv() => match result.unwrap_or_else(|| Err(ShellError("no worker".into()))) {
+                    Ok(done) => {
+                        desk.waiting -= 1;
+                        apply(&mut session, done);
+                    }
+                    Err(error) => {
+                        failed = Some(error);
+                        session.hang_up(ByeReason::OwnFault);
+                    }
+                },
+                // A shell that is gone is stopping.
+                event = events.recv() => match event.unwrap_or(Event::HangUp(ByeReason::Stopping)) {
+                    Event::Appended(upto) => session.appended(upto),
+                    Event::Documents(digest) => session.documents_digest(digest),
+                    Event::Status { unsent, oldest_unsent_at } => {
+                        session.status(pipe.now(), unsent, oldest_unsent_at);
+                    }
+                    Event::HangUp(reason) => session.hang_up(reason),
+                },
+            },
+        }
+    };
+    desk.close().await;
+    ended
+}
+
+fn apply(session: &mut Session, done: Done) {
+    match done {
+        Done::Loaded(loaded) => session.loaded(loaded),
+        Done::HeadAt(no, head) => session.head_at(no, head),
+        Done::Persisted(token) => session.persisted(token),
+        Done::Noted => {}
+        Done::Documents(turn) => {
+            for (doc, bytes) in turn.messages {
+                if session.document_message(doc, bytes).is_err() {
+                    warn!("a document's message is larger than a frame; the document stays as it is at the other end");
+                }
+            }
+            session.documents_digest(turn.digest);
+        }
+    }
+}
+
+/// What the shell is asked to do.
+enum Job {
+    Load { from: FactNo, max_bytes: usize },
+    HeadAt(FactNo),
+    Persist(Batch),
+    Acked(FactNo),
+    SyncDocuments,
+    Document { doc: String, bytes: Vec<u8> },
+}
+
+/// What came of it.
+enum Done {
+    Loaded(Option<Loaded>),
+    HeadAt(FactNo, Option<ChainHash>),
+    Persisted(u64),
+    Noted,
+    Documents(DocumentTurn),
+}
+
+/// The shell's jobs, done by one task in order.
+struct Desk {
+    jobs: mpsc::UnboundedSender<Job>,
+    results: mpsc::UnboundedReceiver<Result<Done, ShellError>>,
+    worker: JoinHandle<()>,
+    ending: Arc<AtomicBool>,
+    waiting: usize,
+}
+
+impl Desk {
+    fn open<S: Shell>(shell: Arc<S>) -> Self {
+        let (jobs, to_do) = mpsc::unbounded_channel();
+        let (done, results) = mpsc::unbounded_channel();
+        let ending = Arc::new(AtomicBool::new(false));
+        let worker = tokio::spawn(work(shell, to_do, done, Arc::clone(&ending)));
+        Self { jobs, results, worker, ending, waiting: 0 }
+    }
+
+    /// The channel has no bound of its own: loads are one at a time, batches within the window, and nothing is read while
+    /// more than [`JOBS_MAX`] wait.
+    fn order(&mut self, job: Job) {
+        self.waiting += 1;
+        // A worker that died shows at `results`.
+        self.jobs.send(job).ok();
+    }
+
+    /// What came whole is still made durable; the rest is left.
+    async fn close(self) {
+        let Self { jobs, results, worker, ending, .. } = self;
+        ending.store(true, Ordering::Release);
+        drop((jobs, results));
+        worker.await.ok();
+    }
+}
+
+async fn work<S: Shell>(
+    shell: Arc<S>,
+    mut jobs: mpsc::UnboundedReceiver<Job>,
+    results: mpsc::UnboundedSender<Result<Done, ShellError>>,
+    ending: Arc<AtomicBool>,
+) {
+    while let Some(job) = jobs.recv().await {
+        if ending.load(Ordering::Acquire) && !matches!(job, Job::Persist(_) | Job::Acked(_)) {
+            continue;
+        }
+        let result = match job {
+            Job::Load { from, max_bytes } => shell.load(from, max_bytes).await.map(Done::Loaded),
+            Job::HeadAt(no) => shell.head_at(no).await.map(|head| Done::HeadAt(no, head)),
+            Job::Persist(batch) => {
+                let token = batch.token;
+                shell.persist(batch).await.map(|()| Done::Persisted(token))
+            }
+            Job::Acked(upto) => shell.acked(upto).await.map(|()| Done::Noted),
+            Job::SyncDocuments => shell.sync_documents().await.map(Done::Documents),
+            Job::Document { doc, bytes } => shell.document(doc, bytes).await.map(Done::Documents),
+        };
+        // After a failure nothing later may be written: it would leave a gap.
+        let failed = result.is_err();
+        results.send(result).ok();
+        if failed {
+            break;
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! The network shells over real loopback sockets.
+
+mod acquirer;
+mod memory;
+mod sync;

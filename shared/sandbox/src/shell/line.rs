@@ -1,0 +1,142 @@
+//! The listening sockets. A refused line closes the acquirers' socket, so that connections are refused by the system
+//! itself, and opens it again; the control socket stays.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use guitai_sandbox::control::Line;
+use hyper::{server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{mpsc, oneshot, watch},
+};
+
+use super::server::{Door, Server};
+
+/// Changes of the line wait here for the accept loop; one at a time is enough for a person or a test.
+const CHANGES_MAX: usize = 8;
+
+/// After a failed accept (no file descriptors left) the loop rests this long.
+const ACCEPT_REST: Duration = Duration::from_millis(50);
+
+/// A change of the line, and who waits for it.
+type Change = (Line, oneshot::Sender<Result<(), String>>);
+
+/// How the line is, and the way to change it.
+pub(super) struct Gate {
+    line: watch::Receiver<Line>,
+    changes: mpsc::Sender<Change>,
+}
+
+/// The accept loop's end of a [`Gate`].
+pub(super) struct Latch {
+    line: watch::Sender<Line>,
+    changes: mpsc::Receiver<Change>,
+}
+
+impl Gate {
+    pub(super) fn new() -> (Self, Latch) {
+        let (line, seen) = watch::channel(Line::default());
+        let (sender, changes) = mpsc::channel(CHANGES_MAX);
+        (Self { line: seen, changes: sender }, Latch { line, changes })
+    }
+
+    pub(super) fn line(&self) -> Line {
+        *self.line.borrow()
+    }
+
+    /// Changes the line, and comes back when it is changed.
+    pub(super) async fn change(&self, line: Line) -> Result<(), String> {
+        let (done, changed) = oneshot::channel();
+        let gone = || "the accept loop has ended".to_owned();
+        self.changes.send((line, done)).await.map_err(|_| gone())?;
+        changed.await.map_err(|_| gone())?
+    }
+
+    fn watch(&self) -> watch::Receiver<Line> {
+        self.line.clone()
+    }
+}
+
+/// Accepts acquirers' connections while the line is not refused.
+pub(super) async fn serve(listener: TcpListener, at: SocketAddr, mut latch: Latch, server: Arc<Server>) {
+    let mut listener = Some(listener);
+    loop {
+        tokio::select! {
+            stream = accept(listener.as_ref()) => {
+                let line = server.gate().watch();
+                tokio::spawn(serve_connection(stream, Door::Acquirer, line, Arc::clone(&server)));
+            }
+            change = latch.changes.recv() => {
+                let Some((line, done)) = change else { return };
+                let changed = switch(&mut listener, at, line).await;
+                if changed.is_ok() {
+                    latch.line.send_replace(line);
+                }
+                // Whoever asked may have hung up.
+                let _ = done.send(changed);
+            }
+        }
+    }
+}
+
+/// Accepts control connections for ever.
+pub(super) async fn serve_control(listener: TcpListener, server: Arc<Server>) {
+    // A line of its own that never changes.
+    let (_always, line) = watch::channel(Line::Up);
+    loop {
+        let stream = accept(Some(&listener)).await;
+        tokio::spawn(serve_connection(stream, Door::Control, line.clone(), Arc::clone(&server)));
+    }
+}
+
+async fn switch(listener: &mut Option<TcpListener>, at: SocketAddr, line: Line) -> Result<(), String> {
+    match line {
+        Line::Refuse => *listener = None,
+        Line::Up | Line::Mute | Line::Slow | Line::Cut => {
+            if listener.is_none() {
+                *listener =
+                    Some(TcpListener::bind(at).await.map_err(|error| format!("cannot listen on {at}: {error}"))?);
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn accept(listener: Option<&TcpListener>) -> TcpStream {
+    let Some(listener) = listener else { return std::future::pending().await };
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => return stream,
+            Err(_) => tokio::time::sleep(ACCEPT_REST).await,
+        }
+    }
+}
+
+async fn serve_connection(stream: TcpStream, door: Door, mut line: watch::Receiver<Line>, server: Arc<Server>) {
+    // Answers are small: waiting to fill a packet would only make them late. A socket that cannot do it works all the
+    // same.
+    let _ = stream.set_nodelay(true);
+    let service = service_fn(move |request| {
+        let server = Arc::clone(&server);
+        async move { server.answer(door, request).await }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        // An idle connection closed by us just as a client reuses it would be an ending nobody asked for.
+        .header_read_timeout(None)
+        .serve_connection(TokioIo::new(stream), service);
+    tokio::pin!(connection);
+    tokio::select! {
+        // How a connection ends is the client's business.
+        _ = connection.as_mut() => return,
+        () = refused(&mut line) => connection.as_mut().graceful_shutdown(),
+    }
+    let _ = connection.await;
+}
+
+async fn refused(line: &mut watch::Receiver<Line>) {
+    if line.wait_for(|line| *line == Line::Refuse).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}

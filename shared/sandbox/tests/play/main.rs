@@ -1,0 +1,6 @@
+//! The program over real sockets, asked by the codec that nodes use.
+
+mod endings;
+mod line;
+mod refusals;
+mod world;

@@ -1,0 +1,14 @@
+//! guitai-till: the engine. One plain thread is heart and writer of a till.
+//!
+//! [`runner`] drains a queue, hands each command to [`engine`], commits once, and only then lets effects and replies out: that
+//! is group commit with per-payment order and nothing uncommitted visible. No other path writes money or calls an acquirer.
+//! [`engine`] decides nothing about payments itself (core does); it finds the payment, keeps the waits, and guards the doors:
+//! idempotency, bills, payment codes used before.
+
+pub mod command;
+pub mod engine;
+pub mod runner;
+
+pub use command::{Accepted, Answer, ChargeRequest, Command, Refusal, Reply, ReturnRequest};
+pub use engine::{Engine, Output, Setup};
+pub use runner::{Handle, spawn};
