@@ -1,0 +1,93 @@
+//! People of this store.
+
+use std::sync::Arc;
+
+use axum::{Json, extract::State, http::StatusCode};
+use guitai_core::{
+    ids::AccountId,
+    journal::fact::{AccountSet, Role as StoreRole},
+    secret::SecretText,
+};
+use guitai_http::{
+    bearer::SignedIn,
+    body::Body,
+    dto,
+    password::check_policy,
+    problem::{Code, Problem, ProblemBody},
+    session::{Current, Role},
+};
+use guitai_store::query;
+use guitai_till::Command;
+use tokio::sync::oneshot;
+
+use super::refusal;
+use crate::app::App;
+
+type Shared = State<Arc<App>>;
+
+/// Everybody who may log in here.
+#[utoipa::path(get, path = "/api/v1/accounts", responses((status = 200, body = dto::Accounts), (status = 403, body = ProblemBody)))]
+pub(crate) async fn list(State(app): Shared, SignedIn(current): SignedIn) -> Result<Json<dto::Accounts>, Problem> {
+    administrator(&current)?;
+    let store = app.store.as_str().to_owned();
+    let rows = app.read(move |connection| query::accounts(connection, &store)).await?;
+    let items = rows
+        .into_iter()
+        .filter_map(|row| {
+            let role = Role::parse(&row.role)?;
+            let (account, name, disabled) = (row.account, row.name, row.disabled);
+            Some(dto::Account { account, name, role, phone: None, remark: None, disabled })
+        })
+        .collect();
+    Ok(Json(dto::Accounts { items }))
+}
+
+/// Makes an account. It may log in at once.
+#[utoipa::path(post, path = "/api/v1/accounts", request_body = dto::NewAccount,
+    responses((status = 201, body = dto::Account), (status = "4XX", body = ProblemBody)))]
+pub(crate) async fn create(
+    State(app): Shared,
+    SignedIn(current): SignedIn,
+    Body { value: asked }: Body<dto::NewAccount>,
+) -> Result<(StatusCode, Json<dto::Account>), Problem> {
+    administrator(&current)?;
+    let account = AccountId::parse(&asked.account).map_err(refusal::name("account"))?;
+    let role = StoreRole::parse(asked.role.as_str())
+        .ok_or_else(|| Problem::malformed("role").detail("administrator 或 cashier。", "administrator or cashier."))?;
+    check_policy(&asked.password)?;
+    let store = app.store.as_str().to_owned();
+    let existing = app.read(move |connection| query::accounts(connection, &store)).await?;
+    if existing.iter().any(|row| row.account == account.as_str()) {
+        return Err(Problem::new(Code::AccountExists).field("account"));
+    }
+    let verifier = app.passwords.hash(SecretText::new(asked.password)).await?;
+    let fact = AccountSet {
+        account: account.clone(),
+        name: asked.name.clone(),
+        role,
+        verifier,
+        disabled: false,
+        by: Some(current.person.account.clone()),
+        at: app.now().wall,
+    };
+    let (done, committed) = oneshot::channel();
+    let set = Command::SetAccount(fact, Box::new(move || drop(done.send(()))));
+    app.till.send(set).map_err(|_| Problem::from(Code::NotAccepting))?;
+    committed.await.map_err(|_| Problem::from(Code::NotAccepting))?;
+    let body = dto::Account {
+        account: account.to_string(),
+        name: asked.name,
+        role: asked.role,
+        phone: None,
+        remark: None,
+        disabled: false,
+    };
+    Ok((StatusCode::CREATED, Json(body)))
+}
+
+pub(super) fn administrator(current: &Current) -> Result<(), Problem> {
+    match current.person.role {
+        Role::Administrator => Ok(()),
+        Role::Cashier | Role::Headquarters => Err(Code::Forbidden.into()),
+    }
+}

@@ -1,0 +1,91 @@
+//! Announcements of headquarters, and this store's own words on them.
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    extract::{Path, State},
+    http::StatusCode,
+};
+use guitai_core::ids::AccountId;
+use guitai_documents::{Announcement, EditError};
+use guitai_http::{
+    bearer::{Principal, SignedIn},
+    body::Body,
+    dto,
+    problem::{Code, Problem, ProblemBody},
+};
+
+use super::accounts::administrator;
+use crate::app::App;
+
+type Shared = State<Arc<App>>;
+
+/// All announcements, newest first; withdrawn ones are left out.
+#[utoipa::path(get, path = "/api/v1/announcements",
+    responses((status = 200, body = dto::NodeAnnouncements), (status = 401, body = ProblemBody)))]
+pub(crate) async fn list(State(app): Shared, who: Principal) -> Json<dto::NodeAnnouncements> {
+    let reader = who.person().map(|person| person.account.clone());
+    let shown = app.announcements.list().into_iter().filter(|one| one.withdrawn_at.is_none());
+    let items = shown.map(|one| announcement_dto(one, reader.as_ref())).collect();
+    Json(dto::NodeAnnouncements { items, as_of: app.now().wall.into() })
+}
+
+/// Marks one as read by whoever is logged in.
+#[utoipa::path(post, path = "/api/v1/announcements/{id}/read", params(("id" = String, Path)),
+    responses((status = 204), (status = 404, body = ProblemBody)))]
+pub(crate) async fn mark_read(
+    State(app): Shared,
+    SignedIn(current): SignedIn,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Problem> {
+    let at = app.now().wall;
+    settled(app.announcements.mark_read(&id, &current.person.account, at))?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Edits title or body; edits made at headquarters meanwhile are merged.
+#[utoipa::path(patch, path = "/api/v1/announcements/{id}", params(("id" = String, Path)), request_body = dto::EditAnnouncement,
+    responses((status = 200, body = dto::NodeAnnouncement), (status = "4XX", body = ProblemBody)))]
+pub(crate) async fn edit(
+    State(app): Shared,
+    SignedIn(current): SignedIn,
+    Path(id): Path<String>,
+    Body { value: asked }: Body<dto::EditAnnouncement>,
+) -> Result<Json<dto::NodeAnnouncement>, Problem> {
+    administrator(&current)?;
+    let (title, body) = (asked.title.as_deref(), asked.body.as_deref());
+    settled(app.announcements.edit(&id, title, body, app.now().wall))?;
+    let edited = app.announcements.list().into_iter().find(|one| one.id == id);
+    let edited = edited.ok_or(Code::NotFound)?;
+    Ok(Json(announcement_dto(edited, Some(&current.person.account))))
+}
+
+fn settled(done: anyhow::Result<Result<(), EditError>>) -> Result<(), Problem> {
+    match done {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(EditError::NotFound)) => Err(Code::NotFound.into()),
+        Ok(Err(error)) => {
+            let words = error.to_string();
+            Err(Problem::malformed("body").detail(words.clone(), words))
+        }
+        Err(error) => {
+            tracing::error!(%error, "announcement not stored");
+            Err(Code::Internal.into())
+        }
+    }
+}
+
+fn announcement_dto(one: Announcement, reader: Option<&AccountId>) -> dto::NodeAnnouncement {
+    dto::NodeAnnouncement {
+        read: reader.is_some_and(|reader| one.reads.iter().any(|(account, _)| account == reader)),
+        reads: u64::try_from(one.reads.len()).unwrap_or(u64::MAX),
+        id: one.id,
+        title: one.title,
+        body: one.body,
+        published_at: one.published_at.into(),
+        published_by: one.published_by.to_string(),
+        edited_at: one.edited_at.map(Into::into),
+        withdrawn: one.withdrawn_at.is_some(),
+    }
+}

@@ -1,0 +1,56 @@
+//! News as they happen: payments, sync, announcements, scans.
+
+use std::sync::Arc;
+
+use axum::{extract::State, http::HeaderMap, response::Response};
+use guitai_core::{ids::FactNo, limits};
+use guitai_http::{
+    bearer::{Principal, Scope},
+    problem::{Problem, ProblemBody},
+    sse::{Event, Feed, last_event_id, respond},
+};
+use guitai_store::query;
+
+use super::payments::payment_dto;
+use crate::app::App;
+
+/// The stream of events. After a break, `Last-Event-ID` brings what was missed.
+#[utoipa::path(get, path = "/api/v1/events", responses((status = 200, description = "text/event-stream"), (status = 401, body = ProblemBody)))]
+pub(crate) async fn follow(
+    State(app): State<Arc<App>>,
+    who: Principal,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    who.require(Scope::Read).or_else(|_| who.require(Scope::Charge))?;
+    // The live end is taken first: what happens while the missed is read comes twice rather than never.
+    let live = app.events.subscribe();
+    let replay = match last_event_id(&headers) {
+        Some(seen) => missed(&app, seen).await?,
+        None => Vec::new(),
+    };
+    let alive: guitai_http::sse::Alive = match &who {
+        Principal::Person(current) => {
+            let (app, session) = (Arc::clone(&app), current.session);
+            Box::new(move || app.sessions.is_live(session, app.now()))
+        }
+        Principal::Key(_) => Box::new(|| true),
+    };
+    Ok(respond(Feed { replay, live, stop: app.stop.clone(), alive }))
+}
+
+async fn missed(app: &Arc<App>, seen: FactNo) -> Result<Vec<Event>, Problem> {
+    let store = app.store.as_str().to_owned();
+    let rows = app
+        .read(move |connection| {
+            let changed = query::changed_after(connection, &store, seen, limits::PAGE_MAX)?;
+            changed
+                .into_iter()
+                .filter_map(|(fact, no)| match query::payment(connection, &no) {
+                    Ok(row) => row.map(|row| Ok((fact, row))),
+                    Err(error) => Some(Err(error)),
+                })
+                .collect::<Result<Vec<_>, _>>()
+        })
+        .await?;
+    Ok(rows.iter().map(|(fact, row)| Event::new("payment", &payment_dto(row, app)).id(fact)).collect())
+}

@@ -1,0 +1,293 @@
+//! Collecting, and the payments there are.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Json,
+    extract::{Path, State},
+};
+use guitai_core::{
+    ids::{AccountId, OrderNo, TillId},
+    journal::fact::{Bill, Idempotency},
+    limits,
+    money::Fen,
+    payment::{self, CANCEL_AFTER_MS, GOODS_KEYS_AFTER_MS},
+    secret::PaymentCode,
+    time::{UtcMs, beijing_day},
+};
+use guitai_http::{
+    bearer::{Principal, Scope},
+    dto::{self, BillRef, Can, Kind, PaymentsQuery},
+    idempotency::{Keyed, RequestHash},
+    paging::{Page, Query, decode_cursor, encode_cursor},
+    problem::{Code, Problem, ProblemBody},
+    session::Role,
+};
+use guitai_store::query::{self, PaymentFilter, PaymentRow};
+use guitai_till::{ChargeRequest, Command};
+
+use super::refusal;
+use crate::{app::App, config::Till};
+
+type Shared = State<Arc<App>>;
+
+/// Charges a customer's payment code.
+#[utoipa::path(post, path = "/api/v1/payments", request_body = dto::Charge,
+    params(("Idempotency-Key" = String, Header, description = "8 to 64 visible ASCII characters, kept for ever")),
+    responses((status = 200, body = dto::Payment), (status = "4XX", body = ProblemBody), (status = 503, body = ProblemBody)))]
+pub(crate) async fn charge(
+    State(app): Shared,
+    who: Principal,
+    asked: Keyed<dto::Charge>,
+) -> Result<Json<dto::Payment>, Problem> {
+    who.require(Scope::Charge)?;
+    let charge = asked.value;
+    let amount = Fen::chargeable(charge.amount_fen).map_err(refusal::amount)?;
+    let wait = wait(charge.wait_ms)?;
+    let (till, at) = till(&app, charge.till.as_deref())?;
+    let Some(terminal) = at.terminal.clone() else {
+        return Err(Problem::new(Code::TillNotRegistered).field("till"));
+    };
+    let request = ChargeRequest {
+        amount,
+        code: code(&app, charge.auth_code.as_deref(), charge.scan.as_deref())?,
+        till,
+        cashier: cashier(&who, charge.cashier.as_deref())?,
+        terminal,
+        bill: charge.bill.map(bill).transpose()?,
+        remark: remark(charge.fields.and_then(|fields| fields.remark))?,
+        idempotency: idempotency(&who, asked.key.as_str(), asked.request),
+    };
+    let (accepted, waiting) = app.ask(|reply| Command::Charge(request, reply)).await?;
+    waiting.final_or(wait).await;
+    answer(&app, accepted.order_no).await
+}
+
+/// One payment.
+#[utoipa::path(get, path = "/api/v1/payments/{order_no}", params(("order_no" = String, Path)),
+    responses((status = 200, body = dto::Payment), (status = 404, body = ProblemBody)))]
+pub(crate) async fn one(
+    State(app): Shared,
+    who: Principal,
+    Path(order_no): Path<String>,
+) -> Result<Json<dto::Payment>, Problem> {
+    who.require(Scope::Read).or_else(|_| who.require(Scope::Charge))?;
+    let row = visible(&app, &who, &order_no).await?;
+    Ok(Json(payment_dto(&row, &app)))
+}
+
+/// Payments, voids and refunds, newest first.
+#[utoipa::path(get, path = "/api/v1/payments", params(PaymentsQuery),
+    responses((status = 200, body = Page<dto::Payment>), (status = 400, body = ProblemBody)))]
+pub(crate) async fn list(
+    State(app): Shared,
+    who: Principal,
+    Query(asked): Query<PaymentsQuery>,
+) -> Result<Json<Page<dto::Payment>>, Problem> {
+    who.require(Scope::Read).or_else(|_| who.require(Scope::Charge))?;
+    let after = asked.cursor.as_deref().map(decode_cursor::<(i64, String)>).transpose()?;
+    let filter = PaymentFilter {
+        store: Some(app.store.as_str().to_owned()),
+        cashier: own_only(&who),
+        state: asked.state.and_then(|state| payment::State::parse(state.as_str())),
+        kind: asked.kind.map(|kind| kind.as_str().to_owned()),
+        from: asked.from,
+        to: asked.to,
+        search: asked.q,
+        after: after.map(|(at, no)| (UtcMs(at), no)),
+    };
+    let limit = asked.limit;
+    let mut rows = app.read(move |connection| query::payments(connection, &filter, limit + 1)).await?;
+    let more = rows.len() > limit;
+    rows.truncate(limit);
+    let next_cursor = rows.last().filter(|_| more).map(|row| encode_cursor(&(row.at.0, row.no.as_str())));
+    let items = rows.iter().map(|row| payment_dto(row, &app)).collect();
+    Ok(Json(Page { items, next_cursor, as_of: app.now().wall.into() }))
+}
+
+/// The cashier gives the payment up: it is asked about at once and taken back unless it was paid.
+#[utoipa::path(post, path = "/api/v1/payments/{order_no}/cancel", params(("order_no" = String, Path)),
+    responses((status = 200, body = dto::Payment), (status = 409, body = ProblemBody)))]
+pub(crate) async fn cancel(
+    State(app): Shared,
+    who: Principal,
+    Path(order_no): Path<String>,
+    _: Keyed<dto::Nothing>,
+) -> Result<Json<dto::Payment>, Problem> {
+    let no = own_charge(&app, &who, &order_no).await?;
+    app.ask(|reply| Command::Cancel(no, reply)).await?;
+    answer(&app, no).await
+}
+
+/// 货已交: the goods are gone; keep asking, never reverse by itself.
+#[utoipa::path(post, path = "/api/v1/payments/{order_no}/handed-over", params(("order_no" = String, Path)),
+    responses((status = 200, body = dto::Payment), (status = 409, body = ProblemBody)))]
+pub(crate) async fn handed_over(
+    State(app): Shared,
+    who: Principal,
+    Path(order_no): Path<String>,
+    _: Keyed<dto::Nothing>,
+) -> Result<Json<dto::Payment>, Problem> {
+    let no = own_charge(&app, &who, &order_no).await?;
+    app.ask(|reply| Command::HandedOver(no, who.caller(), reply)).await?;
+    answer(&app, no).await
+}
+
+/// 没交货: take it back as soon as the acquirer answers.
+#[utoipa::path(post, path = "/api/v1/payments/{order_no}/not-handed-over", params(("order_no" = String, Path)),
+    responses((status = 200, body = dto::Payment), (status = 409, body = ProblemBody)))]
+pub(crate) async fn not_handed_over(
+    State(app): Shared,
+    who: Principal,
+    Path(order_no): Path<String>,
+    _: Keyed<dto::Nothing>,
+) -> Result<Json<dto::Payment>, Problem> {
+    let no = own_charge(&app, &who, &order_no).await?;
+    app.ask(|reply| Command::NotHandedOver(no, who.caller(), reply)).await?;
+    answer(&app, no).await
+}
+
+/// The payment as it now stands.
+pub(super) async fn answer(app: &Arc<App>, no: OrderNo) -> Result<Json<dto::Payment>, Problem> {
+    let row = app.read(move |connection| query::payment(connection, no.as_str())).await?;
+    row.map(|row| Json(payment_dto(&row, app))).ok_or_else(|| Code::NotFound.into())
+}
+
+/// A row this caller may see; what they may not see does not exist for them.
+pub(super) async fn visible(app: &Arc<App>, who: &Principal, order_no: &str) -> Result<PaymentRow, Problem> {
+    let no = order_no.to_owned();
+    let row = app.read(move |connection| query::payment(connection, &no)).await?;
+    let own = own_only(who);
+    row.filter(|row| own.as_ref().is_none_or(|own| *own == row.cashier)).ok_or_else(|| Code::NotFound.into())
+}
+
+async fn own_charge(app: &Arc<App>, who: &Principal, order_no: &str) -> Result<OrderNo, Problem> {
+    who.require(Scope::Charge)?;
+    visible(app, who, order_no).await.map(|row| row.no)
+}
+
+/// Administrators and programs see everything, cashiers only their own.
+pub(super) fn own_only(who: &Principal) -> Option<String> {
+    let person = who.person()?;
+    (person.role == Role::Cashier).then(|| person.account.as_str().to_owned())
+}
+
+pub(super) fn idempotency(who: &Principal, key: &str, request: RequestHash) -> Idempotency {
+    Idempotency { caller: who.caller(), key: key.to_owned(), body_hash: request.0 }
+}
+
+pub(super) fn wait(asked: Option<u64>) -> Result<Duration, Problem> {
+    let ms = asked.unwrap_or(limits::WAIT_DEFAULT_MS);
+    if ms > limits::WAIT_MAX_MS {
+        return Err(Problem::malformed("wait_ms").detail("最多 60000 毫秒。", "60000 ms at most."));
+    }
+    Ok(Duration::from_millis(ms))
+}
+
+/// The till named, or the store's first.
+pub(super) fn till<'a>(app: &'a App, asked: Option<&str>) -> Result<(TillId, &'a Till), Problem> {
+    let unknown = || Problem::new(Code::TillUnknown).field("till");
+    let found = match asked {
+        Some(id) => app.tills.iter().find(|(till, _)| till.as_str() == id),
+        None => app.tills.iter().next(),
+    };
+    found.map(|(id, till)| (id.clone(), till)).ok_or_else(unknown)
+}
+
+/// A person acts as themselves; a program names its cashier or acts under its own name.
+pub(super) fn cashier(who: &Principal, asked: Option<&str>) -> Result<AccountId, Problem> {
+    match (who, asked) {
+        (Principal::Person(current), _) => Ok(current.person.account.clone()),
+        (Principal::Key(_), Some(account)) => AccountId::parse(account).map_err(refusal::name("cashier")),
+        (Principal::Key(key), None) => AccountId::parse(&key.name).map_err(refusal::name("cashier")),
+    }
+}
+
+fn code(app: &App, auth_code: Option<&str>, scan: Option<&str>) -> Result<PaymentCode, Problem> {
+    match (auth_code, scan) {
+        (Some(code), None) => PaymentCode::parse(code).map_err(refusal::payment_code),
+        (None, Some(token)) => {
+            let scanned = app.scans.take(token, app.now().up);
+            let text = scanned.ok_or_else(|| Problem::new(Code::ScanExpired).field("scan"))?;
+            PaymentCode::parse(text.expose()).map_err(refusal::payment_code)
+        }
+        _ => Err(Problem::malformed("auth_code")
+            .detail("需要付款码 auth_code 或 scan 其中一个。", "Give either auth_code or scan.")),
+    }
+}
+
+fn bill(named: BillRef) -> Result<Bill, Problem> {
+    let BillRef { source, number, total_fen } = named;
+    for (field, text) in [("bill.source", &source), ("bill.number", &number)] {
+        if text.is_empty() || text.chars().count() > limits::BILL_NUMBER_MAX_CHARS {
+            return Err(Problem::malformed(field).detail("1 到 64 个字符。", "1 to 64 characters."));
+        }
+    }
+    if source == payment::COUNTER_BILLS {
+        let field = Problem::malformed("bill.source");
+        return Err(field.detail("counter 由柜台自己使用。", "`counter` is the counter's own."));
+    }
+    let total = total_fen.ok_or_else(|| Problem::new(Code::BillTotalMissing).field("bill.total_fen"))?;
+    Ok(Bill { source, number, total: Fen::new(total) })
+}
+
+pub(super) fn remark(text: Option<String>) -> Result<Option<String>, Problem> {
+    match text {
+        Some(text) if text.chars().count() > limits::REMARK_MAX_CHARS => {
+            Err(Problem::malformed("fields.remark").detail("最多 50 个字。", "50 characters at most."))
+        }
+        text => Ok(text.filter(|text| !text.is_empty())),
+    }
+}
+
+/// A row as the API shows it, with what may be done to it now.
+pub(crate) fn payment_dto(row: &PaymentRow, app: &App) -> dto::Payment {
+    let final_at = row.state.is_final().then_some(row.changed_at.into());
+    dto::Payment {
+        order_no: row.no.to_string(),
+        kind: Kind::parse(&row.kind).unwrap_or(Kind::Charge),
+        original_no: row.original.clone(),
+        state: row.state.into(),
+        reason: row.reason.clone(),
+        message: row.message.clone(),
+        amount_fen: row.amount.get(),
+        received_fen: row.received.map(Fen::get),
+        refunded_fen: row.refunded.get(),
+        wallet: row.wallet.map(Into::into),
+        code_last_two: row.code_last_two.clone(),
+        acquirer: row.acquirer.clone().unwrap_or_default(),
+        acquirer_no: row.acquirer_no.clone(),
+        wallet_no: row.wallet_no.clone(),
+        till: row.till.clone(),
+        cashier: row.cashier.clone(),
+        bill: row.bill.as_ref().map(|(source, number, total)| BillRef {
+            source: source.clone(),
+            number: number.clone(),
+            total_fen: Some(total.get()),
+        }),
+        business_day: row.business_day.into(),
+        created_at: row.at.into(),
+        finished_at: final_at,
+        remark: row.remark.clone(),
+        approver: row.approver.clone(),
+        can: can(row, app.now().wall),
+        fact: row.fact.to_string(),
+        store: None,
+    }
+}
+
+fn can(row: &PaymentRow, now: UtcMs) -> Can {
+    let charge = row.kind == "charge";
+    let left = row.amount.checked_sub(row.refunded).unwrap_or(Fen::ZERO).get();
+    let age_ms = u64::try_from(now.0.saturating_sub(row.at.0)).unwrap_or(0);
+    let open = charge && matches!(row.state, payment::State::Pending | payment::State::Unknown);
+    let paid = charge && row.state == payment::State::Paid;
+    let refundable = paid || (charge && row.state == payment::State::PartRefunded);
+    Can {
+        void: paid && beijing_day(now) == beijing_day(row.at),
+        refund_fen: if refundable { left } else { 0 },
+        handed_over: open && age_ms >= GOODS_KEYS_AFTER_MS,
+        not_handed_over: open && age_ms >= GOODS_KEYS_AFTER_MS,
+        cancel: open && age_ms >= CANCEL_AFTER_MS,
+    }
+}

@@ -1,0 +1,90 @@
+//! Receipts: printed again, or looked at.
+
+use std::sync::{Arc, LazyLock};
+
+use axum::{
+    Json,
+    extract::{Path, State},
+    http::{StatusCode, header::CONTENT_TYPE},
+    response::{IntoResponse, Response},
+};
+use guitai_core::receipt::{Columns, Receipt};
+use guitai_devices::{
+    printer::{PrinterProfile, compose},
+    render::{self, Font},
+};
+use guitai_http::{
+    bearer::Principal,
+    problem::{Code, Problem, ProblemBody},
+};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::payments::visible;
+use crate::{
+    app::App,
+    devices::{Copy, Letterhead},
+};
+
+type Shared = State<Arc<App>>;
+
+/// A job the printer took.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Taken {
+    /// Its number.
+    job: u64,
+}
+
+/// Prints a receipt again; it says so.
+#[utoipa::path(post, path = "/api/v1/payments/{order_no}/receipt", params(("order_no" = String, Path)),
+    responses((status = 202, body = Taken), (status = "4XX", body = ProblemBody)))]
+pub(crate) async fn reprint(
+    State(app): Shared,
+    who: Principal,
+    Path(order_no): Path<String>,
+) -> Result<(StatusCode, Json<Taken>), Problem> {
+    let receipt = receipt(&app, &who, &order_no, Copy::Again).await?;
+    match app.printer.print(receipt) {
+        Some(Ok(job)) => Ok((StatusCode::ACCEPTED, Json(Taken { job }))),
+        Some(Err(_)) => Err(Code::Busy.into()),
+        None => {
+            Err(Problem::new(Code::StateForbids).detail("没有配置小票打印机。", "No receipt printer is configured."))
+        }
+    }
+}
+
+/// The receipt as the printer would show it.
+#[utoipa::path(get, path = "/api/v1/payments/{order_no}/receipt.png", params(("order_no" = String, Path)),
+    responses((status = 200, content_type = "image/png"), (status = "4XX", body = ProblemBody)))]
+pub(crate) async fn picture(
+    State(app): Shared,
+    who: Principal,
+    Path(order_no): Path<String>,
+) -> Result<Response, Problem> {
+    static FONT: LazyLock<Result<Font, String>> = LazyLock::new(|| Font::find().map_err(|error| error.to_string()));
+    let receipt = receipt(&app, &who, &order_no, Copy::First).await?;
+    let drawn = tokio::task::spawn_blocking(move || {
+        let font = FONT.as_ref().map_err(Clone::clone)?;
+        let columns = Columns::Mm80;
+        let bytes = compose(&receipt, &PrinterProfile::common(columns));
+        Ok(render::png(&bytes, font, columns.dots()))
+    })
+    .await;
+    match drawn {
+        Ok(Ok(png)) => Ok(([(CONTENT_TYPE, "image/png")], png).into_response()),
+        Ok(Err(missing)) => {
+            let missing: String = missing;
+            Err(Problem::new(Code::Internal).detail(missing.clone(), missing))
+        }
+        Err(_) => Err(Code::Internal.into()),
+    }
+}
+
+async fn receipt(app: &Arc<App>, who: &Principal, order_no: &str, copy: Copy) -> Result<Receipt, Problem> {
+    let row = visible(app, who, order_no).await?;
+    let head = Letterhead { title: &app.title, store: &app.store, clock: &app.clock };
+    head.receipt(&row, app.now().wall, copy).ok_or_else(|| {
+        Problem::new(Code::StateForbids)
+            .detail("这笔没有收到钱，没有小票。", "No money was taken, so there is no receipt.")
+    })
+}

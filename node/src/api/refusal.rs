@@ -1,0 +1,57 @@
+//! The engine's refusals in the API's words.
+
+use guitai_core::{ids::NameError, money::AmountError, payment::Refused, secret::CodeError};
+use guitai_http::problem::{Code, Problem};
+use guitai_till::Refusal;
+
+pub(crate) fn problem(refusal: Refusal) -> Problem {
+    match refusal {
+        Refusal::IdempotencyConflict => Code::IdempotencyConflict.into(),
+        Refusal::CodeUsed => Problem::new(Code::PaymentCodeUsed).field("auth_code"),
+        Refusal::BillCovered { free } => Problem::new(Code::BillCovered).field("amount_fen").detail(
+            format!("这张单还可收 {} 元，其余已收或正在确认。", free.yuan()),
+            format!("{} yuan of this bill are free; the rest is paid or in doubt.", free.yuan()),
+        ),
+        Refusal::TooManyOpen => Code::NotAccepting.into(),
+        Refusal::NotFound => Code::NotFound.into(),
+        Refusal::Payment(Refused::State) => Code::StateForbids.into(),
+        Refusal::Payment(Refused::TooEarly(ms)) => {
+            let seconds = ms.div_ceil(1000);
+            Problem::new(Code::PaymentOpen).retry_after(seconds).detail(
+                format!("还要等 {seconds} 秒，正在向收单机构查询。"),
+                format!("Wait {seconds} s; the acquirer is being asked."),
+            )
+        }
+        Refusal::Payment(Refused::OtherDay) => Problem::new(Code::NotReversible)
+            .detail("只能撤销当天的交易，请用退货。", "Only today's payments can be voided; refund it instead."),
+        Refusal::Payment(Refused::OverRemaining) => Problem::new(Code::OverRemaining).field("amount_fen"),
+    }
+}
+
+pub(crate) fn amount(error: AmountError) -> Problem {
+    let code = match error {
+        AmountError::Zero => Code::AmountZero,
+        AmountError::Negative => Code::AmountNegative,
+        AmountError::OverLimit => Code::AmountOverLimit,
+    };
+    Problem::new(code).field("amount_fen")
+}
+
+pub(crate) fn payment_code(error: CodeError) -> Problem {
+    let code = match error {
+        CodeError::GoodsCode => Code::GoodsCode,
+        CodeError::Empty | CodeError::Link | CodeError::NotDigits | CodeError::Length => Code::NotAPaymentCode,
+    };
+    Problem::new(code).field("auth_code")
+}
+
+pub(crate) fn name(field: &'static str) -> impl FnOnce(NameError) -> Problem {
+    move |error| {
+        let (zh, en) = match error {
+            NameError::Empty => ("不能为空。", "May not be empty."),
+            NameError::TooLong => ("太长，最多 32 个字符。", "Too long; 32 characters at most."),
+            NameError::BadCharacter => ("只能用字母、数字、- 和 _。", "Only letters, digits, - and _ are allowed."),
+        };
+        Problem::malformed(field).detail(zh, en)
+    }
+}

@@ -1,0 +1,115 @@
+//! Voids and refunds: a person's password, or a key of scope `refund`.
+
+use std::{net::IpAddr, sync::Arc, time::Duration};
+
+use axum::{
+    Json,
+    extract::{Path, State},
+};
+use guitai_core::{ids::AccountId, journal::fact::Approval, limits, money::Fen, secret::SecretText};
+use guitai_http::{
+    bearer::{Principal, Scope},
+    dto,
+    idempotency::Keyed,
+    problem::{Code, Problem, ProblemBody},
+    serve::Peer,
+};
+use guitai_till::{Command, ReturnRequest};
+
+use super::{payments, refusal};
+use crate::app::App;
+
+type Shared = State<Arc<App>>;
+
+/// How long a void or refund is waited for; it goes on by itself.
+const WAIT: Duration = Duration::from_millis(limits::WAIT_DEFAULT_MS);
+
+/// Takes a paid payment of today back whole.
+#[utoipa::path(post, path = "/api/v1/payments/{order_no}/void", request_body = dto::Void,
+    params(("order_no" = String, Path), ("Idempotency-Key" = String, Header)),
+    responses((status = 200, body = dto::Payment), (status = "4XX", body = ProblemBody)))]
+pub(crate) async fn void(
+    State(app): Shared,
+    who: Principal,
+    Peer(from): Peer,
+    Path(order_no): Path<String>,
+    asked: Keyed<dto::Void>,
+) -> Result<Json<dto::Payment>, Problem> {
+    let approver = approver(&app, &who, asked.value.approver, from.ip()).await?;
+    let approval = Approval {
+        by: who.caller(),
+        approver,
+        idempotency: payments::idempotency(&who, asked.key.as_str(), asked.request),
+    };
+    let request = request(&app, &who, &order_no, approval, None).await?;
+    let (accepted, waiting) = app.ask(|reply| Command::Void(request, reply)).await?;
+    waiting.final_or(WAIT).await;
+    payments::answer(&app, accepted.order_no).await
+}
+
+/// Gives a part or the rest back.
+#[utoipa::path(post, path = "/api/v1/payments/{order_no}/refunds", request_body = dto::Refund,
+    params(("order_no" = String, Path), ("Idempotency-Key" = String, Header)),
+    responses((status = 200, body = dto::Payment), (status = "4XX", body = ProblemBody)))]
+pub(crate) async fn refund(
+    State(app): Shared,
+    who: Principal,
+    Peer(from): Peer,
+    Path(order_no): Path<String>,
+    asked: Keyed<dto::Refund>,
+) -> Result<Json<dto::Payment>, Problem> {
+    let amount = Fen::chargeable(asked.value.amount_fen).map_err(refusal::amount)?;
+    let approver = approver(&app, &who, asked.value.approver, from.ip()).await?;
+    let approval = Approval {
+        by: who.caller(),
+        approver,
+        idempotency: payments::idempotency(&who, asked.key.as_str(), asked.request),
+    };
+    let reason = payments::remark(asked.value.reason)?;
+    let request = request(&app, &who, &order_no, approval, reason).await?;
+    let (accepted, waiting) = app.ask(|reply| Command::Refund(request, amount, reply)).await?;
+    waiting.final_or(WAIT).await;
+    payments::answer(&app, accepted.order_no).await
+}
+
+/// The administrator whose password was given; a key of scope `refund` needs none.
+async fn approver(
+    app: &Arc<App>,
+    who: &Principal,
+    named: Option<dto::Approver>,
+    from: IpAddr,
+) -> Result<Option<AccountId>, Problem> {
+    let Some(named) = named else {
+        return match who {
+            Principal::Key(_) => who.require(Scope::Refund).map(|()| None),
+            Principal::Person(_) => {
+                let missing = Problem::new(Code::ApproverWrongPassword).field("approver");
+                Err(missing.detail("需要管理员账号和密码。", "An administrator's account and password are needed."))
+            }
+        };
+    };
+    let password = SecretText::new(named.password);
+    let Some(row) = app.sign_in(&named.account, password, from).await? else {
+        return Err(Problem::new(Code::ApproverWrongPassword).field("approver.password"));
+    };
+    if row.role != "administrator" {
+        return Err(Problem::new(Code::ApproverNotAllowed).field("approver.account"));
+    }
+    AccountId::parse(&row.account).map(Some).map_err(refusal::name("approver.account"))
+}
+
+/// The return counts at the payment's own till, and for whoever acts now.
+async fn request(
+    app: &Arc<App>,
+    who: &Principal,
+    order_no: &str,
+    approval: Approval,
+    reason: Option<String>,
+) -> Result<ReturnRequest, Problem> {
+    let row = payments::visible(app, who, order_no).await?;
+    if row.kind != "charge" {
+        return Err(Code::StateForbids.into());
+    }
+    let (till, _) = payments::till(app, Some(&row.till)).or_else(|_| payments::till(app, None))?;
+    Ok(ReturnRequest { order_no: row.no, till, cashier: payments::cashier(who, None)?, approval, reason })
+}

@@ -1,0 +1,108 @@
+//! A day's figures.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use axum::{Json, extract::State};
+use guitai_core::{
+    money::Fen,
+    secret::Wallet,
+    stats::Movement,
+    time::{Day, UtcMs},
+};
+use guitai_http::{
+    bearer::{Principal, Scope},
+    dto::{self, CashierTally, DayQuery, HourTally, NameId, Tally, WalletTally},
+    paging::Query,
+    problem::{Problem, ProblemBody},
+};
+use guitai_store::query::{self, StatRow};
+
+use super::payments::own_only;
+use crate::app::App;
+
+/// The figures of one business day of this store; a cashier's own only.
+#[utoipa::path(get, path = "/api/v1/stats/day", params(DayQuery),
+    responses((status = 200, body = dto::Stats), (status = 400, body = ProblemBody)))]
+pub(crate) async fn day(
+    State(app): State<Arc<App>>,
+    who: Principal,
+    Query(asked): Query<DayQuery>,
+) -> Result<Json<dto::Stats>, Problem> {
+    who.require(Scope::Read).or_else(|_| who.require(Scope::Charge))?;
+    let now = app.now().wall;
+    let day = asked.date.unwrap_or_else(|| app.clock.day(now));
+    let store = app.store.as_str().to_owned();
+    let own = own_only(&who);
+    let (rows, doubt, names) = app
+        .read(move |connection| {
+            let mut rows = query::day_stats(connection, day, Some(&store))?;
+            if let Some(own) = &own {
+                rows.retain(|row| row.cashier == *own);
+            }
+            let names = query::accounts(connection, &store)?;
+            Ok((rows, query::in_doubt(connection, day, Some(&store))?, names))
+        })
+        .await?;
+    let names = names.into_iter().map(|row| (row.account, row.name)).collect();
+    let mut stats = fold(&rows, day, doubt, &names, now);
+    stats.store = Some(NameId { id: app.store.to_string(), name: app.store_name.clone() });
+    Ok(Json(stats))
+}
+
+fn fold(
+    rows: &[StatRow],
+    day: Day,
+    (doubts, doubtful): (u64, Fen),
+    names: &BTreeMap<String, String>,
+    now: UtcMs,
+) -> dto::Stats {
+    let sum = |wanted: &dyn Fn(&StatRow) -> bool| {
+        rows.iter().filter(|row| wanted(row)).fold(Tally::default(), |tally, row| Tally {
+            count: tally.count + row.count,
+            sum_fen: tally.sum_fen + row.sum.get(),
+        })
+    };
+    let moved = |movement| sum(&|row: &StatRow| row.movement == movement);
+    let (paid, voided, refunded) = (moved(Movement::Paid), moved(Movement::Voided), moved(Movement::Refunded));
+    let signed = |tally: &Tally| i64::try_from(tally.sum_fen).unwrap_or(i64::MAX);
+    let mut cashiers: Vec<&str> = rows.iter().map(|row| row.cashier.as_str()).collect();
+    cashiers.sort_unstable();
+    cashiers.dedup();
+    let back = |row: &StatRow| row.movement != Movement::Paid;
+    dto::Stats {
+        date: day.into(),
+        store: None,
+        as_of: now.into(),
+        net_fen: signed(&paid) - signed(&voided) - signed(&refunded),
+        paid,
+        voided,
+        refunded,
+        unknown: Tally { count: doubts, sum_fen: doubtful.get() },
+        by_wallet: Wallet::ALL
+            .into_iter()
+            .filter(|wallet| rows.iter().any(|row| row.wallet == *wallet))
+            .map(|wallet| WalletTally {
+                wallet: wallet.into(),
+                paid: sum(&|row| row.wallet == wallet && row.movement == Movement::Paid),
+                refunded: sum(&|row| row.wallet == wallet && back(row)),
+            })
+            .collect(),
+        by_cashier: cashiers
+            .into_iter()
+            .map(|cashier| CashierTally {
+                cashier: cashier.to_owned(),
+                name: names.get(cashier).cloned(),
+                paid: sum(&|row| row.cashier == cashier && row.movement == Movement::Paid),
+                refunded: sum(&|row| row.cashier == cashier && back(row)),
+            })
+            .collect(),
+        by_hour: (0..24)
+            .map(|hour| (hour, sum(&|row: &StatRow| row.hour == hour && row.movement == Movement::Paid)))
+            .filter(|(_, tally)| tally.count > 0)
+            .map(|(hour, tally)| HourTally { hour, count: tally.count, sum_fen: tally.sum_fen })
+            .collect(),
+        stores_reporting: None,
+        stores_total: None,
+        by_store: None,
+    }
+}

@@ -1,0 +1,53 @@
+//! How the node is.
+
+use std::sync::Arc;
+
+use axum::{Json, extract::State};
+use guitai_core::ids::FactNo;
+use guitai_http::{
+    bearer::Principal,
+    dto::{self, Devices, HealthStatus, HubLink},
+    problem::{Problem, ProblemBody},
+};
+use guitai_store::query;
+
+use crate::app::App;
+
+/// How far the hub is.
+#[utoipa::path(get, path = "/api/v1/sync", responses((status = 200, body = dto::Sync), (status = 401, body = ProblemBody)))]
+pub(crate) async fn sync(State(app): State<Arc<App>>, _: Principal) -> Result<Json<dto::Sync>, Problem> {
+    sync_dto(&app).await.map(Json)
+}
+
+/// Whether the node takes payments. Asked by monitors, so it needs no log-in and tells no secrets.
+#[utoipa::path(get, path = "/api/v1/health", responses((status = 200, body = dto::Health)))]
+pub(crate) async fn health(State(app): State<Arc<App>>) -> Result<Json<dto::Health>, Problem> {
+    let sync = sync_dto(&app).await?;
+    let devices = Devices { scanner: app.scanner.state(), printer: app.printer.state() };
+    let accepting = !*app.stop.borrow();
+    let fine = accepting && sync.hub == HubLink::Connected;
+    Ok(Json(dto::Health {
+        status: if fine { HealthStatus::Ok } else { HealthStatus::Degraded },
+        accepting,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        facts: app.committed.borrow().to_string(),
+        unsent: sync.unsent,
+        devices,
+    }))
+}
+
+pub(crate) async fn sync_dto(app: &Arc<App>) -> Result<dto::Sync, Problem> {
+    let state = app.sync.borrow().clone();
+    let store = app.store.as_str().to_owned();
+    let acked = state.acked.unwrap_or(FactNo { epoch: 1, number: 0 });
+    let (unsent, oldest) = app.read(move |connection| query::unsent(connection, &store, acked)).await?;
+    Ok(dto::Sync {
+        hub: state.link,
+        since: state.since.into(),
+        unsent,
+        oldest_unsent_at: oldest.filter(|_| unsent > 0).map(Into::into),
+        acked: state.acked.map(|no| no.to_string()),
+        next_retry_at: state.next_retry_at.map(Into::into),
+        last_error: state.last_error,
+    })
+}

@@ -1,0 +1,170 @@
+//! The running node: what its parts share, and how they are wired together.
+
+use std::{
+    collections::BTreeMap,
+    net::IpAddr,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Instant, SystemTime, UNIX_EPOCH},
+};
+
+use guitai_core::{
+    ids::{AccountId, FactNo, StoreId, TillId},
+    time::{BusinessClock, Now, Ticks, UtcMs},
+};
+use guitai_http::{
+    bearer::{ApiKey, Authenticator, KeyHash, Scopes},
+    password::Passwords,
+    problem::{Code, Problem},
+    session::Sessions,
+    sse::Event,
+    throttle::Throttle,
+};
+use guitai_store::{Reader, StoreError, query};
+use guitai_till::{Accepted, Command, Handle, Refusal};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+
+use crate::{
+    announcements::Announcements,
+    config::Till,
+    devices::{Printer, ScannerWatch, Scans},
+    sync::SyncState,
+    waiters::{Wait, Waiters},
+};
+
+/// Everything the web page and the programs talk to.
+pub(crate) struct App {
+    pub(crate) store: StoreId,
+    pub(crate) store_name: String,
+    pub(crate) title: String,
+    pub(crate) clock: BusinessClock,
+    pub(crate) tills: BTreeMap<TillId, Till>,
+    pub(crate) reader: Reader,
+    pub(crate) till: Handle,
+    pub(crate) waiters: Arc<Waiters>,
+    pub(crate) sessions: Sessions,
+    pub(crate) passwords: Passwords,
+    pub(crate) throttle: Mutex<Throttle>,
+    pub(crate) events: broadcast::Sender<Event>,
+    pub(crate) announcements: Arc<Announcements>,
+    pub(crate) sync: watch::Receiver<SyncState>,
+    pub(crate) scans: Arc<Scans>,
+    pub(crate) scanner: ScannerWatch,
+    pub(crate) printer: Printer,
+    pub(crate) committed: watch::Receiver<FactNo>,
+    pub(crate) stop: watch::Receiver<bool>,
+    pub(crate) request_key: [u8; 32],
+    pub(crate) started: Instant,
+}
+
+/// The wall clock.
+pub(crate) fn wall() -> UtcMs {
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    UtcMs(i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX))
+}
+
+impl App {
+    pub(crate) fn now(&self) -> Now {
+        let up = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        Now { wall: wall(), up: Ticks(up) }
+    }
+
+    /// Reads on a thread that may block.
+    pub(crate) async fn read<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&guitai_store::query::Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let this = Arc::clone(self);
+        let done = tokio::task::spawn_blocking(move || this.reader.read(work)).await;
+        match done {
+            Ok(Ok(found)) => Ok(found),
+            Ok(Err(error)) => {
+                tracing::error!(%error, "read failed");
+                Err(Code::Internal.into())
+            }
+            Err(_) => Err(Code::Internal.into()),
+        }
+    }
+
+    /// Asks the engine, and waits for its commit. The wait for the payment begins inside the engine's reply.
+    pub(crate) async fn ask(
+        &self,
+        command: impl FnOnce(guitai_till::Reply) -> Command,
+    ) -> Result<(Accepted, Wait), Problem> {
+        let (sender, receiver) = oneshot::channel();
+        let waiters = Arc::clone(&self.waiters);
+        let reply = Box::new(move |answer: Result<Accepted, Refusal>| {
+            let answer = answer.map(|accepted| (accepted, waiters.enter(accepted)));
+            // The caller may have hung up; the payment goes on.
+            let _ = sender.send(answer);
+        });
+        self.till.send(command(reply)).map_err(|_| Problem::from(Code::NotAccepting))?;
+        match receiver.await {
+            Ok(Ok(taken)) => Ok(taken),
+            Ok(Err(refusal)) => Err(crate::api::refusal::problem(refusal)),
+            Err(_) => Err(Code::NotAccepting.into()),
+        }
+    }
+
+    /// Checks an account's password with the slow-down; answers the account if it is right and not disabled.
+    pub(crate) async fn sign_in(
+        self: &Arc<Self>,
+        account: &str,
+        password: guitai_core::secret::SecretText,
+        from: IpAddr,
+    ) -> Result<Option<query::AccountRow>, Problem> {
+        // A malformed account is as unknown as any other, and takes as long.
+        let id = AccountId::parse(account).ok();
+        if let Some(id) = &id {
+            self.throttle().admit(id, from, self.now().up)?;
+        }
+        let store = self.store.as_str().to_owned();
+        let accounts = self.read(move |connection| query::accounts(connection, &store)).await?;
+        let found = accounts.into_iter().find(|row| row.account == account && !row.disabled);
+        let verifier = found.as_ref().map(|row| row.verifier.clone());
+        let right = self.passwords.verify(password, verifier).await?;
+        let row = found.filter(|_| right);
+        if let (Some(id), Some(_)) = (&id, &row) {
+            self.throttle().right(id, from);
+        }
+        Ok(row)
+    }
+
+    fn throttle(&self) -> std::sync::MutexGuard<'_, Throttle> {
+        self.throttle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Authenticator for App {
+    fn sessions(&self) -> &Sessions {
+        &self.sessions
+    }
+
+    fn key(&self, hash: &KeyHash) -> Option<ApiKey> {
+        let found = self.reader.read(|connection| query::api_key(connection, &hash.0)).ok()??;
+        let (name, scopes) = found;
+        Scopes::parse(&scopes).ok().map(|scopes| ApiKey { name, scopes })
+    }
+
+    fn now(&self) -> Now {
+        Self::now(self)
+    }
+
+    fn request_key(&self) -> [u8; 32] {
+        self.request_key
+    }
+}
+
+/// Turns the engine's news into events for the open pages, off the engine's thread.
+pub(crate) async fn tell_pages(app: Arc<App>, mut shown: mpsc::UnboundedReceiver<(Accepted, FactNo)>) {
+    while let Some((changed, fact)) = shown.recv().await {
+        if app.events.receiver_count() == 0 {
+            continue;
+        }
+        let no = changed.order_no;
+        let row = app.read(move |connection| query::payment(connection, no.as_str())).await;
+        if let Ok(Some(row)) = row {
+            let payment = crate::api::payments::payment_dto(&row, &app);
+            let _ = app.events.send(Event::new("payment", &payment).id(fact));
+        }
+    }
+}

@@ -1,0 +1,414 @@
+//! The command line. Exit codes: 0 ok, 1 failed, 2 usage, 3 integrity (doctor has its own).
+
+use std::{
+    io::{BufRead, IsTerminal, Write},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use anyhow::{Context, bail};
+use clap::{Args, Parser, Subcommand};
+use guitai_core::{ids::FactNo, journal::fact::Fact, secret::SecretText, trust};
+use guitai_http::{
+    bearer::{Scopes, new_key},
+    password::{Passwords, check_policy},
+};
+use guitai_link::quic;
+use guitai_store::{Journal, ingest, journal, query};
+
+use crate::{
+    app::wall,
+    config::{self, Config, LogFormat, LogSection, PrinterSection},
+    control::{self, Request, Wish},
+    doctor,
+    place::Place,
+    run::{self, Damaged},
+    sync,
+};
+
+const EXIT_FAILED: u8 = 1;
+const EXIT_INTEGRITY: u8 = 3;
+
+/// Guitai's store node.
+#[derive(Debug, Parser)]
+#[command(name = "guitai-node", version)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Args)]
+struct Configured {
+    /// The configuration file.
+    #[arg(long, default_value = "node.toml", env = "GUITAI_NODE_CONFIG")]
+    config: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Runs the node until Ctrl-C or SIGTERM.
+    Run(Configured),
+    /// Enters this node at the hub with a code printed by `guitai-hub enrol`.
+    Enrol {
+        #[command(flatten)]
+        at: Configured,
+        /// The hub's address, such as http://hub:8443.
+        #[arg(long)]
+        hub: String,
+        /// The one-time code.
+        #[arg(long)]
+        code: String,
+    },
+    /// One screen: store, facts, open payments, what the hub has.
+    Status {
+        #[command(flatten)]
+        at: Configured,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Finds out why something does not work, and says what to do.
+    Doctor {
+        #[command(flatten)]
+        at: Configured,
+        /// Print one JSON document.
+        #[arg(long)]
+        json: bool,
+        /// zh or en.
+        #[arg(long, default_value = "zh")]
+        lang: doctor::Lang,
+        /// Only these probes.
+        #[arg(long, value_delimiter = ',')]
+        only: Vec<doctor::Probe>,
+        /// No colours.
+        #[arg(long)]
+        no_color: bool,
+    },
+    /// Prints facts as JSON, one a line.
+    Journal {
+        #[command(flatten)]
+        at: Configured,
+        /// From this number on, as epoch-number.
+        #[arg(long)]
+        from: Option<String>,
+    },
+    /// Checks the whole chain and every seal.
+    Verify(Configured),
+    /// Keys for programs.
+    ApiKey {
+        #[command(subcommand)]
+        verb: ApiKeyVerb,
+    },
+    /// People of this store.
+    Account {
+        #[command(subcommand)]
+        verb: AccountVerb,
+    },
+    /// About the configuration file.
+    Config {
+        #[command(subcommand)]
+        verb: ConfigVerb,
+    },
+    /// Prints the HTTP API's description.
+    Openapi,
+}
+
+#[derive(Debug, Subcommand)]
+enum ApiKeyVerb {
+    /// Makes a key and prints it, once.
+    Create {
+        #[command(flatten)]
+        at: Configured,
+        /// The program's name.
+        #[arg(long)]
+        name: String,
+        /// What it may do: charge, post, refund, read, admin.
+        #[arg(long)]
+        scope: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum AccountVerb {
+    /// Makes or changes an account; the password is the first line of standard input.
+    Create {
+        #[command(flatten)]
+        at: Configured,
+        #[arg(long)]
+        account: String,
+        #[arg(long)]
+        name: String,
+        /// administrator or cashier.
+        #[arg(long)]
+        role: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum ConfigVerb {
+    /// Prints a complete one.
+    Example,
+}
+
+pub(crate) fn main() -> ExitCode {
+    let cli = Cli::parse();
+    if rustls::crypto::ring::default_provider().install_default().is_err() {
+        eprintln!("guitai-node: another TLS provider is installed");
+        return ExitCode::from(EXIT_FAILED);
+    }
+    match dispatch(cli.verb) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("guitai-node: {error:#}");
+            let damaged = error.downcast_ref::<Damaged>().is_some();
+            ExitCode::from(if damaged { EXIT_INTEGRITY } else { EXIT_FAILED })
+        }
+    }
+}
+
+fn dispatch(verb: Verb) -> anyhow::Result<ExitCode> {
+    let done = |result: anyhow::Result<()>| result.map(|()| ExitCode::SUCCESS);
+    match verb {
+        Verb::Run(at) => {
+            let config = Config::load(&at.config)?;
+            log(&config.log);
+            done(runtime()?.block_on(run::run(config)))
+        }
+        Verb::Enrol { at, hub, code } => done(enrol(&at.config, &hub, &code)),
+        Verb::Status { at, json } => done(status(&at.config, json)),
+        Verb::Doctor { at, json, lang, only, no_color } => {
+            let color = !no_color && !json && std::io::stdout().is_terminal();
+            diagnose(&at.config, &doctor::Options { json, lang, only, color })
+        }
+        Verb::Journal { at, from } => done(print_journal(&at.config, from.as_deref())),
+        Verb::Verify(at) => done(verify(&at.config)),
+        Verb::ApiKey { verb: ApiKeyVerb::Create { at, name, scope } } => done(api_key(&at.config, name, &scope)),
+        Verb::Account { verb: AccountVerb::Create { at, account, name, role } } => {
+            done(account_create(&at.config, account, name, role))
+        }
+        Verb::Config { verb: ConfigVerb::Example } => {
+            print!("{}", config::EXAMPLE);
+            Ok(ExitCode::SUCCESS)
+        }
+        Verb::Openapi => {
+            use utoipa::OpenApi as _;
+            println!("{}", crate::api::Description::openapi().to_pretty_json()?);
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no runtime")
+}
+
+fn log(section: &LogSection) {
+    let level = section.level.clone().unwrap_or_else(|| "info".into());
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(level));
+    let to_stderr = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match section.format {
+        LogFormat::Pretty => to_stderr.with_ansi(std::io::stderr().is_terminal()).init(),
+        LogFormat::Json => to_stderr.json().init(),
+    }
+}
+
+fn enrol(config: &Path, hub: &str, code: &str) -> anyhow::Result<()> {
+    let config = Config::load(config)?;
+    let place = Place::open(&config.data)?;
+    let _lock = place.lock()?;
+    if let Some(enrolled) = place.enrolment()? {
+        bail!("this node already belongs to store {} of {}", enrolled.store, enrolled.hub_url);
+    }
+    let identity = place.identity()?;
+    let enrolment = runtime()?.block_on(sync::enrol(hub, code, &identity))?;
+    place.set_enrolment(&enrolment)?;
+    println!("store={} name={} issuer={}", enrolment.store, enrolment.store_name, enrolment.issuer);
+    Ok(())
+}
+
+fn status(config: &Path, json: bool) -> anyhow::Result<()> {
+    let config = Config::load(config)?;
+    let place = Place::open(&config.data)?;
+    let enrolment = place.enrolled()?;
+    let running = place.try_lock()?.is_none();
+    let connection = place.journal()?.reader()?;
+    let acked = sync::start(&place.side()?)?.acked;
+    let last = query::last_fact(&connection, &enrolment.store)?;
+    let none = FactNo { epoch: 1, number: 0 };
+    let (unsent, _) = query::unsent(&connection, &enrolment.store, acked.unwrap_or(none))?;
+    let open: i64 = connection.query_row(
+        "SELECT count(*) FROM payment WHERE state IN ('pending', 'unknown', 'held', 'reversing', 'refunding')",
+        [],
+        |row| row.get(0),
+    )?;
+    let shown = |no: Option<FactNo>| no.map_or_else(|| "-".to_owned(), |no| no.to_string());
+    if json {
+        let status = serde_json::json!({
+            "store": enrolment.store, "name": enrolment.store_name, "issuer": enrolment.issuer, "running": running,
+            "facts": last.map(|no| no.to_string()), "acked": acked.map(|no| no.to_string()), "unsent": unsent,
+            "open_payments": open, "hub": enrolment.hub_url, "version": env!("CARGO_PKG_VERSION"),
+        });
+        println!("{status}");
+        return Ok(());
+    }
+    println!("门店 store      {} {}", enrolment.store, enrolment.store_name);
+    println!("运行 running    {}", if running { "是 yes" } else { "否 no" });
+    println!("事实 facts      {}", shown(last));
+    println!("未完 open       {open}");
+    println!("总部 hub        {}", enrolment.hub_url);
+    println!("已确认 acked    {} （未上传 unsent {unsent}）", shown(acked));
+    println!("版本 version    {}", env!("CARGO_PKG_VERSION"));
+    Ok(())
+}
+
+fn print_journal(config: &Path, from: Option<&str>) -> anyhow::Result<()> {
+    let config = Config::load(config)?;
+    let place = Place::open(&config.data)?;
+    let store = place.enrolled()?.store()?;
+    let connection = place.journal()?.reader()?;
+    let mut next = match from {
+        None => FactNo { epoch: 1, number: 1 },
+        Some(text) => {
+            let parts =
+                text.split_once('-').and_then(|(epoch, number)| Some((epoch.parse().ok()?, number.parse().ok()?)));
+            let (epoch, number) = parts.context("--from: write epoch-number, such as 1-1")?;
+            FactNo { epoch, number }
+        }
+    };
+    let mut out = std::io::stdout().lock();
+    while let Some(found) = ingest::load(&connection, &store, next, guitai_core::limits::CHUNK_MAX_BYTES)? {
+        for body in &found.bodies {
+            let (kind, shown) = match Fact::from_bytes(body) {
+                Ok(fact) => (fact.name().to_owned(), format!("{fact:?}")),
+                Err(error) => ("undigested".into(), format!("{error:?}")),
+            };
+            let line = serde_json::json!({ "fact": next.to_string(), "kind": kind, "body": shown });
+            // A reader that closes its end has seen enough.
+            if writeln!(out, "{line}").is_err() {
+                return Ok(());
+            }
+            next.number += 1;
+        }
+    }
+    Ok(())
+}
+
+fn verify(config: &Path) -> anyhow::Result<()> {
+    let config = Config::load(config)?;
+    let place = Place::open(&config.data)?;
+    let store = place.enrolled()?.store()?;
+    let connection = place.journal()?.reader()?;
+    let (last, seals) = journal::verify(&connection, &store, &place.identity()?.verifying_key()).map_err(Damaged)?;
+    println!("ok: facts up to {last}, {seals} seals");
+    Ok(())
+}
+
+fn api_key(config: &Path, name: String, scope: &str) -> anyhow::Result<()> {
+    let scopes = Scopes::parse(scope)
+        .map_err(|unknown| anyhow::anyhow!("--scope: {} is none of charge, post, refund, read, admin", unknown.0))?;
+    guitai_core::ids::AccountId::parse(&name).map_err(|error| anyhow::anyhow!("--name: {error:?}"))?;
+    let key = new_key().map_err(|_| anyhow::anyhow!("no randomness"))?;
+    let hash = key.hash.0.to_vec();
+    record(config, Request::CreateApiKey { name, scopes: scopes.to_text(), hash })?;
+    println!("{}", key.text.expose());
+    Ok(())
+}
+
+fn account_create(config: &Path, account: String, name: String, role: String) -> anyhow::Result<()> {
+    let mut password = String::new();
+    std::io::stdin().lock().read_line(&mut password)?;
+    let password = password.trim_end_matches(['\r', '\n']).to_owned();
+    check_policy(&password).map_err(|weak| anyhow::anyhow!("the password (first line of standard input): {weak:?}"))?;
+    let hashed = runtime()?.block_on(Passwords::new().hash(SecretText::new(password)));
+    let verifier = hashed.map_err(|error| anyhow::anyhow!("{error:?}"))?;
+    record(config, Request::SetAccount { account, name, role, verifier })
+}
+
+/// Writes a fact: through the running node, or with its journal where none runs.
+fn record(config: &Path, request: Request) -> anyhow::Result<()> {
+    let config = Config::load(config)?;
+    let place = Place::open(&config.data)?;
+    let Some(_lock) = place.try_lock()? else {
+        return control::ask(&place.control_socket(), &request);
+    };
+    let enrolment = place.enrolled()?;
+    let fact = match request.wish(wall())? {
+        Wish::ApiKey(key) => Fact::ApiKeyCreated(key),
+        Wish::Account(account) => Fact::AccountSet(account),
+    };
+    let (store, issuer) = (enrolment.store()?, enrolment.issuer()?);
+    let mut journal = Journal::open(&place.journal()?, store, issuer, place.identity()?, wall()).map_err(Damaged)?;
+    journal.append(&fact)?;
+    journal.commit()?;
+    Ok(())
+}
+
+fn diagnose(config: &Path, options: &doctor::Options) -> anyhow::Result<ExitCode> {
+    let config = match Config::load(config) {
+        Ok(config) => config,
+        Err(error) => {
+            eprintln!("guitai-node: {error}");
+            return Ok(ExitCode::from(doctor::EXIT_COULD_NOT_RUN));
+        }
+    };
+    let place = Place::open(&config.data)?;
+    let enrolment = place.enrolment()?;
+    let identity = place.identity()?;
+    let running = place.try_lock()?.is_none();
+    let hub = enrolment.and_then(|enrolment| {
+        Some(doctor::HubTarget {
+            host_port: enrolment.hub_address,
+            http_base: Some(enrolment.hub_url),
+            key: trust::parse_key(&enrolment.hub_key)?.to_bytes(),
+            identity: Some(identity),
+        })
+    });
+    let targets = doctor::Targets {
+        acquirer_base: config.acquirer_base.clone(),
+        hub,
+        data_dir: place.folder().to_owned(),
+        scanner_port: config.scanners.first().map(|scanner| scanner.port.clone()),
+        printer: config.printer.as_ref().map(|printer| match printer {
+            PrinterSection::Tcp { host, port, .. } => doctor::PrinterTarget::Tcp(format!("{host}:{port}")),
+            PrinterSection::File { folder, .. } => doctor::PrinterTarget::Dir(folder.clone()),
+        }),
+    };
+    let shells = doctor::Shells {
+        hub: async |target: &doctor::HubTarget| reach_hub(target).await,
+        scanner: async |port: &str| reach_scanner(port, running),
+    };
+    let code = runtime()?.block_on(doctor::run(&targets, options, &shells, &mut std::io::stdout()));
+    // A name look-up or a sync of the disk may hang on its thread; the report is out, so nothing waits for them.
+    std::process::exit(code.into())
+}
+
+async fn reach_hub(target: &doctor::HubTarget) -> doctor::HubObservation {
+    use doctor::{HubObservation, HubPath};
+    let Some(identity) = &target.identity else { return HubObservation::NoAnswer };
+    let Ok(mut addresses) = tokio::net::lookup_host(&target.host_port).await else { return HubObservation::NoAnswer };
+    let Some(address) = addresses.next() else { return HubObservation::NoAnswer };
+    let Ok(endpoint) = quic::node_endpoint(address) else { return HubObservation::NoAnswer };
+    let begun = std::time::Instant::now();
+    match quic::connect(&endpoint, address, target.key, identity).await {
+        Ok(_) => {
+            let handshake_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+            HubObservation::Session { path: HubPath::Quic, handshake_ms }
+        }
+        Err(quic::ConnectError::HubKeyMismatch { .. }) => HubObservation::ForeignKey,
+        Err(quic::ConnectError::Unreachable { .. } | quic::ConnectError::Refused { .. }) => HubObservation::NoAnswer,
+    }
+}
+
+fn reach_scanner(port: &str, running: bool) -> doctor::ScannerObservation {
+    use doctor::ScannerObservation;
+    use guitai_devices::scan::{OpenOutcome, try_open};
+    match try_open(port) {
+        OpenOutcome::Opened => ScannerObservation::Opened,
+        OpenOutcome::Busy if running => ScannerObservation::HeldByNode { last_code_ms: None },
+        OpenOutcome::Busy => ScannerObservation::Busy,
+        OpenOutcome::Missing => ScannerObservation::Missing,
+        OpenOutcome::NotAllowed => ScannerObservation::NotAllowed,
+        OpenOutcome::Broken => ScannerObservation::Broken,
+    }
+}

@@ -1,0 +1,372 @@
+//! The node's one configuration file. Unknown keys are refused with their line and what is allowed; secrets are file names,
+//! never values. [`EXAMPLE`] is a complete file and is parsed by a test.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use guitai_core::{
+    acquirer::{Terminal, allinpay},
+    ids::TillId,
+    secret::SecretText,
+    time::BusinessClock,
+};
+use serde::Deserialize;
+
+/// A complete configuration.
+pub(crate) const EXAMPLE: &str = include_str!("config.example.toml");
+
+/// Why a configuration cannot be used.
+#[derive(Debug)]
+pub(crate) struct ConfigError(String);
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+/// The file as written.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    node: NodeSection,
+    store: StoreSection,
+    acquirer: AcquirerSection,
+    #[serde(default)]
+    till: Vec<TillSection>,
+    #[serde(default)]
+    web: WebSection,
+    #[serde(default)]
+    devices: DevicesSection,
+    #[serde(default)]
+    log: LogSection,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NodeSection {
+    data: PathBuf,
+    listen: SocketAddr,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StoreSection {
+    title: Option<String>,
+    #[serde(default = "shanghai")]
+    timezone: String,
+    #[serde(default)]
+    cutoff: Option<String>,
+    longitude: String,
+    latitude: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AcquirerSection {
+    kind: AcquirerKind,
+    base: String,
+    orgid: Option<String>,
+    cusid: String,
+    appid: String,
+    sign: SignKind,
+    md5_key_file: Option<PathBuf>,
+    merchant_private_key_file: Option<PathBuf>,
+    platform_public_key_file: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum AcquirerKind {
+    Allinpay,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum SignKind {
+    Md5,
+    Rsa,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TillSection {
+    id: String,
+    name: Option<String>,
+    termno: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WebSection {
+    #[serde(default)]
+    hosts: Vec<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DevicesSection {
+    #[serde(default)]
+    scanner: Vec<ScannerSection>,
+    printer: Option<PrinterSection>,
+}
+
+/// A scan box on a serial port, feeding one till.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ScannerSection {
+    pub(crate) port: String,
+    pub(crate) till: String,
+    #[serde(default = "default_baud")]
+    pub(crate) baud: u32,
+}
+
+/// The receipt printer.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, tag = "kind", rename_all = "lowercase")]
+pub(crate) enum PrinterSection {
+    /// A network printer, usually port 9100.
+    Tcp {
+        host: String,
+        #[serde(default = "default_printer_port")]
+        port: u16,
+        #[serde(default = "default_columns")]
+        columns: u8,
+        #[serde(default = "default_copies")]
+        copies: u8,
+    },
+    /// Each receipt as a file of printer bytes.
+    File {
+        folder: PathBuf,
+        #[serde(default = "default_columns")]
+        columns: u8,
+        #[serde(default = "default_copies")]
+        copies: u8,
+    },
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LogSection {
+    #[serde(default)]
+    pub(crate) format: LogFormat,
+    pub(crate) level: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogFormat {
+    #[default]
+    Pretty,
+    Json,
+}
+
+fn shanghai() -> String {
+    "Asia/Shanghai".into()
+}
+
+const fn default_baud() -> u32 {
+    9600
+}
+
+const fn default_printer_port() -> u16 {
+    9100
+}
+
+const fn default_columns() -> u8 {
+    48
+}
+
+const fn default_copies() -> u8 {
+    1
+}
+
+/// The configuration, checked.
+#[derive(Debug)]
+pub(crate) struct Config {
+    pub(crate) data: PathBuf,
+    pub(crate) listen: SocketAddr,
+    pub(crate) hosts: Vec<String>,
+    pub(crate) title: Option<String>,
+    pub(crate) clock: BusinessClock,
+    pub(crate) acquirer_base: String,
+    pub(crate) allinpay: allinpay::Config,
+    pub(crate) tills: BTreeMap<TillId, Till>,
+    pub(crate) scanners: Vec<ScannerSection>,
+    pub(crate) printer: Option<PrinterSection>,
+    pub(crate) log: LogSection,
+}
+
+/// One counter of the store.
+#[derive(Clone, Debug)]
+pub(crate) struct Till {
+    pub(crate) name: String,
+    /// Absent while the till is not registered at the acquirer: it may then not charge.
+    pub(crate) terminal: Option<Terminal>,
+}
+
+impl Config {
+    /// Reads and checks the file; paths in it are relative to its folder.
+    pub(crate) fn load(path: &Path) -> Result<Self, ConfigError> {
+        let shown = path.display();
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            ConfigError(format!("{shown}: cannot be read: {error}. Write one from `guitai-node config example`"))
+        })?;
+        let file: File = toml::from_str(&text).map_err(|error| ConfigError(format!("{shown}: {error}")))?;
+        let folder = path.parent().unwrap_or(Path::new("."));
+        Self::check(file, folder).map_err(|error| ConfigError(format!("{shown}: {error}")))
+    }
+
+    fn check(file: File, folder: &Path) -> Result<Self, ConfigError> {
+        let coordinates = (file.store.longitude.as_str(), file.store.latitude.as_str());
+        let tills = tills(&file.till, coordinates)?;
+        for scanner in &file.devices.scanner {
+            if !tills.keys().any(|till| till.as_str() == scanner.till) {
+                let till = &scanner.till;
+                return Err(ConfigError(format!("[[devices.scanner]] till = \"{till}\": no [[till]] has this id")));
+            }
+        }
+        Ok(Self {
+            data: folder.join(&file.node.data),
+            listen: file.node.listen,
+            hosts: file.web.hosts,
+            title: file.store.title.clone(),
+            clock: business_clock(&file.store)?,
+            acquirer_base: file.acquirer.base.trim_end_matches('/').to_owned(),
+            allinpay: allinpay(&file.acquirer, folder)?,
+            tills,
+            scanners: file.devices.scanner,
+            printer: file.devices.printer.map(|printer| printer.within(folder)),
+            log: file.log,
+        })
+    }
+}
+
+impl PrinterSection {
+    fn within(self, base: &Path) -> Self {
+        match self {
+            Self::File { folder, columns, copies } => Self::File { folder: base.join(folder), columns, copies },
+            tcp @ Self::Tcp { .. } => tcp,
+        }
+    }
+}
+
+fn business_clock(store: &StoreSection) -> Result<BusinessClock, ConfigError> {
+    let zone = jiff::tz::TimeZone::get(&store.timezone)
+        .map_err(|error| ConfigError(format!("[store] timezone: {error}; write a name such as Asia/Shanghai")))?;
+    let minutes = match &store.cutoff {
+        None => 0,
+        Some(text) => cutoff_minutes(text)
+            .ok_or_else(|| ConfigError(format!("[store] cutoff = \"{text}\": write hh:mm from 00:00 to 06:00")))?,
+    };
+    BusinessClock::new(zone, minutes)
+        .ok_or_else(|| ConfigError("[store] cutoff: write hh:mm from 00:00 to 06:00".into()))
+}
+
+fn cutoff_minutes(text: &str) -> Option<u16> {
+    let (hours, minutes) = text.split_once(':')?;
+    let (hours, minutes): (u16, u16) = (hours.parse().ok()?, minutes.parse().ok()?);
+    (minutes < 60 && hours <= 6).then_some(hours * 60 + minutes)
+}
+
+fn tills(sections: &[TillSection], (longitude, latitude): (&str, &str)) -> Result<BTreeMap<TillId, Till>, ConfigError> {
+    let mut tills = BTreeMap::new();
+    for section in sections {
+        let wrong = |what: &str| ConfigError(format!("[[till]] id = \"{}\": {what}", section.id));
+        let id = TillId::parse(&section.id).map_err(|_| wrong("1 to 32 letters, digits, - or _"))?;
+        let terminal = match &section.termno {
+            None => None,
+            Some(termno) if termno.len() == 8 && termno.bytes().all(|b| b.is_ascii_digit()) => Some(Terminal {
+                termno: termno.clone(),
+                longitude: longitude.to_owned(),
+                latitude: latitude.to_owned(),
+            }),
+            Some(_) => return Err(wrong("termno must be the 8 digits registered at the acquirer")),
+        };
+        let name = section.name.clone().unwrap_or_else(|| section.id.clone());
+        if tills.insert(id, Till { name, terminal }).is_some() {
+            return Err(wrong("stands twice"));
+        }
+    }
+    if tills.is_empty() {
+        return Err(ConfigError("at least one [[till]] is needed".into()));
+    }
+    Ok(tills)
+}
+
+fn allinpay(section: &AcquirerSection, folder: &Path) -> Result<allinpay::Config, ConfigError> {
+    let AcquirerKind::Allinpay = section.kind;
+    let read = |key: &str, file: &Option<PathBuf>| -> Result<SecretText, ConfigError> {
+        let file = file.as_ref().ok_or_else(|| ConfigError(format!("[acquirer] {key} is missing")))?;
+        let text = std::fs::read_to_string(folder.join(file))
+            .map_err(|error| ConfigError(format!("[acquirer] {key}: {}: {error}", file.display())))?;
+        Ok(SecretText::new(text.trim().to_owned()))
+    };
+    let keys = match section.sign {
+        SignKind::Md5 => allinpay::Keys::md5(read("md5_key_file", &section.md5_key_file)?.expose()),
+        SignKind::Rsa => allinpay::Keys::rsa(
+            read("merchant_private_key_file", &section.merchant_private_key_file)?.expose(),
+            read("platform_public_key_file", &section.platform_public_key_file)?.expose(),
+        ),
+    };
+    Ok(allinpay::Config {
+        orgid: section.orgid.clone(),
+        cusid: section.cusid.clone(),
+        appid: section.appid.clone(),
+        keys: keys.map_err(|error| ConfigError(format!("[acquirer] keys: {error}")))?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(text: &str) -> Result<Config, String> {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("md5.key"), "allinpay888").expect("written");
+        let path = folder.path().join("node.toml");
+        std::fs::write(&path, text).expect("written");
+        Config::load(&path).map_err(|error| error.to_string())
+    }
+
+    fn example() -> String {
+        EXAMPLE.replace("sign = \"rsa\"", "sign = \"md5\"\nmd5_key_file = \"md5.key\"")
+    }
+
+    #[test]
+    fn the_example_is_complete() {
+        let config = load(&example()).expect("a good file");
+        assert_eq!(config.tills.len(), 2);
+        assert!(config.printer.is_some());
+        assert_eq!(config.scanners.len(), 1);
+    }
+
+    #[test]
+    fn an_unknown_key_is_named_with_its_line_and_what_is_allowed() {
+        let error = load(&example().replace("listen =", "lisen =")).expect_err("refused");
+        assert!(error.contains("lisen") && error.contains("line") && error.contains("listen"), "{error}");
+    }
+
+    #[test]
+    fn wrong_values_name_their_place_and_remedy() {
+        for (from, to, words) in [
+            ("cutoff = \"02:00\"", "cutoff = \"07:00\"", "00:00 to 06:00"),
+            ("termno = \"00000001\"", "termno = \"12\"", "8 digits"),
+            ("id = \"T2\"", "id = \"T1\"", "stands twice"),
+            ("timezone = \"Asia/Shanghai\"", "timezone = \"Mars/Base\"", "Asia/Shanghai"),
+            ("till = \"T1\"", "till = \"T9\"", "no [[till]]"),
+            ("md5_key_file = \"md5.key\"", "md5_key_file = \"none.key\"", "md5_key_file"),
+        ] {
+            let text = example();
+            assert!(text.contains(from), "{from}");
+            let error = load(&text.replace(from, to)).expect_err(to);
+            assert!(error.contains(words), "{error}");
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! The door for the operator's own commands while the node runs: one JSON line each way over a socket in the data folder, which
+//! only the service's user can open. The engine stays the journal's only writer.
+
+use std::{
+    io::{BufRead, BufReader, Write},
+    os::unix::{fs::PermissionsExt, net::UnixStream},
+    path::Path,
+    time::Duration,
+};
+
+use anyhow::{Context, bail};
+use guitai_core::journal::fact::{AccountSet, ApiKeyCreated, Role};
+use guitai_core::{ids::AccountId, time::UtcMs};
+use guitai_till::{Command, Handle};
+use serde::{Deserialize, Serialize};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt},
+    net::UnixListener,
+    sync::{oneshot, watch},
+};
+
+/// Longest line either way.
+const LINE_MAX_BYTES: u64 = 16 * 1024;
+
+/// What the operator may ask a running node to write down. Secrets are hashed before they come here.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub(crate) enum Request {
+    /// A program's key.
+    CreateApiKey { name: String, scopes: String, hash: Vec<u8> },
+    /// An account, whole.
+    SetAccount { account: String, name: String, role: String, verifier: String },
+}
+
+/// A fact the operator wants recorded.
+pub(crate) enum Wish {
+    ApiKey(ApiKeyCreated),
+    Account(AccountSet),
+}
+
+impl Request {
+    /// Checks what was asked.
+    pub(crate) fn wish(self, at: UtcMs) -> anyhow::Result<Wish> {
+        match self {
+            Self::CreateApiKey { name, scopes, hash } => {
+                let hash = hash.try_into().map_err(|_| anyhow::anyhow!("a key's hash has 32 bytes"))?;
+                Ok(Wish::ApiKey(ApiKeyCreated { name, scopes, hash, at }))
+            }
+            Self::SetAccount { account, name, role, verifier } => {
+                let account = AccountId::parse(&account).map_err(|error| anyhow::anyhow!("--account: {error:?}"))?;
+                let role = Role::parse(&role).context("--role: administrator or cashier")?;
+                Ok(Wish::Account(AccountSet { account, name, role, verifier, disabled: false, by: None, at }))
+            }
+        }
+    }
+}
+
+/// Asks the running node.
+pub(crate) fn ask(socket: &Path, request: &Request) -> anyhow::Result<()> {
+    let mut stream = UnixStream::connect(socket).context("the running node's control socket")?;
+    stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+    writeln!(stream, "{}", serde_json::to_string(request)?)?;
+    let mut answer = String::new();
+    BufReader::new(stream).read_line(&mut answer)?;
+    match answer.trim() {
+        "ok" => Ok(()),
+        refusal => bail!("the running node refused: {refusal}"),
+    }
+}
+
+/// Serves the operator until the node stops.
+pub(crate) async fn serve(socket: &Path, till: Handle, mut stop: watch::Receiver<bool>) -> anyhow::Result<()> {
+    // A socket left by a killed node; the folder's lock says that no other node is using it.
+    let _ = std::fs::remove_file(socket);
+    let listener = UnixListener::bind(socket).with_context(|| socket.display().to_string())?;
+    std::fs::set_permissions(socket, std::fs::Permissions::from_mode(0o600))?;
+    loop {
+        let stream = tokio::select! {
+            accepted = listener.accept() => accepted?.0,
+            _ = stop.wait_for(|stopping| *stopping) => return Ok(()),
+        };
+        let till = till.clone();
+        tokio::spawn(async move {
+            let (read, mut write) = stream.into_split();
+            let mut line = String::new();
+            let read = tokio::io::BufReader::new(read.take(LINE_MAX_BYTES)).read_line(&mut line).await;
+            let answer = match read {
+                Ok(_) => record(&till, &line).await.map_or_else(|error| format!("{error:#}"), |()| "ok".into()),
+                Err(error) => error.to_string(),
+            };
+            // The operator's command may have been interrupted; what was asked is done all the same.
+            let _ = write.write_all(format!("{answer}\n").as_bytes()).await;
+        });
+    }
+}
+
+async fn record(till: &Handle, line: &str) -> anyhow::Result<()> {
+    let request: Request = serde_json::from_str(line)?;
+    let (done, committed) = oneshot::channel();
+    let done = Box::new(move || drop(done.send(())));
+    let command = match request.wish(crate::app::wall())? {
+        Wish::ApiKey(key) => Command::CreateApiKey(key, done),
+        Wish::Account(account) => Command::SetAccount(account, done),
+    };
+    till.send(command).map_err(|_| anyhow::anyhow!("the node is stopping"))?;
+    committed.await.context("the node is stopping")
+}

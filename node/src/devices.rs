@@ -1,0 +1,240 @@
+//! The scan boxes and the receipt printer of this store, wired to pages and payments. Trouble with either changes no payment.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use guitai_core::{
+    ids::{AccountId, StoreId, TillId},
+    receipt::{Columns, Kind, Receipt},
+    secret::{PaymentCode, SecretText},
+    time::{BusinessClock, Ticks, UtcMs},
+};
+use guitai_devices::{
+    Backoff,
+    printer::{
+        FilePrinter, Job, PrinterActor, PrinterConfig, PrinterEvent, PrinterProfile, PrinterState, SubmitError,
+        TcpPrinter, Transport,
+    },
+    scan::{ScanBox, ScanConfig, ScanEvent, ScanState},
+};
+use guitai_http::{dto, sse::Event};
+use guitai_store::query::PaymentRow;
+use tokio::sync::{broadcast, watch};
+
+use crate::config::{PrinterSection, ScannerSection};
+
+/// A scanned code waits this long for its amount, in ms: wallets refresh their codes every minute.
+const SCAN_LIFE_MS: u64 = 60_000;
+
+/// Codes waiting at once.
+const SCANS_MAX: usize = 64;
+
+/// Codes read by boxes, waiting for the page that collects. They stay here; pages get a token.
+#[derive(Default)]
+pub(crate) struct Scans(Mutex<HashMap<String, (Ticks, SecretText)>>);
+
+impl Scans {
+    fn keep(&self, code: SecretText, now: Ticks) -> Option<String> {
+        let mut bytes = [0; 16];
+        getrandom::fill(&mut bytes).ok()?;
+        let token: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.retain(|_, (until, _)| *until > now);
+        if waiting.len() >= SCANS_MAX {
+            return None;
+        }
+        waiting.insert(token.clone(), (now.after_ms(SCAN_LIFE_MS), code));
+        Some(token)
+    }
+
+    /// The code behind a token, once.
+    pub(crate) fn take(&self, token: &str, now: Ticks) -> Option<SecretText> {
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (until, code) = waiting.remove(token)?;
+        (until > now).then_some(code)
+    }
+}
+
+/// Whether the boxes can read.
+#[derive(Clone)]
+pub(crate) struct ScannerWatch(Option<watch::Receiver<ScanState>>);
+
+impl ScannerWatch {
+    pub(crate) fn state(&self) -> dto::ScannerState {
+        match self.0.as_ref().map(|state| *state.borrow()) {
+            Some(ScanState::Ready) => dto::ScannerState::Ready,
+            Some(ScanState::Gone) => dto::ScannerState::Gone,
+            Some(ScanState::Off) | None => dto::ScannerState::Off,
+        }
+    }
+}
+
+/// What a box's news need.
+#[derive(Clone)]
+pub(crate) struct ScanSink {
+    pub(crate) scans: Arc<Scans>,
+    pub(crate) events: broadcast::Sender<Event>,
+    pub(crate) clock: Arc<dyn Fn() -> Ticks + Send + Sync>,
+}
+
+/// Starts every configured box; the watch shows the first one.
+pub(crate) fn scanners(sections: &[ScannerSection], sink: &ScanSink) -> anyhow::Result<(Vec<ScanBox>, ScannerWatch)> {
+    let mut boxes = Vec::new();
+    let mut first = None;
+    for section in sections {
+        let (state, seen) = watch::channel(ScanState::Gone);
+        let (sink, till) = (sink.clone(), section.till.clone());
+        let config = ScanConfig { baud: section.baud, ..ScanConfig::new(&section.port) };
+        boxes.push(ScanBox::spawn(config, move |event| match event {
+            ScanEvent::Scanned(code) => sink.scanned(&till, code),
+            ScanEvent::StateChanged(now) => drop(state.send_replace(now)),
+        })?);
+        first.get_or_insert(seen);
+    }
+    Ok((boxes, ScannerWatch(first)))
+}
+
+impl ScanSink {
+    fn scanned(&self, till: &str, scanned: SecretText) {
+        let event = match PaymentCode::parse(scanned.expose()) {
+            Ok(code) => {
+                let trace = code.trace(&[0; 32]);
+                let Some(token) = self.scans.keep(scanned, (self.clock)()) else { return };
+                let (wallet, last_two) = (trace.wallet.as_str(), trace.last_two);
+                serde_json::json!({ "till": till, "token": token, "wallet": wallet, "last_two": last_two })
+            }
+            // The page says in words why this is no payment code; the text itself is not shown.
+            Err(error) => serde_json::json!({ "till": till, "refused": format!("{error:?}") }),
+        };
+        let _ = self.events.send(Event::new("scan", &event));
+    }
+}
+
+/// The receipt printer, if there is one.
+#[derive(Clone)]
+pub(crate) struct Printer(Option<Arc<Printing>>);
+
+struct Printing {
+    actor: PrinterActor,
+    copies: u8,
+    next_job: AtomicU64,
+    state: watch::Receiver<PrinterState>,
+}
+
+impl Printer {
+    /// Starts the configured printer.
+    pub(crate) fn start(section: Option<&PrinterSection>) -> anyhow::Result<Self> {
+        let Some(section) = section else { return Ok(Self(None)) };
+        let (transport, columns, copies): (Box<dyn Transport>, u8, u8) = match section {
+            PrinterSection::Tcp { host, port, columns, copies } => {
+                (Box::new(TcpPrinter::new(host, *port)), *columns, *copies)
+            }
+            PrinterSection::File { folder, columns, copies } => {
+                std::fs::create_dir_all(folder)?;
+                (Box::new(FilePrinter::new(folder)), *columns, *copies)
+            }
+        };
+        let profile = PrinterProfile::common(if columns <= 32 { Columns::Mm58 } else { Columns::Mm80 });
+        let (known, state) = watch::channel(PrinterState::Unknown);
+        let config = PrinterConfig { profile, backoff: Backoff::DEVICE };
+        let actor = PrinterActor::spawn(config, transport, move |event| match event {
+            PrinterEvent::StateChanged(state) => drop(known.send_replace(state)),
+            PrinterEvent::Report(report) => {
+                tracing::info!(job = report.id, copy = report.copy, outcome = ?report.outcome, "receipt");
+            }
+        })?;
+        // Job numbers name files and must not repeat after a restart: they begin at the second the node started.
+        let first = u64::try_from(crate::app::wall().0 / 1000).unwrap_or(0) * 1000;
+        Ok(Self(Some(Arc::new(Printing { actor, copies, next_job: AtomicU64::new(first), state }))))
+    }
+
+    pub(crate) fn state(&self) -> dto::PrinterState {
+        match self.0.as_ref().map(|printing| *printing.state.borrow()) {
+            Some(PrinterState::Ready) => dto::PrinterState::Ready,
+            Some(PrinterState::Unknown) => dto::PrinterState::Unknown,
+            Some(PrinterState::Gone) => dto::PrinterState::Gone,
+            Some(PrinterState::Off) | None => dto::PrinterState::Off,
+        }
+    }
+
+    /// Queues a receipt; answers the job's number, or `None` without a printer.
+    pub(crate) fn print(&self, receipt: Receipt) -> Option<Result<u64, SubmitError>> {
+        let printing = self.0.as_ref()?;
+        let id = printing.next_job.fetch_add(1, Ordering::Relaxed);
+        let copies = if receipt.reprint { 1 } else { printing.copies };
+        Some(printing.actor.submit(Job { id, receipt, copies }).map(|()| id))
+    }
+}
+
+/// Who prints: the words at the head of a receipt.
+pub(crate) struct Letterhead<'a> {
+    pub(crate) title: &'a str,
+    pub(crate) store: &'a StoreId,
+    pub(crate) clock: &'a BusinessClock,
+}
+
+impl Letterhead<'_> {
+    /// The receipt of a row that took or gave money; `None` for any other.
+    pub(crate) fn receipt(&self, row: &PaymentRow, printed_at: UtcMs, copy: Copy) -> Option<Receipt> {
+        let kind = match row.kind.as_str() {
+            "void" => Kind::Void,
+            "refund" => Kind::Refund,
+            _ => Kind::Sale,
+        };
+        let state = words(row.state)?;
+        Some(Receipt {
+            title: self.title.to_owned(),
+            store: self.store.clone(),
+            till: TillId::parse(&row.till).ok()?,
+            cashier: AccountId::parse(&row.cashier).ok()?,
+            order_no: row.no,
+            kind,
+            state: state.to_owned(),
+            amount: row.amount,
+            received: row.received.unwrap_or(row.amount),
+            wallet: row.wallet,
+            acquirer_no: row.acquirer_no.clone(),
+            wallet_no: row.wallet_no.clone(),
+            paid_at: self.clock.local_text(row.changed_at),
+            printed_at: self.clock.local_text(printed_at),
+            bill_number: row
+                .bill
+                .as_ref()
+                .filter(|(source, ..)| source != guitai_core::payment::COUNTER_BILLS)
+                .map(|(_, number, _)| number.clone()),
+            copy: if copy == Copy::First { 1 } else { 2 },
+            reprint: copy == Copy::Again,
+        })
+    }
+}
+
+/// Whether a receipt is printed for the first time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Copy {
+    First,
+    Again,
+}
+
+/// The state in the words of the screen; a payment still open or without money has no receipt.
+const fn words(state: guitai_core::payment::State) -> Option<&'static str> {
+    use guitai_core::payment::State;
+    match state {
+        State::Paid => Some("成功"),
+        State::Reversed => Some("已撤销"),
+        State::PartRefunded => Some("部分退款"),
+        State::Refunded => Some("已退款"),
+        State::Pending
+        | State::Declined
+        | State::Unknown
+        | State::Held
+        | State::Reversing
+        | State::Closed
+        | State::Refunding
+        | State::Quarantined => None,
+    }
+}

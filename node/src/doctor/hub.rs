@@ -1,0 +1,219 @@
+//! The hub takes a session from this store, and its web half answers.
+
+use std::time::Duration;
+
+use super::acquirer::{middlebox, portal};
+use super::exchange::{Answer, Failure};
+use super::verdict::{Blame, Verdict, Who, Words};
+
+/// The longest the session shell may take.
+pub(super) const SESSION_LIMIT: Duration = Duration::from_secs(4);
+/// Below this a session is quick, in milliseconds.
+const GOOD_BELOW_MS: u64 = 150;
+
+/// Which way a session went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum HubPath {
+    /// QUIC over UDP.
+    Quic,
+    /// The TCP fallback, because UDP did not get through.
+    Tcp,
+}
+
+/// What the hub says to this store's identity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum HubRefusal {
+    /// It does not know this store.
+    Unknown,
+    /// This node was disabled.
+    Revoked,
+    /// The identity belongs to another store.
+    WrongStore,
+    /// The store has not been enrolled yet.
+    EnrolOnly,
+}
+
+/// What the session shell saw.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum HubObservation {
+    /// A session stood.
+    Session {
+        /// The way it went.
+        path: HubPath,
+        /// Until the hub's welcome, in milliseconds.
+        handshake_ms: u64,
+    },
+    /// The hub was reached and said no.
+    Refused(HubRefusal),
+    /// Whoever answered does not hold the hub's key.
+    ForeignKey,
+    /// Neither QUIC nor the fallback got an answer.
+    NoAnswer,
+}
+
+/// The configured address is not one.
+pub(super) fn bad_address() -> Verdict {
+    let words = Words::new("设置里的总部地址不对", "the hub's address in the configuration is not one");
+    Verdict::failed("hub.bad_address", words, Blame::Clear(Who::Store))
+        .try_this("地址应为 主机名:端口，照总部给的资料填写", "it is host:port; copy it from headquarters' papers")
+}
+
+/// The store has no hub.
+pub(super) fn not_configured() -> Verdict {
+    Verdict::not_tested("hub.not_configured", Words::new("没测：没有设置总部", "not tested: no hub is configured"))
+}
+
+/// Judges the session first, for that is what sync needs; the web half explains a missing one.
+pub(super) fn judge(session: HubObservation, web: Option<&Result<Answer, Failure>>) -> Verdict {
+    let hq = Blame::Clear(Who::Headquarters);
+    match session {
+        HubObservation::Session { path: HubPath::Quic, handshake_ms } => judge_quic(handshake_ms, web),
+        HubObservation::Session { path: HubPath::Tcp, handshake_ms } => {
+            let words = Words::new(
+                "快速通道被拦截，已自动改走普通通道",
+                "the fast path is blocked; the ordinary one is in use",
+            );
+            Verdict::poor("hub.udp_blocked", words, Blame::Clear(Who::Store))
+                .value(format!("TCP, {handshake_ms} ms"))
+                .try_this("可以照常营业；想更快请在路由器放行UDP", "carry on; for speed, let UDP through the router")
+        }
+        HubObservation::Refused(refusal) => {
+            let (code, words) = refused(refusal);
+            Verdict::failed(code, words, hq).try_this(
+                "请总部查看本店是否停用；需要时用新的配对码重新登记本店",
+                "ask headquarters whether this store is disabled; if need be, enrol it again with a new code",
+            )
+        }
+        HubObservation::ForeignKey => middlebox("hub.foreign_key"),
+        HubObservation::NoAnswer => judge_silence(web),
+    }
+}
+
+fn judge_quic(handshake_ms: u64, web: Option<&Result<Answer, Failure>>) -> Verdict {
+    let web_down = match web {
+        None => false,
+        Some(Ok(answer)) => answer.status >= 500 || answer.portal,
+        Some(Err(_)) => true,
+    };
+    let verdict = if web_down {
+        let words = Words::new("同步正常，总部网页不应答", "sync works, the hub's web half does not answer");
+        Verdict::poor("hub.web_down", words, Blame::Clear(Who::Headquarters)).try_this(
+            "收款不受影响；请总部查看服务",
+            "payments are not affected; ask headquarters to look at the service",
+        )
+    } else if handshake_ms < GOOD_BELOW_MS {
+        Verdict::good("hub.ok", Words::new("能连到总部", "the hub takes sessions"))
+    } else {
+        let words = Words::new("能连到总部，但较慢", "the hub takes sessions, slowly");
+        Verdict::poor("hub.slow", words, Blame::LineOr(Who::Headquarters)).try_this(
+            "收款不受影响；看店内是否有摄像头或下载占满线路",
+            "payments are not affected; see whether a camera or a download fills the line",
+        )
+    };
+    verdict.value(format!("QUIC, {handshake_ms} ms"))
+}
+
+fn refused(refusal: HubRefusal) -> (&'static str, Words) {
+    match refusal {
+        HubRefusal::Unknown => ("hub.unknown_store", Words::new("总部不认识本店", "the hub does not know this store")),
+        HubRefusal::Revoked => {
+            ("hub.revoked", Words::new("本店节点已被总部停用", "headquarters has disabled this node"))
+        }
+        HubRefusal::WrongStore => {
+            ("hub.wrong_store", Words::new("本机身份属于另一家门店", "this node's identity belongs to another store"))
+        }
+        HubRefusal::EnrolOnly => ("hub.not_enrolled", Words::new("本店还没有登记", "this store is not enrolled yet")),
+    }
+}
+
+fn judge_silence(web: Option<&Result<Answer, Failure>>) -> Verdict {
+    match web {
+        Some(Ok(answer)) if answer.portal => portal("hub.portal"),
+        // The hub is one process: if its web half is well, sync is stopped on the way.
+        Some(Ok(answer)) if answer.status < 500 => {
+            let words =
+                Words::new("总部网页能打开，同步通道不通", "the hub's web half answers, the sync path does not");
+            Verdict::failed("hub.sync_blocked", words, Blame::Clear(Who::Store))
+                .value(format!("HTTP {}, {} ms", answer.status, answer.answer_ms))
+                .try_this(
+                    "在防火墙或安全软件里放行本程序和总部的端口（UDP和TCP）",
+                    "let this program and the hub's port (UDP and TCP) through the firewall or security software",
+                )
+        }
+        Some(Ok(answer)) => {
+            let words = Words::new("总部服务异常", "the hub answers with an error");
+            Verdict::failed("hub.error", words, Blame::Clear(Who::Headquarters))
+                .value(format!("HTTP {}", answer.status))
+                .try_this(KEEP.0, KEEP.1)
+        }
+        Some(Err(failure)) => judge_unreachable(*failure),
+        None => judge_unreachable(Failure::NoAnswer),
+    }
+}
+
+const KEEP: (&str, &str) = (
+    "收款照常，数据存在本店，恢复后自动补传；请通知总部",
+    "payments go on and stay in the store until the hub is back; tell headquarters",
+);
+
+fn judge_unreachable(failure: Failure) -> Verdict {
+    let down = Words::new("连不上总部", "the hub cannot be reached");
+    match failure {
+        Failure::NoRoute => {
+            let words = Words::new("电脑没有接入网络", "this machine is not on any network");
+            Verdict::failed("hub.no_route", words, Blame::Clear(Who::Store))
+                .try_this("检查网线或无线，重启路由器", "check the cable or Wi-Fi and restart the router")
+        }
+        Failure::Refused => {
+            let words = Words::new("总部服务没有运行", "the hub's service is not running");
+            Verdict::failed("hub.refused", words, Blame::Clear(Who::Headquarters)).try_this(KEEP.0, KEEP.1)
+        }
+        Failure::CertificateForeign => middlebox("hub.foreign_certificate"),
+        Failure::NoAnswer | Failure::Dropped | Failure::NotHttp | Failure::CertificateDate | Failure::NoTrustStore => {
+            Verdict::failed("hub.unreachable", down, Blame::LineOr(Who::Headquarters)).try_this(KEEP.0, KEEP.1)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::verdict::Mark;
+    use super::*;
+
+    #[test]
+    fn judged() {
+        use HubObservation::{ForeignKey, NoAnswer, Refused, Session};
+        let quic = |handshake_ms| Session { path: HubPath::Quic, handshake_ms };
+        let web = |status, portal| Some(Ok(Answer { status, connect_ms: 1, answer_ms: 9, portal, reading: None }));
+        let none = || None::<Result<Answer, Failure>>;
+        let (store, hq) = (Some(Blame::Clear(Who::Store)), Some(Blame::Clear(Who::Headquarters)));
+        let line = Some(Blame::LineOr(Who::Headquarters));
+        let table = [
+            (quic(149), none(), Mark::Good, "hub.ok", None),
+            (quic(149), web(200, false), Mark::Good, "hub.ok", None),
+            (quic(149), web(401, false), Mark::Good, "hub.ok", None),
+            (quic(150), web(200, false), Mark::Poor, "hub.slow", line),
+            (quic(1), web(503, false), Mark::Poor, "hub.web_down", hq),
+            (quic(1), Some(Err(Failure::Refused)), Mark::Poor, "hub.web_down", hq),
+            (Session { path: HubPath::Tcp, handshake_ms: 9 }, none(), Mark::Poor, "hub.udp_blocked", store),
+            (Refused(HubRefusal::Unknown), none(), Mark::Failed, "hub.unknown_store", hq),
+            (Refused(HubRefusal::Revoked), web(200, false), Mark::Failed, "hub.revoked", hq),
+            (Refused(HubRefusal::WrongStore), none(), Mark::Failed, "hub.wrong_store", hq),
+            (Refused(HubRefusal::EnrolOnly), none(), Mark::Failed, "hub.not_enrolled", hq),
+            (ForeignKey, web(200, false), Mark::Failed, "hub.foreign_key", store),
+            (NoAnswer, web(200, false), Mark::Failed, "hub.sync_blocked", store),
+            (NoAnswer, web(200, true), Mark::Failed, "hub.portal", store),
+            (NoAnswer, web(500, false), Mark::Failed, "hub.error", hq),
+            (NoAnswer, none(), Mark::Failed, "hub.unreachable", line),
+            (NoAnswer, Some(Err(Failure::NoAnswer)), Mark::Failed, "hub.unreachable", line),
+            (NoAnswer, Some(Err(Failure::Refused)), Mark::Failed, "hub.refused", hq),
+            (NoAnswer, Some(Err(Failure::NoRoute)), Mark::Failed, "hub.no_route", store),
+            (NoAnswer, Some(Err(Failure::CertificateForeign)), Mark::Failed, "hub.foreign_certificate", store),
+        ];
+        for (session, web, mark, code, blame) in table {
+            let verdict = judge(session, web.as_ref());
+            assert_eq!((verdict.mark, verdict.code, verdict.blame), (mark, code, blame), "{session:?} {web:?}");
+            assert_eq!(verdict.remedy.is_some(), mark != Mark::Good, "{code}");
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! guitai-node: one store's node. Takes payments with or without the hub, keeps the journal, serves the cashier page.
+
+mod acquirer;
+mod announcements;
+mod api;
+mod app;
+mod command;
+mod config;
+mod control;
+mod devices;
+mod doctor;
+mod place;
+mod run;
+mod sync;
+mod waiters;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    command::main()
+}

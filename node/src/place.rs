@@ -1,0 +1,144 @@
+//! What a node keeps on its disk: one folder, one owner at a time.
+//!
+//! - `identity.key`: the ed25519 key made here that never leaves this machine.
+//! - `code.key`, `request.key`: the keys under which payment codes and request bodies are hashed.
+//! - `journal.db`: facts and their rows; written by the engine alone.
+//! - `side.db`: documents, the enrolment, what the hub acknowledged; written by everything else.
+//! - `lock`: held by the running node.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{self, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, bail};
+use ed25519_dalek::SigningKey;
+use guitai_core::ids::{Issuer, StoreId};
+use guitai_store::Database;
+use serde::{Deserialize, Serialize};
+
+const ENROLMENT_NOTE: &str = "enrolment";
+
+/// The data folder.
+#[derive(Clone, Debug)]
+pub(crate) struct Place(PathBuf);
+
+/// What the hub gave this node when it took it in.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Enrolment {
+    pub(crate) store: String,
+    pub(crate) store_name: String,
+    pub(crate) issuer: u32,
+    /// The hub's pinned public key, hexadecimal.
+    pub(crate) hub_key: String,
+    /// Where sync goes: host and UDP port.
+    pub(crate) hub_address: String,
+    /// The hub's web address.
+    pub(crate) hub_url: String,
+}
+
+impl Enrolment {
+    pub(crate) fn store(&self) -> anyhow::Result<StoreId> {
+        StoreId::parse(&self.store).map_err(|error| anyhow::anyhow!("enrolment: store {}: {error:?}", self.store))
+    }
+
+    pub(crate) fn issuer(&self) -> anyhow::Result<Issuer> {
+        Issuer::new(self.issuer).with_context(|| format!("enrolment: issuer {}", self.issuer))
+    }
+}
+
+impl Place {
+    /// Makes the folder if it is not there.
+    pub(crate) fn open(folder: &Path) -> anyhow::Result<Self> {
+        std::fs::create_dir_all(folder).with_context(|| format!("[node] data: {}", folder.display()))?;
+        Ok(Self(folder.to_owned()))
+    }
+
+    /// Takes the folder for this process; a second node on the same data would break the journal.
+    pub(crate) fn lock(&self) -> anyhow::Result<File> {
+        match self.try_lock()? {
+            Some(lock) => Ok(lock),
+            None => bail!("another guitai-node is running on {}; stop it first", self.0.display()),
+        }
+    }
+
+    pub(crate) fn try_lock(&self) -> anyhow::Result<Option<File>> {
+        let path = self.0.join("lock");
+        let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(file)),
+            Err(std::fs::TryLockError::WouldBlock) => Ok(None),
+            Err(std::fs::TryLockError::Error(error)) => Err(error).context(path.display().to_string()),
+        }
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        &self.0
+    }
+
+    pub(crate) fn journal(&self) -> anyhow::Result<Database> {
+        Ok(Database::open(&self.0.join("journal.db"))?)
+    }
+
+    pub(crate) fn side(&self) -> anyhow::Result<Database> {
+        Ok(Database::open(&self.0.join("side.db"))?)
+    }
+
+    pub(crate) fn control_socket(&self) -> PathBuf {
+        self.0.join("control.sock")
+    }
+
+    /// This machine's identity, made on first use.
+    pub(crate) fn identity(&self) -> anyhow::Result<SigningKey> {
+        Ok(SigningKey::from_bytes(&self.secret("identity.key")?))
+    }
+
+    pub(crate) fn code_key(&self) -> anyhow::Result<[u8; 32]> {
+        self.secret("code.key")
+    }
+
+    /// The key under which request bodies are hashed; it must outlive restarts, since those hashes are kept for ever.
+    pub(crate) fn request_key(&self) -> anyhow::Result<[u8; 32]> {
+        self.secret("request.key")
+    }
+
+    fn secret(&self, name: &str) -> anyhow::Result<[u8; 32]> {
+        let path = self.0.join(name);
+        match std::fs::read(&path) {
+            Ok(bytes) => bytes.try_into().map_err(|_| anyhow::anyhow!("{}: must hold 32 bytes", path.display())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let mut bytes = [0; 32];
+                getrandom::fill(&mut bytes).context("no randomness")?;
+                let mut file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(&path)?;
+                file.write_all(&bytes)?;
+                file.sync_all()?;
+                // A key that vanishes with the power would orphan everything it signed.
+                File::open(&self.0)?.sync_all()?;
+                Ok(bytes)
+            }
+            Err(error) => Err(error).with_context(|| path.display().to_string()),
+        }
+    }
+
+    pub(crate) fn enrolment(&self) -> anyhow::Result<Option<Enrolment>> {
+        let side = self.side()?;
+        let note = Database::note(&side.reader()?, ENROLMENT_NOTE)?;
+        note.map(|bytes| serde_json::from_slice(&bytes).context("the enrolment note is damaged")).transpose()
+    }
+
+    pub(crate) fn set_enrolment(&self, enrolment: &Enrolment) -> anyhow::Result<()> {
+        let side = self.side()?;
+        Database::set_note(&side.writer()?, ENROLMENT_NOTE, &serde_json::to_vec(enrolment)?)?;
+        Ok(())
+    }
+
+    /// The enrolment, or how to get one.
+    pub(crate) fn enrolled(&self) -> anyhow::Result<Enrolment> {
+        self.enrolment()?.context(
+            "this node belongs to no store yet: print a code at the hub with `guitai-hub enrol --store S` and run \
+             `guitai-node enrol --hub URL --code C`",
+        )
+    }
+}

@@ -1,0 +1,234 @@
+//! `guitai-node run`: everything started in order, and stopped in the reverse one.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Instant,
+};
+
+use anyhow::Context;
+use guitai_core::{acquirer::allinpay::Allinpay, ids::OrderNo, time::Ticks, trust};
+use guitai_devices::scan::ScanBox;
+use guitai_http::{guard, password::Passwords, serve, session::Sessions, throttle::Throttle};
+use guitai_link::acquirer::AcquirerClient;
+use guitai_store::{Integrity, Journal, Reader, query};
+use guitai_till::{Output, Setup};
+use tokio::sync::{broadcast, mpsc, watch};
+
+use crate::{
+    acquirer::Acquirer,
+    announcements::Announcements,
+    api,
+    app::{App, tell_pages, wall},
+    config::Config,
+    control,
+    devices::{self, Copy, Letterhead, Printer, ScanSink, Scans},
+    place::{Enrolment, Place},
+    sync::{self, Line},
+    waiters::Waiters,
+};
+
+/// Events a slow page may lag behind before it is told to look again.
+const EVENTS_MAX: usize = 1024;
+
+/// The journal is damaged: its own exit code, so that whoever watches the service calls a person.
+#[derive(Debug)]
+pub(crate) struct Damaged(pub(crate) Integrity);
+
+impl std::fmt::Display for Damaged {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}. Nothing was changed. Keep this folder as it is and call support", self.0)
+    }
+}
+
+impl std::error::Error for Damaged {}
+
+pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
+    let place = Place::open(&config.data)?;
+    let _lock = place.lock()?;
+    let enrolment = place.enrolled()?;
+    let listener = serve::bind(config.listen).await?;
+    let (stopper, stop) = watch::channel(false);
+
+    let node = start(&config, &place, &enrolment, &stop)?;
+    let hosts = guard::Hosts::new(listener.local_addr()?, &config.hosts)
+        .map_err(|error| anyhow::anyhow!("[web] hosts: {}", error.0))?;
+    let web = guard::protect(api::router(Arc::clone(&node.app)), hosts);
+    let web = tokio::spawn(serve::run(listener, web, stop.clone()));
+    tracing::info!(listen = %config.listen, store = %node.app.store, "ready");
+
+    stop_asked().await;
+    tracing::info!("stopping");
+    stopper.send_replace(true);
+    // Sales under way get their answers while the doors close; the engine ends last, with everything durable.
+    web.await?;
+    node.scan_boxes.into_iter().for_each(ScanBox::stop);
+    let _ = node.app.till.send(guitai_till::Command::Stop);
+    tokio::task::spawn_blocking(move || node.engine.join()).await?.map_err(|_| anyhow::anyhow!("the engine failed"))
+}
+
+struct Node {
+    app: Arc<App>,
+    engine: std::thread::JoinHandle<()>,
+    scan_boxes: Vec<ScanBox>,
+}
+
+fn start(config: &Config, place: &Place, enrolment: &Enrolment, stop: &watch::Receiver<bool>) -> anyhow::Result<Node> {
+    let started = Instant::now();
+    let (store, issuer, identity) = (enrolment.store()?, enrolment.issuer()?, place.identity()?);
+    let database = place.journal()?;
+    let journal = Journal::open(&database, store.clone(), issuer, identity.clone(), wall()).map_err(Damaged)?;
+    let side = place.side()?;
+    let announcements = Arc::new(Announcements::open(&side, &store)?);
+    let title = config.title.clone().unwrap_or_else(|| enrolment.store_name.clone());
+
+    let client = AcquirerClient::new(&config.acquirer_base, Allinpay::TIMINGS)
+        .map_err(|error| anyhow::anyhow!("[acquirer] base: {error}"))?;
+    let acquirer = Acquirer::new(Allinpay::new(config.allinpay.clone()), client, tokio::runtime::Handle::current());
+
+    let (events, _) = broadcast::channel(EVENTS_MAX);
+    let waiters = Arc::new(Waiters::default());
+    let (committed_to, committed) = watch::channel(journal.last());
+    let (shown_to, shown) = mpsc::unbounded_channel();
+    let (print_to, prints) = mpsc::unbounded_channel();
+    let (calls_to, mut calls) = mpsc::unbounded_channel();
+
+    let setup = Setup {
+        journal,
+        issuer,
+        acquirer: "allinpay".into(),
+        timings: Allinpay::TIMINGS,
+        clock: config.clock.clone(),
+        code_key: place.code_key()?,
+        subject: title.clone(),
+    };
+    let tell = Arc::clone(&waiters);
+    let output = move |output| match output {
+        Output::Call { call, expected } => drop(calls_to.send((call, expected))),
+        Output::Show(changed, fact) => {
+            tell.tell(changed);
+            drop(shown_to.send((changed, fact)));
+        }
+        Output::PrintReceipt(no) => drop(print_to.send(no)),
+        Output::Committed(last) => drop(committed_to.send_replace(last)),
+    };
+    let (till, engine) = guitai_till::spawn(setup, output, |error| {
+        // What is on disk is unknown: only a start from the disk tells.
+        tracing::error!(%error, "a commit failed; the node ends so that it starts from what is on disk");
+        std::process::exit(1);
+    })?;
+    let engine_door = till.clone();
+    tokio::spawn(async move {
+        while let Some((call, expected)) = calls.recv().await {
+            acquirer.perform(call, expected, engine_door.clone());
+        }
+    });
+
+    let scans = Arc::new(Scans::default());
+    let scan_clock = move || Ticks(u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX));
+    let sink = ScanSink { scans: Arc::clone(&scans), events: events.clone(), clock: Arc::new(scan_clock) };
+    let (scan_boxes, scanner) = devices::scanners(&config.scanners, &sink)?;
+    let printer = Printer::start(config.printer.as_ref())?;
+
+    let sync_state = Arc::new(watch::Sender::new(sync::start(&side)?));
+    let line = Line {
+        store: store.clone(),
+        identity,
+        hub_address: enrolment.hub_address.clone(),
+        hub_key: trust::parse_key(&enrolment.hub_key).context("the enrolment's hub key is damaged")?.to_bytes(),
+        reader: Arc::new(Reader::new(database.clone())),
+        announcements: Arc::clone(&announcements),
+        committed: committed.clone(),
+        state: Arc::clone(&sync_state),
+        side: Arc::new(Mutex::new(side.writer()?)),
+    };
+    tokio::spawn(sync::keep(line, stop.clone()));
+
+    let app = Arc::new(App {
+        store,
+        store_name: enrolment.store_name.clone(),
+        title,
+        clock: config.clock.clone(),
+        tills: config.tills.clone(),
+        reader: Reader::new(database),
+        till,
+        waiters,
+        sessions: Sessions::new(
+            &enrolment.store.as_bytes().iter().chain(&place.request_key()?).copied().collect::<Vec<_>>(),
+        ),
+        passwords: Passwords::new(),
+        throttle: Mutex::new(Throttle::new()),
+        events,
+        announcements,
+        sync: sync_state.subscribe(),
+        scans,
+        scanner,
+        printer,
+        committed,
+        stop: stop.clone(),
+        request_key: place.request_key()?,
+        started,
+    });
+    tokio::spawn(tell_pages(Arc::clone(&app), shown));
+    tokio::spawn(print_receipts(Arc::clone(&app), prints));
+    tokio::spawn(tell_small_news(Arc::clone(&app)));
+    let socket = place.control_socket();
+    let (door, stopping) = (app.till.clone(), stop.clone());
+    tokio::spawn(async move {
+        if let Err(error) = control::serve(&socket, door, stopping).await {
+            tracing::error!(%error, "the operator's door is closed");
+        }
+    });
+    Ok(Node { app, engine, scan_boxes })
+}
+
+/// Queues a receipt for each row that took or gave money.
+async fn print_receipts(app: Arc<App>, mut prints: mpsc::UnboundedReceiver<OrderNo>) {
+    while let Some(no) = prints.recv().await {
+        let Ok(Some(row)) = app.read(move |connection| query::payment(connection, no.as_str())).await else { continue };
+        let head = Letterhead { title: &app.title, store: &app.store, clock: &app.clock };
+        let Some(receipt) = head.receipt(&row, wall(), Copy::First) else { continue };
+        if let Some(Err(refused)) = app.printer.print(receipt) {
+            tracing::warn!(order.no = %no, ?refused, "no receipt");
+        }
+    }
+}
+
+/// Tells pages of the hub's line and of announcements.
+async fn tell_small_news(app: Arc<App>) {
+    let mut line = app.sync.clone();
+    let mut announcements = app.announcements.changes();
+    loop {
+        tokio::select! {
+            changed = line.changed() => {
+                if changed.is_err() { return; }
+                line.borrow_and_update();
+                if let Ok(sync) = api::sync_dto(&app).await {
+                    let _ = app.events.send(guitai_http::sse::Event::new("sync", &sync));
+                }
+            }
+            changed = announcements.changed() => {
+                if changed.is_err() { return; }
+                announcements.borrow_and_update();
+                let newest = app.announcements.list().into_iter().next();
+                let (id, title) = newest.map_or_else(Default::default, |one| (one.id, one.title));
+                let news = serde_json::json!({ "id": id, "title": title });
+                let _ = app.events.send(guitai_http::sse::Event::new("notice", &news));
+            }
+        }
+    }
+}
+
+async fn stop_asked() {
+    let mut terminate = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        Ok(signal) => signal,
+        Err(error) => {
+            tracing::warn!(%error, "only Ctrl-C stops this node");
+            let _ = tokio::signal::ctrl_c().await;
+            return;
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+}

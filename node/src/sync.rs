@@ -1,0 +1,313 @@
+//! The line to the hub: dial, sync, dial again. Payments never wait for any of it.
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use ed25519_dalek::SigningKey;
+use guitai_core::{
+    ids::{FactNo, StoreId},
+    journal::chain::ChainHash,
+    limits,
+    sync::{
+        contract::{Hangup, Standing},
+        frame::Status,
+        journal_lane::{Batch, Loaded},
+    },
+    time::UtcMs,
+    trust::{self, KeyBytes},
+};
+use guitai_http::dto::HubLink;
+use guitai_link::{
+    backoff, quic,
+    session::{Admitted, DocumentTurn, EVENTS_MAX, Ended, Event, Shell, ShellError, run_node_session},
+};
+use guitai_store::{Database, Reader, ingest, query};
+use tokio::sync::{mpsc, watch};
+
+use crate::{announcements::Announcements, app::wall};
+
+/// The name of the note that keeps what the hub acknowledged.
+const ACKED_NOTE: &str = "acked";
+
+/// How often the hub is told how this end fares.
+const STATUS_EVERY: Duration = Duration::from_secs(5);
+
+/// How the line is, for pages and programs.
+#[derive(Clone, Debug)]
+pub(crate) struct SyncState {
+    pub(crate) link: HubLink,
+    pub(crate) since: UtcMs,
+    pub(crate) acked: Option<FactNo>,
+    pub(crate) next_retry_at: Option<UtcMs>,
+    pub(crate) last_error: Option<String>,
+}
+
+/// What the line needs.
+#[derive(Clone)]
+pub(crate) struct Line {
+    pub(crate) store: StoreId,
+    pub(crate) identity: SigningKey,
+    pub(crate) hub_address: String,
+    pub(crate) hub_key: KeyBytes,
+    pub(crate) reader: Arc<Reader>,
+    pub(crate) announcements: Arc<Announcements>,
+    pub(crate) committed: watch::Receiver<FactNo>,
+    pub(crate) state: Arc<watch::Sender<SyncState>>,
+    pub(crate) side: Arc<Mutex<guitai_store::query::Connection>>,
+}
+
+/// The state before the first dial, with what the hub acknowledged in earlier lives.
+pub(crate) fn start(side: &Database) -> anyhow::Result<SyncState> {
+    let note = Database::note(&side.reader()?, ACKED_NOTE)?;
+    let acked = note.and_then(|bytes| {
+        let text = String::from_utf8(bytes).ok()?;
+        let (epoch, number) = text.split_once('-')?;
+        Some(FactNo { epoch: epoch.parse().ok()?, number: number.parse().ok()? })
+    });
+    Ok(SyncState { link: HubLink::Connecting, since: wall(), acked, next_retry_at: None, last_error: None })
+}
+
+/// Keeps the line up until the node stops.
+pub(crate) async fn keep(line: Line, mut stop: watch::Receiver<bool>) {
+    let mut failures = 0;
+    loop {
+        line.link(HubLink::Connecting);
+        let ended = tokio::select! {
+            ended = line.session(&mut failures) => ended,
+            _ = stop.wait_for(|stopping| *stopping) => return,
+        };
+        failures += 1;
+        let mut random = [0; 8];
+        let _ = getrandom::fill(&mut random);
+        let wait = backoff::wait(failures, u64::from_be_bytes(random));
+        tracing::warn!(reason = %ended, retry_ms = wait.as_millis(), "no line to the hub");
+        line.down(ended, wait);
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            _ = stop.wait_for(|stopping| *stopping) => return,
+        }
+    }
+}
+
+impl Line {
+    /// One session, from dialling to its end; answers why it ended.
+    async fn session(&self, failures: &mut u32) -> String {
+        let address = match resolve(&self.hub_address).await {
+            Ok(address) => address,
+            Err(error) => return error,
+        };
+        let endpoint = match quic::node_endpoint(address) {
+            Ok(endpoint) => endpoint,
+            Err(error) => return error.to_string(),
+        };
+        let secured = match quic::connect(&endpoint, address, self.hub_key, &self.identity).await {
+            Ok(secured) => secured,
+            Err(error) => return error.to_string(),
+        };
+        let admitted = match self.admitted() {
+            Ok(admitted) => admitted,
+            Err(error) => return error.to_string(),
+        };
+        let opened = admitted.shell.opened.subscribe();
+        let ended = run_node_session(&secured, &self.identity, env!("CARGO_PKG_VERSION"), admitted).await;
+        if *opened.borrow() {
+            *failures = 0;
+        }
+        words(&ended)
+    }
+
+    fn admitted(&self) -> anyhow::Result<Admitted<NodeShell>> {
+        self.announcements.begin_session()?;
+        let (news, events) = mpsc::channel(EVENTS_MAX);
+        let outgoing = self.reader.read(|connection| query::last_fact(connection, self.store.as_str()))?;
+        let standing = Standing { store: self.store.clone(), outgoing, incoming: None };
+        tokio::spawn(self.clone().tell(news));
+        let shell = NodeShell { line: self.clone(), opened: watch::Sender::new(false) };
+        Ok(Admitted { standing, shell, events })
+    }
+
+    /// Passes this node's news into the running session until it ends.
+    async fn tell(mut self, news: mpsc::Sender<Event>) {
+        let mut documents = self.announcements.changes();
+        let mut committed = self.committed.clone();
+        let mut status = tokio::time::interval(STATUS_EVERY);
+        if news.send(Event::Documents(self.announcements.digest())).await.is_err() {
+            return;
+        }
+        loop {
+            let event = tokio::select! {
+                changed = committed.changed() => match changed {
+                    Ok(()) => Event::Appended(*committed.borrow_and_update()),
+                    Err(_) => return,
+                },
+                changed = documents.changed() => match changed {
+                    Ok(()) => Event::Documents(self.announcements.digest()),
+                    Err(_) => return,
+                },
+                _ = status.tick() => self.status(),
+                () = news.closed() => return,
+            };
+            if news.send(event).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    fn status(&mut self) -> Event {
+        let acked = self.state.borrow().acked.unwrap_or(FactNo { epoch: 1, number: 0 });
+        let found = self.reader.read(|connection| query::unsent(connection, self.store.as_str(), acked));
+        let (unsent, oldest_unsent_at) = found.unwrap_or((0, None));
+        Event::Status { unsent, oldest_unsent_at: oldest_unsent_at.filter(|_| unsent > 0) }
+    }
+
+    fn link(&self, link: HubLink) {
+        self.state.send_modify(|state| {
+            if state.link != link {
+                state.since = wall();
+            }
+            state.link = link;
+            state.next_retry_at = None;
+        });
+    }
+
+    fn down(&self, reason: String, wait: Duration) {
+        let wait_ms = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
+        self.state.send_modify(|state| {
+            if state.link == HubLink::Connected {
+                state.since = wall();
+            }
+            state.link = HubLink::Down;
+            state.next_retry_at = Some(UtcMs(wall().0 + wait_ms));
+            state.last_error = Some(reason);
+        });
+    }
+}
+
+/// What the node does for one session.
+struct NodeShell {
+    line: Line,
+    opened: watch::Sender<bool>,
+}
+
+impl NodeShell {
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Line) -> anyhow::Result<T> + Send + 'static,
+    ) -> Result<T, ShellError> {
+        let line = self.line.clone();
+        let done = tokio::task::spawn_blocking(move || work(&line)).await;
+        done.map_err(|error| ShellError(error.to_string()))?.map_err(|error| ShellError(format!("{error:#}")))
+    }
+}
+
+impl Shell for NodeShell {
+    fn opened(&self, peer_version: &str) {
+        tracing::info!(hub.version = peer_version, "the hub is connected");
+        self.opened.send_replace(true);
+        self.line.link(HubLink::Connected);
+        self.line.state.send_modify(|state| state.last_error = None);
+    }
+
+    async fn load(&self, from: FactNo, max_bytes: usize) -> Result<Option<Loaded>, ShellError> {
+        self.blocking(move |line| {
+            let max_bytes = max_bytes.min(limits::CHUNK_MAX_BYTES);
+            let run = line.reader.read(|connection| ingest::load(connection, &line.store, from, max_bytes))?;
+            Ok(run.map(|run| Loaded { first: run.first, bodies: run.bodies, seal: run.seal }))
+        })
+        .await
+    }
+
+    async fn head_at(&self, no: FactNo) -> Result<Option<ChainHash>, ShellError> {
+        self.blocking(move |line| Ok(line.reader.read(|connection| ingest::head_at(connection, &line.store, no))?))
+            .await
+    }
+
+    async fn persist(&self, batch: Batch) -> Result<(), ShellError> {
+        // The hub writes no facts towards stores yet; taking some without keeping them would lose them.
+        Err(ShellError(format!("this version keeps no facts of the hub ({})", batch.first)))
+    }
+
+    async fn acked(&self, upto: FactNo) -> Result<(), ShellError> {
+        self.blocking(move |line| {
+            let connection = line.side.lock().unwrap_or_else(PoisonError::into_inner);
+            Database::set_note(&connection, ACKED_NOTE, upto.to_string().as_bytes())?;
+            Ok(())
+        })
+        .await?;
+        self.line.state.send_modify(|state| state.acked = Some(upto));
+        Ok(())
+    }
+
+    async fn sync_documents(&self) -> Result<DocumentTurn, ShellError> {
+        self.blocking(|line| line.turn()).await
+    }
+
+    async fn document(&self, doc: String, bytes: Vec<u8>) -> Result<DocumentTurn, ShellError> {
+        self.blocking(move |line| {
+            // A document this version does not keep is left alone; the hub holds it.
+            if doc == line.announcements.id() {
+                line.announcements.receive(&bytes)?;
+            }
+            line.turn()
+        })
+        .await
+    }
+
+    fn peer_status(&self, _: Status) {}
+}
+
+impl Line {
+    fn turn(&self) -> anyhow::Result<DocumentTurn> {
+        let mut messages = Vec::new();
+        while let Some(message) = self.announcements.message()? {
+            messages.push((self.announcements.id().to_owned(), message));
+        }
+        Ok(DocumentTurn { digest: self.announcements.digest(), messages })
+    }
+}
+
+async fn resolve(address: &str) -> Result<SocketAddr, String> {
+    let mut found = tokio::net::lookup_host(address).await.map_err(|error| format!("{address}: {error}"))?;
+    found.next().ok_or_else(|| format!("{address}: no address"))
+}
+
+fn words(ended: &Ended) -> String {
+    match ended {
+        Ended::Hangup(Hangup::Refused(verdict)) => format!("the hub does not let this node in: {verdict:?}"),
+        Ended::Hangup(hangup) => format!("{hangup:?}"),
+        Ended::Lost(detail) => detail.clone(),
+        Ended::Shell(error) => error.to_string(),
+    }
+}
+
+/// Takes this node in at the hub.
+pub(crate) async fn enrol(url: &str, code: &str, identity: &SigningKey) -> anyhow::Result<crate::place::Enrolment> {
+    let code = trust::EnrolmentCode::parse(code).map_err(|error| anyhow::anyhow!("--code: {error}"))?;
+    let hub_address = url
+        .split_once("://")
+        .map_or(url, |(_, rest)| rest)
+        .split('/')
+        .next()
+        .filter(|host| host.contains(':'))
+        .ok_or_else(|| anyhow::anyhow!("--hub: write the hub's address with its port, such as http://hub:8443"))?
+        .to_owned();
+    let hub_key = code.hub_key;
+    let address = resolve(&hub_address).await.map_err(|error| anyhow::anyhow!("--hub: {error}"))?;
+    let endpoint = quic::node_endpoint(address)?;
+    let secured = quic::connect(&endpoint, address, hub_key, identity).await?;
+    let enrolled = guitai_link::session::enrol(&secured, identity, env!("CARGO_PKG_VERSION"), code)
+        .await
+        .map_err(|ended| anyhow::anyhow!("the hub did not take this node in: {}", words(&ended)))?;
+    endpoint.wait_idle().await;
+    Ok(crate::place::Enrolment {
+        store: enrolled.store.to_string(),
+        store_name: enrolled.store_name,
+        issuer: enrolled.issuer.get(),
+        hub_key: trust::key_text(&hub_key),
+        hub_address,
+        hub_url: url.trim_end_matches('/').to_owned(),
+    })
+}
