@@ -3,7 +3,7 @@
 use std::{fmt::Write as _, sync::Arc};
 
 use guitai_core::{
-    acquirer::{Call, Expected, allinpay::Allinpay},
+    acquirer::{Call, Expected, Reply, allinpay::Allinpay},
     ids::OrderNo,
 };
 use guitai_link::acquirer::AcquirerClient;
@@ -35,23 +35,16 @@ impl Acquirer {
 
     async fn ask(&self, call: Call, expected: &Expected) -> Answer {
         let request = self.codec.encode(&call, &nonce());
-        let question = Question::of(&call);
+        let asked = Asked::of(&call);
         drop(call);
         let reply = self.client.post(request).await;
-        let codec = &self.codec;
-        match question {
-            Question::Charge => Answer::Charge(codec.decode_charge(expected, &reply)),
-            Question::Query => Answer::Query(codec.decode_query(expected, &reply)),
-            Question::Reverse(no) => Answer::Reversal(codec.decode_reversal(&no, &reply)),
-            Question::QueryReversal(no) => Answer::ReversalQuery(codec.decode_reversal_query(&no, &reply)),
-            Question::Refund(no) => Answer::Refund(codec.decode_refund(&no, &reply)),
-            Question::QueryRefund(no) => Answer::RefundQuery(codec.decode_refund_query(&no, &reply)),
-        }
+        asked.answer(&self.codec, expected, &reply)
     }
 }
 
 /// What was asked, without the payment code, which lives no longer than its request.
-enum Question {
+#[derive(Clone, Copy)]
+pub(crate) enum Asked {
     Charge,
     Query,
     Reverse(OrderNo),
@@ -60,8 +53,8 @@ enum Question {
     QueryRefund(OrderNo),
 }
 
-impl Question {
-    const fn of(call: &Call) -> Self {
+impl Asked {
+    pub(crate) const fn of(call: &Call) -> Self {
         match call {
             Call::Charge(_) => Self::Charge,
             Call::Query { .. } => Self::Query,
@@ -69,6 +62,18 @@ impl Question {
             Call::QueryReversal { reversal_no } => Self::QueryReversal(*reversal_no),
             Call::Refund { refund_no, .. } => Self::Refund(*refund_no),
             Call::QueryRefund { refund_no } => Self::QueryRefund(*refund_no),
+        }
+    }
+
+    /// What the reply means to the engine.
+    pub(crate) fn answer(self, codec: &Allinpay, expected: &Expected, reply: &Reply) -> Answer {
+        match self {
+            Self::Charge => Answer::Charge(codec.decode_charge(expected, reply)),
+            Self::Query => Answer::Query(codec.decode_query(expected, reply)),
+            Self::Reverse(no) => Answer::Reversal(codec.decode_reversal(&no, reply)),
+            Self::QueryReversal(no) => Answer::ReversalQuery(codec.decode_reversal_query(&no, reply)),
+            Self::Refund(no) => Answer::Refund(codec.decode_refund(&no, reply)),
+            Self::QueryRefund(no) => Answer::RefundQuery(codec.decode_refund_query(&no, reply)),
         }
     }
 }

@@ -31,12 +31,6 @@ struct Inner {
     peer: PeerSync,
 }
 
-/// What came of a message from the hub.
-pub(crate) struct Received {
-    /// Whether anything to show changed.
-    pub(crate) changed: bool,
-}
-
 impl Announcements {
     /// Opens the store's document.
     pub(crate) fn open(side: &Database, store: &StoreId) -> anyhow::Result<Self> {
@@ -119,7 +113,7 @@ impl Announcements {
     }
 
     /// Takes a message of the hub; its changes are stored before this returns.
-    pub(crate) fn receive(&self, bytes: &[u8]) -> anyhow::Result<Received> {
+    pub(crate) fn receive(&self, bytes: &[u8]) -> anyhow::Result<()> {
         let mut inner = self.inner();
         let Inner { document, peer, .. } = &mut *inner;
         let changed = guitai_documents::receive(document, peer, bytes)?.0;
@@ -129,7 +123,7 @@ impl Announcements {
         if changed {
             self.changed.send_modify(|count| *count += 1);
         }
-        Ok(Received { changed })
+        Ok(())
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {

@@ -8,7 +8,9 @@ use std::{
 
 use anyhow::{Context, bail};
 use clap::{Args, Parser, Subcommand};
-use guitai_core::{ids::FactNo, journal::fact::Fact, secret::SecretText, trust};
+use guitai_core::{
+    ids::{AccountId, FactNo},
+    journal::fact::Fact, secret::SecretText, trust};
 use guitai_http::{
     bearer::{Scopes, new_key},
     password::{Passwords, check_policy},
@@ -23,6 +25,7 @@ use crate::{
     doctor,
     place::Place,
     run::{self, Damaged},
+    sample::{self, Extent},
     sync,
 };
 
@@ -109,6 +112,21 @@ enum Verb {
         #[command(subcommand)]
         verb: ConfigVerb,
     },
+    /// Writes days of sample trade into a new node's journal, for trying the product; node and sandbox must be stopped.
+    Sample {
+        #[command(flatten)]
+        at: Configured,
+        /// The sandbox's data folder; its book learns of the trade.
+        #[arg(long)]
+        sandbox: PathBuf,
+        /// Accounts who collect.
+        #[arg(long, value_delimiter = ',')]
+        cashiers: Vec<String>,
+        #[arg(long, default_value_t = 7)]
+        days: u32,
+        #[arg(long, default_value_t = 250)]
+        payments: u32,
+    },
     /// Prints the HTTP API's description.
     Openapi,
 }
@@ -188,6 +206,14 @@ fn dispatch(verb: Verb) -> anyhow::Result<ExitCode> {
         }
         Verb::Config { verb: ConfigVerb::Example } => {
             print!("{}", config::EXAMPLE);
+            Ok(ExitCode::SUCCESS)
+        }
+        Verb::Sample { at, sandbox, cashiers, days, payments } => {
+            let config = Config::load(&at.config)?;
+            let account = |name: &String| AccountId::parse(name).map_err(|error| anyhow::anyhow!("--cashiers {name}: {error:?}"));
+            let cashiers = cashiers.iter().map(account).collect::<anyhow::Result<Vec<_>>>()?;
+            let requests = sample::write(&config, &sandbox, &cashiers, &Extent { days, payments })?;
+            println!("{requests} requests");
             Ok(ExitCode::SUCCESS)
         }
         Verb::Openapi => {
@@ -307,7 +333,7 @@ fn verify(config: &Path) -> anyhow::Result<()> {
 fn api_key(config: &Path, name: String, scope: &str) -> anyhow::Result<()> {
     let scopes = Scopes::parse(scope)
         .map_err(|unknown| anyhow::anyhow!("--scope: {} is none of charge, post, refund, read, admin", unknown.0))?;
-    guitai_core::ids::AccountId::parse(&name).map_err(|error| anyhow::anyhow!("--name: {error:?}"))?;
+    AccountId::parse(&name).map_err(|error| anyhow::anyhow!("--name: {error:?}"))?;
     let key = new_key().map_err(|_| anyhow::anyhow!("no randomness"))?;
     let hash = key.hash.0.to_vec();
     record(config, Request::CreateApiKey { name, scopes: scopes.to_text(), hash })?;

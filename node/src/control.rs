@@ -97,7 +97,7 @@ pub(crate) async fn serve(socket: &Path, till: Handle, mut stop: watch::Receiver
 async fn record(till: &Handle, line: &str) -> anyhow::Result<()> {
     let request: Request = serde_json::from_str(line)?;
     let (done, committed) = oneshot::channel();
-    let done = Box::new(move || drop(done.send(())));
+    let done = Box::new(move || _ = done.send(()));
     let command = match request.wish(crate::app::wall())? {
         Wish::ApiKey(key) => Command::CreateApiKey(key, done),
         Wish::Account(account) => Command::SetAccount(account, done),

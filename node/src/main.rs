@@ -11,6 +11,7 @@ mod devices;
 mod doctor;
 mod place;
 mod run;
+mod sample;
 mod sync;
 mod waiters;
 

@@ -71,7 +71,7 @@ pub(crate) async fn create(
         at: app.now().wall,
     };
     let (done, committed) = oneshot::channel();
-    let set = Command::SetAccount(fact, Box::new(move || drop(done.send(()))));
+    let set = Command::SetAccount(fact, Box::new(move || _ = done.send(())));
     app.till.send(set).map_err(|_| Problem::from(Code::NotAccepting))?;
     committed.await.map_err(|_| Problem::from(Code::NotAccepting))?;
     let body = dto::Account {

@@ -1,0 +1,267 @@
+//! The engine over a real journal, with the acquirer's answers given by hand.
+
+use std::{
+    cell::RefCell,
+    rc::Rc,
+    sync::{Arc, Mutex},
+};
+
+use ed25519_dalek::SigningKey;
+use guitai_core::{
+    acquirer::{Call, ChargeAnswer, PaidEvidence, QueryAnswer, Terminal, Timings},
+    ids::{AccountId, Issuer, OrderNo, StoreId, TillId},
+    journal::fact::{Bill, Idempotency},
+    money::Fen,
+    payment::State,
+    secret::{PaymentCode, Wallet},
+    time::{BusinessClock, Now, Ticks, UtcMs},
+};
+use guitai_store::{Database, Journal, query};
+use guitai_till::{Accepted, Answer, ChargeRequest, Command, Engine, Output, Refusal, Setup};
+
+const TIMINGS: Timings = Timings {
+    first_query_ms: 3_000,
+    query_interval_ms: 10_000,
+    deadline_ms: 90_000,
+    connect_timeout_ms: 5_000,
+    answer_timeout_ms: 15_000,
+};
+
+struct Counter {
+    folder: tempfile::TempDir,
+    engine: Engine,
+    now: Now,
+    calls: Rc<RefCell<Vec<&'static str>>>,
+    shown: Vec<Accepted>,
+    commits: usize,
+}
+
+type Answered = Arc<Mutex<Option<Result<Accepted, Refusal>>>>;
+
+fn setup(folder: &std::path::Path, now: Now) -> Setup {
+    let database = Database::open(&folder.join("journal.db")).expect("a database");
+    let store = StoreId::parse("S001").expect("a name");
+    let issuer = Issuer::new(7).expect("in range");
+    let identity = SigningKey::from_bytes(&[5; 32]);
+    let journal = Journal::open(&database, store, issuer, identity, now.wall).expect("a journal");
+    Setup {
+        journal,
+        issuer,
+        acquirer: "allinpay".into(),
+        timings: TIMINGS,
+        clock: BusinessClock::beijing(),
+        code_key: [7; 32],
+        subject: "测试店".into(),
+    }
+}
+
+impl Counter {
+    fn open() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let now = Now { wall: UtcMs(1_767_579_072_000), up: Ticks(0) };
+        let engine = Engine::resume(setup(folder.path(), now), now).expect("an engine");
+        Self { folder, engine, now, calls: Rc::default(), shown: vec![], commits: 0 }
+    }
+
+    /// The process ends without a word and starts again, 10 s later by the wall and from zero by its own clock.
+    fn restart(mut self) -> Self {
+        self.now = Now { wall: UtcMs(self.now.wall.0 + 10_000), up: Ticks(0) };
+        let Self { folder, now, calls, .. } = self;
+        let engine = Engine::resume(setup(folder.path(), now), now).expect("an engine");
+        let mut counter = Self { folder, engine, now, calls, shown: vec![], commits: 0 };
+        counter.commit();
+        counter
+    }
+
+    fn handle(&mut self, command: Command) {
+        self.engine.handle(self.now, command).expect("handled");
+    }
+
+    fn commit(&mut self) {
+        let (calls, shown, commits) = (Rc::clone(&self.calls), &mut self.shown, &mut self.commits);
+        let output = |output| match output {
+            Output::Call { call, .. } => calls.borrow_mut().push(match call {
+                Call::Charge(_) => "charge",
+                Call::Query { .. } => "query",
+                _ => "other",
+            }),
+            Output::Show(changed, _) => shown.push(changed),
+            Output::Committed(_) => *commits += 1,
+            Output::PrintReceipt(_) => {}
+        };
+        self.engine.commit(output).expect("committed");
+    }
+
+    fn pass(&mut self, ms: u64) {
+        self.now.up = self.now.up.after_ms(ms);
+        self.now.wall.0 += i64::try_from(ms).expect("a short wait");
+        self.engine.due(self.now).expect("due");
+        self.commit();
+    }
+
+    fn charge(&mut self, key: &str, code: &str, fen: u64, bill: Option<Bill>) -> Answered {
+        let answered = Answered::default();
+        let reply = Arc::clone(&answered);
+        let reply = Box::new(move |answer| *reply.lock().expect("no panic") = Some(answer));
+        let hash = u8::try_from(fen % 251).expect("below 251");
+        self.handle(Command::Charge(
+            ChargeRequest {
+                amount: Fen::new(fen),
+                code: PaymentCode::parse(code).expect("a code"),
+                till: TillId::parse("T1").expect("a name"),
+                cashier: AccountId::parse("03").expect("a name"),
+                terminal: Terminal {
+                    termno: "00000001".into(),
+                    longitude: "+121.48352".into(),
+                    latitude: "+31.221345".into(),
+                },
+                bill,
+                remark: None,
+                idempotency: Idempotency { caller: "erp".into(), key: key.into(), body_hash: [hash; 32] },
+            },
+            reply,
+        ));
+        answered
+    }
+
+    fn sale(&mut self, key: &str, code: &str, fen: u64) -> OrderNo {
+        let answered = self.charge(key, code, fen, None);
+        self.commit();
+        taken(&answered).expect("taken in").order_no
+    }
+
+    fn answer(&mut self, order_no: OrderNo, answer: Answer) {
+        self.handle(Command::Answered(order_no, answer));
+        self.commit();
+    }
+
+    fn stored_state(&self, order_no: OrderNo) -> State {
+        let database = Database::open(&self.folder.path().join("journal.db")).expect("a database");
+        let connection = database.reader().expect("a reader");
+        query::payment(&connection, order_no.as_str()).expect("read").expect("stored").state
+    }
+}
+
+fn taken(answered: &Answered) -> Result<Accepted, Refusal> {
+    answered.lock().expect("no panic").take().expect("a reply")
+}
+
+fn evidence() -> PaidEvidence {
+    PaidEvidence {
+        acquirer_no: "1".into(),
+        wallet_no: None,
+        wallet: Some(Wallet::Wechat),
+        received: Fen::new(1250),
+        finished_at: None,
+    }
+}
+
+const CODE: &str = "130000000000000001";
+const OTHER_CODE: &str = "130000000000000002";
+
+#[test]
+fn nothing_leaves_before_the_commit() {
+    let mut counter = Counter::open();
+    let answered = counter.charge("key-00000001", CODE, 1250, None);
+    assert!(answered.lock().expect("no panic").is_none(), "no reply");
+    assert!(counter.calls.borrow().is_empty(), "no call");
+    counter.commit();
+    assert!(taken(&answered).is_ok());
+    assert_eq!(*counter.calls.borrow(), ["charge"]);
+}
+
+#[test]
+fn many_sales_share_one_commit() {
+    let mut counter = Counter::open();
+    let before = counter.commits;
+    let answers: Vec<_> = (0..32)
+        .map(|n| counter.charge(&format!("key-{n:08}"), &format!("1300000000000001{n:02}"), 1250, None))
+        .collect();
+    counter.commit();
+    assert_eq!(counter.commits, before + 1);
+    let mut numbers: Vec<_> = answers.iter().map(|answered| taken(answered).expect("taken").order_no).collect();
+    numbers.dedup();
+    assert_eq!(numbers.len(), 32, "every sale has its own number");
+}
+
+#[test]
+fn a_repeated_request_is_the_same_payment_and_another_body_a_conflict() {
+    let mut counter = Counter::open();
+    let first = counter.charge("key-00000001", CODE, 1250, None);
+    let twin = counter.charge("key-00000001", CODE, 1250, None);
+    let other = counter.charge("key-00000001", OTHER_CODE, 1300, None);
+    counter.commit();
+    let order_no = taken(&first).expect("taken").order_no;
+    assert_eq!(taken(&twin).expect("the same").order_no, order_no, "also within one commit");
+    assert_eq!(taken(&other), Err(Refusal::IdempotencyConflict));
+    assert_eq!(*counter.calls.borrow(), ["charge"]);
+    counter.answer(order_no, Answer::Charge(ChargeAnswer::Paid(evidence())));
+    let mut counter = counter.restart();
+    let again = counter.charge("key-00000001", CODE, 1250, None);
+    counter.commit();
+    assert_eq!(taken(&again), Ok(Accepted { order_no, state: State::Paid }), "also after a restart");
+}
+
+#[test]
+fn a_payment_code_goes_out_once() {
+    let mut counter = Counter::open();
+    counter.sale("key-00000001", CODE, 1250);
+    let again = counter.charge("key-00000002", CODE, 1250, None);
+    counter.commit();
+    assert_eq!(taken(&again), Err(Refusal::CodeUsed));
+}
+
+#[test]
+fn only_what_is_paid_or_in_doubt_is_locked_on_a_bill() {
+    let mut counter = Counter::open();
+    let bill = || Some(Bill { source: "erp".into(), number: "B1".into(), total: Fen::new(10_000) });
+    let first = counter.charge("key-00000001", CODE, 6_000, bill());
+    counter.commit();
+    let first = taken(&first).expect("taken").order_no;
+    let over = counter.charge("key-00000002", OTHER_CODE, 4_001, bill());
+    counter.commit();
+    assert_eq!(taken(&over), Err(Refusal::BillCovered { free: Fen::new(4_000) }));
+    counter.answer(first, Answer::Charge(ChargeAnswer::NotSent { detail: "refused".into() }));
+    let whole = counter.charge("key-00000003", OTHER_CODE, 10_000, bill());
+    counter.commit();
+    assert!(taken(&whole).is_ok(), "what was not sent locks nothing");
+}
+
+#[test]
+fn a_charge_under_way_at_a_crash_is_a_doubt_that_ends_by_asking() {
+    let mut counter = Counter::open();
+    let order_no = counter.sale("key-00000001", CODE, 1250);
+    let mut counter = counter.restart();
+    assert_eq!(counter.stored_state(order_no), State::Unknown);
+    counter.pass(1);
+    assert_eq!(*counter.calls.borrow(), ["charge", "query"]);
+    counter.answer(order_no, Answer::Query(QueryAnswer::Paid(evidence())));
+    assert_eq!(counter.stored_state(order_no), State::Paid);
+    assert_eq!(counter.engine.open_payments(), 0, "it leaves memory");
+    assert_eq!(counter.shown.last().map(|changed| changed.state), Some(State::Paid));
+}
+
+#[test]
+fn numbers_go_on_after_a_restart() {
+    let mut counter = Counter::open();
+    let first = counter.sale("key-00000001", CODE, 1250);
+    counter.now.wall.0 -= 3_600_000;
+    let mut counter = counter.restart();
+    let second = counter.sale("key-00000002", OTHER_CODE, 1250);
+    assert!(second > first, "{second} after {first} though the clock went back an hour");
+}
+
+#[test]
+fn a_number_nobody_issued_is_not_found() {
+    let mut counter = Counter::open();
+    let order_no = counter.sale("key-00000001", CODE, 1250);
+    let digits = order_no.as_str();
+    let strange = (0..97)
+        .find_map(|check| OrderNo::parse(&format!("250101{}{check:02}", &digits[6..18])))
+        .expect("one check fits");
+    let answered = Answered::default();
+    let reply = Arc::clone(&answered);
+    counter.handle(Command::Cancel(strange, Box::new(move |answer| *reply.lock().expect("no panic") = Some(answer))));
+    counter.commit();
+    assert_eq!(taken(&answered), Err(Refusal::NotFound));
+}
