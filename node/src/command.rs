@@ -10,7 +10,10 @@ use anyhow::{Context, bail};
 use clap::{Args, Parser, Subcommand};
 use guitai_core::{
     ids::{AccountId, FactNo},
-    journal::fact::Fact, secret::SecretText, trust};
+    journal::fact::Fact,
+    secret::SecretText,
+    trust,
+};
 use guitai_http::{
     bearer::{Scopes, new_key},
     password::{Passwords, check_policy},
@@ -210,7 +213,8 @@ fn dispatch(verb: Verb) -> anyhow::Result<ExitCode> {
         }
         Verb::Sample { at, sandbox, cashiers, days, payments } => {
             let config = Config::load(&at.config)?;
-            let account = |name: &String| AccountId::parse(name).map_err(|error| anyhow::anyhow!("--cashiers {name}: {error:?}"));
+            let account =
+                |name: &String| AccountId::parse(name).map_err(|error| anyhow::anyhow!("--cashiers {name}: {error:?}"));
             let cashiers = cashiers.iter().map(account).collect::<anyhow::Result<Vec<_>>>()?;
             let requests = sample::write(&config, &sandbox, &cashiers, &Extent { days, payments })?;
             println!("{requests} requests");

@@ -103,13 +103,13 @@ fn start(config: &Config, place: &Place, enrolment: &Enrolment, stop: &watch::Re
     };
     let tell = Arc::clone(&waiters);
     let output = move |output| match output {
-        Output::Call { call, expected } => drop(calls_to.send((call, expected))),
+        Output::Call { call, expected } => _ = calls_to.send((call, expected)),
         Output::Show(changed, fact) => {
             tell.tell(changed);
-            drop(shown_to.send((changed, fact)));
+            _ = shown_to.send((changed, fact));
         }
-        Output::PrintReceipt(no) => drop(print_to.send(no)),
-        Output::Committed(last) => drop(committed_to.send_replace(last)),
+        Output::PrintReceipt(no) => _ = print_to.send(no),
+        Output::Committed(last) => _ = committed_to.send_replace(last),
     };
     let (till, engine) = guitai_till::spawn(setup, output, |error| {
         // What is on disk is unknown: only a start from the disk tells.

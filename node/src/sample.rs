@@ -31,8 +31,8 @@ const BEIJING_MS: i64 = 8 * 3600 * 1000;
 /// What a pharmacy's customers pay, in fen. The last two digits decide how the sandbox answers: most are paid at once, some after
 /// a password, some refused for want of money, some with a coupon.
 const AMOUNTS_FEN: [u64; 24] = [
-    990, 1250, 1880, 2350, 2680, 2990, 3300, 3550, 3890, 4200, 4580, 4990, 5680, 6500, 7280, 8850, 9900, 12_800, 15_690,
-    26_800, 4502, 3602, 2809, 5822,
+    990, 1250, 1880, 2350, 2680, 2990, 3300, 3550, 3890, 4200, 4580, 4990, 5680, 6500, 7280, 8850, 9900, 12_800,
+    15_690, 26_800, 4502, 3602, 2809, 5822,
 ];
 
 /// How much trade.
@@ -42,7 +42,12 @@ pub(crate) struct Extent {
 }
 
 /// Writes the sample trade of one store; the node and the sandbox must not be running.
-pub(crate) fn write(config: &Config, sandbox_data: &Path, cashiers: &[AccountId], extent: &Extent) -> anyhow::Result<u64> {
+pub(crate) fn write(
+    config: &Config,
+    sandbox_data: &Path,
+    cashiers: &[AccountId],
+    extent: &Extent,
+) -> anyhow::Result<u64> {
     let place = Place::open(&config.data)?;
     let _lock = place.lock()?;
     let enrolment = place.enrolled()?;
@@ -62,13 +67,15 @@ pub(crate) fn write(config: &Config, sandbox_data: &Path, cashiers: &[AccountId]
         code_key: place.code_key()?,
         subject: enrolment.store_name.clone(),
     };
-    let keys = std::fs::read(sandbox_data.join("keys.json")).context("--sandbox: keys.json of a sandbox that ran once")?;
+    let keys =
+        std::fs::read(sandbox_data.join("keys.json")).context("--sandbox: keys.json of a sandbox that ran once")?;
     let credentials: Credentials = serde_json::from_slice(&keys)?;
     let seed = u64::from(issuer.get()).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let mut trade = Trade {
         engine: Engine::resume(setup, Now { wall: first, up: Ticks(0) })?,
         codec: Allinpay::new(config.allinpay.clone()),
         sandbox: Sandbox::new(&credentials, Book::default()).map_err(|error| anyhow::anyhow!("{error}"))?,
+        base_path: config.acquirer_base.splitn(4, '/').nth(3).map_or_else(String::new, |path| format!("/{path}")),
         first,
         now: Now { wall: first, up: Ticks(0) },
         calls: VecDeque::new(),
@@ -105,6 +112,7 @@ struct Trade {
     engine: Engine,
     codec: Allinpay,
     sandbox: Sandbox,
+    base_path: String,
     first: UtcMs,
     now: Now,
     calls: VecDeque<(Call, Expected)>,
@@ -122,10 +130,20 @@ impl Trade {
         let amount = Fen::new(*self.dice.pick(&AMOUNTS_FEN).context("amounts")?);
         let prefix = *self.dice.pick(&["13", "13", "13", "28", "28", "62"]).context("prefixes")?;
         let digits = if prefix == "62" { 17 } else { 16 };
-        let code: String = (0..digits).map(|_| char::from(b'0' + u8::try_from(self.dice.below(10)).unwrap_or(0))).collect();
+        let code: String =
+            (0..digits).map(|_| char::from(b'0' + u8::try_from(self.dice.below(10)).unwrap_or(0))).collect();
         let code = PaymentCode::parse(&format!("{prefix}{code}")).map_err(|error| anyhow::anyhow!("{error:?}"))?;
         let idempotency = self.request(&cashier);
-        let request = ChargeRequest { amount, code, till: till.clone(), cashier: cashier.clone(), terminal, bill: None, remark: None, idempotency };
+        let request = ChargeRequest {
+            amount,
+            code,
+            till: till.clone(),
+            cashier: cashier.clone(),
+            terminal,
+            bill: None,
+            remark: None,
+            idempotency,
+        };
         self.handle(Command::Charge(request, Box::new(drop)))?;
         self.settle()?;
         while let Some((order_no, state)) = self.ended.pop_front() {
@@ -137,7 +155,13 @@ impl Trade {
     }
 
     /// Some customers bring things back: half of them all, half a part.
-    fn give_back(&mut self, order_no: OrderNo, till: guitai_core::ids::TillId, cashier: AccountId, amount: Fen) -> anyhow::Result<()> {
+    fn give_back(
+        &mut self,
+        order_no: OrderNo,
+        till: guitai_core::ids::TillId,
+        cashier: AccountId,
+        amount: Fen,
+    ) -> anyhow::Result<()> {
         self.now.wall.0 += 90_000;
         self.now.up = self.now.up.after_ms(90_000);
         let approver = AccountId::parse("01").ok();
@@ -188,7 +212,8 @@ impl Trade {
 
     fn ask(&mut self, request: &Request) -> Reply {
         let random = self.dice.bytes();
-        match self.sandbox.handle(self.now.wall, request.path, request.body.expose().as_bytes(), random) {
+        let path = format!("{}{}", self.base_path, request.path);
+        match self.sandbox.handle(self.now.wall, &path, request.body.expose().as_bytes(), random) {
             Outcome::Answer(answer) => Reply::Http { status: answer.status, body: answer.body },
             Outcome::CutShort(_) | Outcome::Silent => Reply::NoAnswer { detail: "no answer".into() },
         }

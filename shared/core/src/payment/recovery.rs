@@ -19,6 +19,9 @@ pub const CANCEL_AFTER_MS: u64 = 15_000;
 /// A held payment is asked about this often, in ms.
 const HELD_QUERY_MS: u64 = 60_000;
 
+/// This long after the deadline a doubt is asked about at the slower pace, in ms.
+const LONG_DOUBT_MS: u64 = 600_000;
+
 /// After a reversal of ours a late charge can still land: asked again at 1, 10 and 60 minutes, in ms from the last.
 pub(super) const LATE_CHECKS_MS: [u64; 3] = [60_000, 540_000, 3_000_000];
 
@@ -91,10 +94,13 @@ impl Payment {
         self.hastened || self.queried_at >= self.asked_at.after_ms(self.timings.deadline_ms)
     }
 
-    /// The acquirer's interval; the last query before the deadline waits for it, so that its answer counts.
+    /// The acquirer's interval; the last query before the deadline waits for it, so that its answer counts. A doubt that
+    /// outlives the deadline many times over (a line down for hours) is asked about every minute.
     fn wait_for_query(&mut self, now: Now) {
-        let next = now.up.after_ms(self.timings.query_interval_ms);
         let deadline = self.asked_at.after_ms(self.timings.deadline_ms);
+        let long_over = now.up >= deadline.after_ms(LONG_DOUBT_MS);
+        let interval = if long_over { HELD_QUERY_MS } else { self.timings.query_interval_ms };
+        let next = now.up.after_ms(interval);
         self.wake = Some(if now.up < deadline { next.min(deadline) } else { next });
     }
 

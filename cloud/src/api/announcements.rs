@@ -1,0 +1,166 @@
+//! Announcements: written here, read in the stores, read marks come back.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use axum::{
+    Json,
+    extract::{Path, State},
+    http::StatusCode,
+};
+use guitai_documents::{Announcement, EditError, Field};
+use guitai_http::{
+    bearer::{Principal, Scope},
+    body::Body,
+    dto::{EditHubAnnouncement, HubAnnouncement, HubAnnouncements, NewAnnouncement, StoreReads, Time},
+    problem::{Code, Problem, ProblemBody},
+    random::NoRandomness,
+};
+
+use super::internal;
+use crate::{
+    app::App,
+    store::{
+        Letters,
+        letters::{Change, Draft, LetterError},
+        roster::StoreLine,
+    },
+};
+
+/// All announcements, newest first, withdrawn ones included.
+#[utoipa::path(get, path = "/announcements", responses(
+    (status = 200, body = HubAnnouncements), (status = 401, body = ProblemBody)))]
+pub(super) async fn list(State(app): State<Arc<App>>, caller: Principal) -> Result<Json<HubAnnouncements>, Problem> {
+    caller.require(Scope::Read)?;
+    let letters = app.store.letters().await.map_err(internal)?;
+    Ok(Json(HubAnnouncements { items: gathered(&letters) }))
+}
+
+/// Publishes an announcement in the named stores, or in all that exist now.
+#[utoipa::path(post, path = "/announcements", request_body = NewAnnouncement, responses(
+    (status = 201, body = HubAnnouncement), (status = 400, body = ProblemBody), (status = 403, body = ProblemBody)))]
+pub(super) async fn publish(
+    State(app): State<Arc<App>>,
+    caller: Principal,
+    Body { value: NewAnnouncement { title, body, stores } }: Body<NewAnnouncement>,
+) -> Result<(StatusCode, Json<HubAnnouncement>), Problem> {
+    caller.require(Scope::Admin)?;
+    let by = caller.person().ok_or(Code::Forbidden)?.account.clone();
+    let id = new_id()?;
+    let draft = Draft { id: id.clone(), title, body, by, at: app.clock.now().wall };
+    let touched = app.store.publish(draft, stores).await.map_err(refused)?;
+    if touched.is_empty() {
+        return Err(Problem::malformed("stores").detail("还没有门店。", "There is no store yet."));
+    }
+    app.push_documents(&touched).await;
+    Ok((StatusCode::CREATED, Json(one(&app, &id).await?)))
+}
+
+/// Changes an announcement wherever it is. One taken back stays so: publish it anew instead.
+#[utoipa::path(patch, path = "/announcements/{id}", params(("id" = String, Path)), request_body = EditHubAnnouncement,
+    responses((status = 200, body = HubAnnouncement), (status = 400, body = ProblemBody), (status = 404, body = ProblemBody),
+    (status = 409, body = ProblemBody)))]
+pub(super) async fn edit(
+    State(app): State<Arc<App>>,
+    caller: Principal,
+    Path(id): Path<String>,
+    Body { value: EditHubAnnouncement { title, body, withdrawn } }: Body<EditHubAnnouncement>,
+) -> Result<Json<HubAnnouncement>, Problem> {
+    caller.require(Scope::Admin)?;
+    if caller.person().is_none() {
+        return Err(Code::Forbidden.into());
+    }
+    if withdrawn == Some(false) && one(&app, &id).await?.withdrawn {
+        return Err(Problem::new(Code::StateForbids).field("withdrawn").detail(
+            "公告撤回后不能恢复，请重新发布。",
+            "An announcement taken back cannot be restored; publish it anew.",
+        ));
+    }
+    let change = Change { title, body, withdraw: withdrawn == Some(true) };
+    let touched = app.store.edit(id.clone(), change, app.clock.now().wall).await.map_err(refused)?;
+    app.push_documents(&touched).await;
+    Ok(Json(one(&app, &id).await?))
+}
+
+async fn one(app: &App, id: &str) -> Result<HubAnnouncement, Problem> {
+    let letters = app.store.letters().await.map_err(internal)?;
+    gathered(&letters).into_iter().find(|item| item.id == id).ok_or_else(|| Code::NotFound.into())
+}
+
+/// One item an id: its words are those last edited anywhere.
+fn gathered(letters: &Letters) -> Vec<HubAnnouncement> {
+    let mut by_id: BTreeMap<&str, Vec<(&StoreLine, &Announcement)>> = BTreeMap::new();
+    for (line, items) in letters {
+        for item in items {
+            by_id.entry(&item.id).or_default().push((line, item));
+        }
+    }
+    let mut items: Vec<HubAnnouncement> = by_id.into_values().filter_map(|copies| shown(&copies)).collect();
+    items.sort_by(|a, b| (b.published_at, &b.id).cmp(&(a.published_at, &a.id)));
+    items
+}
+
+fn shown(copies: &[(&StoreLine, &Announcement)]) -> Option<HubAnnouncement> {
+    let (_, newest) = copies.iter().max_by_key(|(_, item)| item.edited_at)?;
+    let stores = copies.iter().map(|(line, item)| StoreReads {
+        store: line.id.to_string(),
+        name: line.name.clone(),
+        reads: u64::try_from(item.reads.len()).unwrap_or(u64::MAX),
+        read_by: item.reads.iter().map(|(account, _)| account.to_string()).collect(),
+    });
+    Some(HubAnnouncement {
+        id: newest.id.clone(),
+        title: newest.title.clone(),
+        body: newest.body.clone(),
+        published_at: Time(newest.published_at),
+        published_by: newest.published_by.to_string(),
+        edited_at: newest.edited_at.map(Time),
+        withdrawn: copies.iter().any(|(_, item)| item.withdrawn_at.is_some()),
+        stores: stores.collect(),
+    })
+}
+
+fn new_id() -> Result<String, NoRandomness> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|_| NoRandomness)?;
+    Ok(format!("{:032x}", u128::from_be_bytes(bytes)))
+}
+
+fn refused(error: LetterError) -> Problem {
+    match error {
+        LetterError::UnknownStore(store) => {
+            Problem::malformed("stores").detail(format!("没有门店 {store}。"), format!("There is no store {store}."))
+        }
+        LetterError::NotFound => Code::NotFound.into(),
+        LetterError::Store(error) => internal(error),
+        LetterError::Edit(edit) => not_written(edit),
+    }
+}
+
+fn not_written(error: EditError) -> Problem {
+    let name = |field: Field| match field {
+        Field::Title => Some("title"),
+        Field::Body => Some("body"),
+        Field::Id => Some("id"),
+        Field::Announcements | Field::Changes => None,
+    };
+    match error {
+        EditError::Empty(field) => match name(field) {
+            Some(name) => Problem::malformed(name).detail("不能为空。", "It must not be empty."),
+            None => Code::Malformed.into(),
+        },
+        EditError::OverLimit { field, max } => match name(field) {
+            Some(name) => {
+                Problem::malformed(name).detail(format!("最多 {max} 个字。"), format!("At most {max} characters."))
+            }
+            None => Problem::new(Code::StateForbids).detail(
+                format!("门店公告已满（上限 {max}）。"),
+                format!("A store's announcements are full (limit {max})."),
+            ),
+        },
+        EditError::BadId | EditError::NotFound => Code::NotFound.into(),
+        EditError::AlreadyPublished | EditError::Damaged => {
+            tracing::error!(%error, "an announcement is not written");
+            Code::Internal.into()
+        }
+    }
+}

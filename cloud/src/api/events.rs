@@ -1,0 +1,28 @@
+//! News as they happen: payments and stores.
+
+use std::sync::Arc;
+
+use axum::{extract::State, response::Response};
+use guitai_http::{
+    bearer::{Authenticator, Principal, Scope},
+    problem::{Problem, ProblemBody},
+    sse::{self, Alive, Feed},
+};
+
+use crate::app::App;
+
+/// Server-sent events: `payment` (a payment) and `store` (a row of `/stores`). Facts of many stores have no common number to
+/// resume after, so a listener that was away reads the lists anew.
+#[utoipa::path(get, path = "/events", responses(
+    (status = 200, content_type = "text/event-stream", body = String), (status = 401, body = ProblemBody)))]
+pub(super) async fn listen(State(app): State<Arc<App>>, caller: Principal) -> Result<Response, Problem> {
+    caller.require(Scope::Read)?;
+    let live = app.news.subscribe();
+    let stop = app.stop.clone();
+    let alive: Alive = match caller {
+        Principal::Person(current) => Box::new(move || app.sessions.is_live(current.session, app.now())),
+        // Keys are not taken back while the hub runs.
+        Principal::Key(_) => Box::new(|| true),
+    };
+    Ok(sse::respond(Feed { replay: Vec::new(), live, stop, alive }))
+}

@@ -1,0 +1,135 @@
+//! A day's figures, of one store or of all. Sums of the rows that core's fold made of the stores' facts.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use axum::{Json, extract::State};
+use guitai_core::{money::Fen, secret::Wallet, stats::Movement, time::Day};
+use guitai_http::{
+    bearer::{Principal, Scope},
+    dto::{CashierTally, Date, DayQuery, HourTally, NameId, Stats, StoreTally, Tally, Time, WalletTally},
+    paging::Query,
+    problem::{Code, Problem, ProblemBody},
+};
+
+use super::internal;
+use crate::{app::App, store::Figures};
+
+/// The figures of a business day. Without `store` all stores are summed, and a cashier is named `store/account`, since two
+/// stores may both have a cashier 01.
+#[utoipa::path(get, path = "/stats", params(DayQuery), responses(
+    (status = 200, body = Stats), (status = 400, body = ProblemBody), (status = 404, body = ProblemBody)))]
+pub(super) async fn day(
+    State(app): State<Arc<App>>,
+    caller: Principal,
+    Query(query): Query<DayQuery>,
+) -> Result<Json<Stats>, Problem> {
+    caller.require(Scope::Read)?;
+    let day = query.date.unwrap_or_else(|| app.today());
+    let as_of = Time(app.clock.now().wall);
+    let figures = app.store.figures(day, query.store.clone()).await.map_err(internal)?;
+    let store = match &query.store {
+        None => None,
+        Some(store) => {
+            let line = figures.stores.iter().find(|line| line.id == *store).ok_or(Code::NotFound)?;
+            Some(NameId { id: line.id.to_string(), name: line.name.clone() })
+        }
+    };
+    let asked = figures.stores.iter().filter(|line| query.store.as_ref().is_none_or(|store| line.id == *store));
+    let up_to_now =
+        asked.clone().filter(|line| app.lines.state(&line.id).is_some_and(|link| link.seen.status.unsent == 0));
+    let (reporting, total) = (count(up_to_now.count()), count(asked.count()));
+    let mut stats = sum(day, as_of, store, &figures);
+    stats.stores_reporting = Some(reporting);
+    stats.stores_total = Some(total);
+    Ok(Json(stats))
+}
+
+/// What went each way.
+#[derive(Clone, Copy, Debug, Default)]
+struct Part {
+    paid: Tally,
+    /// Voided and refunded.
+    back: Tally,
+}
+
+impl Part {
+    fn add(&mut self, movement: Movement, number: u64, sum: Fen) {
+        match movement {
+            Movement::Paid => add(&mut self.paid, number, sum),
+            Movement::Voided | Movement::Refunded => add(&mut self.back, number, sum),
+        }
+    }
+}
+
+fn sum(day: Day, as_of: Time, store: Option<NameId>, figures: &Figures) -> Stats {
+    let (mut paid, mut voided, mut refunded) = (Tally::default(), Tally::default(), Tally::default());
+    let mut wallets: BTreeMap<Wallet, Part> = BTreeMap::new();
+    let mut cashiers: BTreeMap<(&str, &str), Part> = BTreeMap::new();
+    let mut hours: BTreeMap<u8, Tally> = BTreeMap::new();
+    let mut stores: BTreeMap<&str, Part> = BTreeMap::new();
+    for row in &figures.rows {
+        match row.movement {
+            Movement::Paid => {
+                add(&mut paid, row.count, row.sum);
+                add(hours.entry(row.hour).or_default(), row.count, row.sum);
+            }
+            Movement::Voided => add(&mut voided, row.count, row.sum),
+            Movement::Refunded => add(&mut refunded, row.count, row.sum),
+        }
+        wallets.entry(row.wallet).or_default().add(row.movement, row.count, row.sum);
+        cashiers.entry((&row.store, &row.cashier)).or_default().add(row.movement, row.count, row.sum);
+        stores.entry(&row.store).or_default().add(row.movement, row.count, row.sum);
+    }
+    let one = store.is_some();
+    let named = |at: &str, account: &str| {
+        let found = figures.names.iter().find(|(store, other, _)| store == at && other == account);
+        found.map(|(_, _, name)| name.clone())
+    };
+    let by_cashier = cashiers.into_iter().map(|((at, account), part)| CashierTally {
+        cashier: if one { account.to_owned() } else { format!("{at}/{account}") },
+        name: named(at, account),
+        paid: part.paid,
+        refunded: part.back,
+    });
+    let by_store = figures.stores.iter().filter(|line| store.as_ref().is_none_or(|store| store.id == line.id.as_str()));
+    let by_store = by_store.map(|line| {
+        let part = stores.get(line.id.as_str()).copied().unwrap_or_default();
+        StoreTally { store: line.id.to_string(), name: line.name.clone(), paid: part.paid, refunded: part.back }
+    });
+    Stats {
+        date: Date(day),
+        as_of,
+        paid,
+        voided,
+        refunded,
+        net_fen: signed(paid).saturating_sub(signed(voided)).saturating_sub(signed(refunded)),
+        unknown: Tally { count: figures.doubt.0, sum_fen: figures.doubt.1.get() },
+        by_wallet: wallets
+            .into_iter()
+            .map(|(wallet, part)| WalletTally { wallet: wallet.into(), paid: part.paid, refunded: part.back })
+            .collect(),
+        by_cashier: by_cashier.collect(),
+        by_hour: hours
+            .into_iter()
+            .map(|(hour, tally)| HourTally { hour, count: tally.count, sum_fen: tally.sum_fen })
+            .collect(),
+        stores_reporting: None,
+        stores_total: None,
+        by_store: Some(by_store.collect()),
+        store,
+    }
+}
+
+/// A merchant's day stays far below 2^63 fen; saturating keeps a damaged row from becoming a panic.
+fn add(tally: &mut Tally, number: u64, sum: Fen) {
+    tally.count = tally.count.saturating_add(number);
+    tally.sum_fen = tally.sum_fen.saturating_add(sum.get());
+}
+
+fn signed(tally: Tally) -> i64 {
+    i64::try_from(tally.sum_fen).unwrap_or(i64::MAX)
+}
+
+fn count(number: usize) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
+}

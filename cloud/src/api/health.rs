@@ -1,0 +1,39 @@
+//! Whether the hub is well, for whoever watches it.
+
+use std::sync::Arc;
+
+use axum::{Json, extract::State};
+use guitai_http::{
+    dto::HealthStatus,
+    problem::{Problem, ProblemBody},
+};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::internal;
+use crate::app::{App, VERSION};
+
+/// `GET /health` of the hub.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct HubHealth {
+    /// In a word.
+    status: HealthStatus,
+    /// The program's version.
+    version: &'static str,
+    /// Stores whose line is up.
+    stores_connected: u64,
+    /// All stores.
+    stores_total: u64,
+}
+
+/// Answers when the database does. Open to all, and tells nothing of the business.
+#[utoipa::path(get, path = "/health", responses((status = 200, body = HubHealth), (status = 500, body = ProblemBody)))]
+pub(super) async fn read(State(app): State<Arc<App>>) -> Result<Json<HubHealth>, Problem> {
+    let total = app.store.figures(app.today(), None).await.map_err(internal)?.stores.len();
+    Ok(Json(HubHealth {
+        status: HealthStatus::Ok,
+        version: VERSION,
+        stores_connected: u64::try_from(app.lines.count()).unwrap_or(u64::MAX),
+        stores_total: u64::try_from(total).unwrap_or(u64::MAX),
+    }))
+}

@@ -1,0 +1,77 @@
+//! Signing in and out.
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+};
+use guitai_core::{ids::AccountId, secret::SecretText};
+use guitai_http::{
+    bearer::SignedIn,
+    body::Body,
+    dto::{LogIn, Session, Time},
+    problem::{Code, Problem, ProblemBody},
+    serve::Peer,
+    session::Current,
+};
+use tracing::info;
+
+use super::internal;
+use crate::app::{App, VERSION};
+
+type SetCookie = [(HeaderName, HeaderValue); 1];
+
+/// Signs a person in.
+#[utoipa::path(post, path = "/sessions", request_body = LogIn, responses(
+    (status = 200, body = Session), (status = 401, body = ProblemBody), (status = 429, body = ProblemBody)))]
+pub(super) async fn open(
+    State(app): State<Arc<App>>,
+    Peer(from): Peer,
+    Body { value: LogIn { account, password } }: Body<LogIn>,
+) -> Result<(SetCookie, Json<Session>), Problem> {
+    let password = SecretText::new(password);
+    let Ok(account) = AccountId::parse(&account) else {
+        // As long as for a name that could be one.
+        app.passwords.verify(password, None).await?;
+        return Err(Code::WrongPassword.into());
+    };
+    app.throttle.admit(&account, from.ip(), app.clock.now().up)?;
+    let found = app.store.account(account.clone()).await.map_err(internal)?;
+    let (person, verifier) = found.unzip();
+    let right = app.passwords.verify(password, verifier).await?;
+    let Some(person) = person.filter(|_| right) else {
+        info!(%account, from = %from.ip(), "a wrong password");
+        return Err(Code::WrongPassword.into());
+    };
+    app.throttle.right(&account, from.ip());
+    let opened = app.sessions.open(person, app.clock.now())?;
+    Ok(([(header::SET_COOKIE, opened.set_cookie)], Json(shown(opened.current))))
+}
+
+/// Who is signed in.
+#[utoipa::path(get, path = "/sessions/current", responses((status = 200, body = Session), (status = 401, body = ProblemBody)))]
+pub(super) async fn current(SignedIn(current): SignedIn) -> Json<Session> {
+    Json(shown(current))
+}
+
+/// Signs out.
+#[utoipa::path(delete, path = "/sessions/current", responses((status = 204)))]
+pub(super) async fn close(State(app): State<Arc<App>>, headers: HeaderMap) -> (StatusCode, SetCookie) {
+    (StatusCode::NO_CONTENT, [(header::SET_COOKIE, app.sessions.close(&headers))])
+}
+
+fn shown(current: Current) -> Session {
+    Session {
+        account: current.person.account.to_string(),
+        name: current.person.name,
+        role: current.person.role,
+        store: None,
+        till: None,
+        tills: Vec::new(),
+        must_change_password: false,
+        expires_at: Time(current.expires_at),
+        version: VERSION.to_owned(),
+    }
+}

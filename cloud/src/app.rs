@@ -1,0 +1,172 @@
+//! What the server's parts share while it runs.
+
+use std::sync::Arc;
+
+use ed25519_dalek::SigningKey;
+use guitai_core::{
+    ids::StoreId,
+    stats::Movement,
+    time::{BusinessClock, Day, Now},
+};
+use guitai_http::{
+    bearer::{ApiKey, Authenticator, KeyHash},
+    dto::{StoreRow, StoreState, StoreToday, Time},
+    password::Passwords,
+    session::Sessions,
+    sse::Event,
+    throttle::Throttle,
+};
+use guitai_store::query::{PaymentRow, StatRow};
+use tokio::sync::{broadcast, watch};
+use tracing::{error, warn};
+
+use crate::{
+    api,
+    clock::Clock,
+    identity,
+    store::{HubStore, roster::StoreLine},
+    sync::lines::Lines,
+};
+
+/// Events kept for listeners that fall behind: a full window of facts of some stores at once.
+const NEWS_MAX: usize = 1024;
+
+/// The version of this program.
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// The hub while it runs.
+#[derive(Debug)]
+pub(crate) struct App {
+    pub(crate) store: HubStore,
+    pub(crate) identity: SigningKey,
+    pub(crate) clock: Clock,
+    /// Which day it is for figures; the hub shows the stores' own days, and asks for today by Beijing's.
+    pub(crate) business: BusinessClock,
+    pub(crate) sessions: Sessions,
+    pub(crate) passwords: Passwords,
+    pub(crate) throttle: Throttle,
+    pub(crate) news: broadcast::Sender<Event>,
+    pub(crate) lines: Lines,
+    pub(crate) stop: watch::Receiver<bool>,
+}
+
+impl App {
+    /// A hub over this store.
+    pub(crate) fn new(store: HubStore, identity: SigningKey, stop: watch::Receiver<bool>) -> Arc<Self> {
+        let sessions = Sessions::new(identity.verifying_key().as_bytes());
+        Arc::new(Self {
+            store,
+            identity,
+            clock: Clock::start(),
+            business: BusinessClock::beijing(),
+            sessions,
+            passwords: Passwords::new(),
+            throttle: Throttle::new(),
+            news: broadcast::Sender::new(NEWS_MAX),
+            lines: Lines::default(),
+            stop,
+        })
+    }
+
+    /// Today.
+    pub(crate) fn today(&self) -> Day {
+        self.business.day(self.clock.now().wall)
+    }
+
+    /// A store as people see it.
+    pub(crate) fn store_row(&self, line: &StoreLine, today: &[StatRow]) -> StoreRow {
+        let link = self.lines.state(&line.id);
+        let (state, since) = match (&link, &line.seen) {
+            (Some(link), _) => (StoreState::Connected, Some(link.since)),
+            (None, Some(seen)) => (StoreState::Offline, Some(seen.at)),
+            (None, None) => (StoreState::Never, None),
+        };
+        let seen = link.map(|link| link.seen).or_else(|| line.seen.clone());
+        StoreRow {
+            store: line.id.to_string(),
+            name: line.name.clone(),
+            state,
+            since: since.map(Time),
+            last_seen_at: seen.as_ref().map(|seen| Time(seen.at)),
+            facts: line.facts.map(|no| no.to_string()),
+            unsent: seen.as_ref().map(|seen| seen.status.unsent),
+            oldest_unsent_at: seen.as_ref().and_then(|seen| seen.status.oldest_unsent_at).map(Time),
+            issuer: line.issuer.get(),
+            version: seen.map(|seen| seen.status.app_version).filter(|version| !version.is_empty()),
+            today: day_so_far(today.iter().filter(|row| row.store == line.id.as_str())),
+        }
+    }
+
+    /// Tells listeners how a store is doing now.
+    pub(crate) async fn announce_store(&self, store: &StoreId) {
+        if self.news.receiver_count() == 0 {
+            return;
+        }
+        match self.store.figures(self.today(), Some(store.clone())).await {
+            Ok(figures) => {
+                let line = figures.stores.iter().find(|line| line.id == *store);
+                if let Some(line) = line {
+                    self.tell(Event::new("store", &self.store_row(line, &figures.rows)));
+                }
+            }
+            Err(error) => warn!(%store, %error, "no news of this store"),
+        }
+    }
+
+    /// Tells listeners of payments.
+    pub(crate) fn announce_payments(&self, rows: &[PaymentRow]) {
+        for row in rows {
+            self.tell(Event::new("payment", &api::payments::shown(row)));
+        }
+    }
+
+    /// Tells the nodes of these stores at once that their documents changed.
+    pub(crate) async fn push_documents(&self, stores: &[StoreId]) {
+        for store in stores {
+            match self.store.digest(store.clone()).await {
+                Ok(digest) => self.lines.documents_changed(store, digest),
+                Err(error) => warn!(%store, %error, "the node is not told of a change until it connects again"),
+            }
+        }
+    }
+
+    fn tell(&self, event: Event) {
+        // Fails only when nobody listens.
+        self.news.send(event).ok();
+    }
+}
+
+impl Authenticator for App {
+    fn sessions(&self) -> &Sessions {
+        &self.sessions
+    }
+
+    fn key(&self, hash: &KeyHash) -> Option<ApiKey> {
+        self.store.key(hash).unwrap_or_else(|error| {
+            error!(%error, "keys cannot be read; the caller is refused");
+            None
+        })
+    }
+
+    fn now(&self) -> Now {
+        self.clock.now()
+    }
+
+    fn request_key(&self) -> [u8; 32] {
+        identity::request_key(&self.identity)
+    }
+}
+
+fn day_so_far<'a>(rows: impl Iterator<Item = &'a StatRow>) -> StoreToday {
+    rows.fold(StoreToday::default(), |mut today, row| {
+        let sum = i64::try_from(row.sum.get()).unwrap_or(i64::MAX);
+        match row.movement {
+            Movement::Paid => {
+                today.orders += row.count;
+                today.income_fen = today.income_fen.saturating_add(sum);
+            }
+            Movement::Voided | Movement::Refunded => today.income_fen = today.income_fen.saturating_sub(sum),
+        }
+        today
+    })
+}

@@ -1,0 +1,128 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// 柜台总部服务。The merchant's hub: it gathers its stores' journals and shows headquarters what happens.
+#[derive(Debug, Parser)]
+#[command(name = "guitai-hub", version, about, disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// 运行 / run until SIGINT or SIGTERM
+    Run(ConfigFile),
+    /// 查看或设置商户名称 / show or set the merchant's name
+    Merchant {
+        #[command(flatten)]
+        config: ConfigFile,
+        /// 新名称 / the new name
+        #[arg(long)]
+        name: Option<String>,
+    },
+    /// 门店 / stores
+    #[command(subcommand)]
+    Store(StoreCommand),
+    /// 输出一个一次性登记码 / print one enrolment code, good once
+    Enrol {
+        #[command(flatten)]
+        config: ConfigFile,
+        /// 门店编号 / the store's id
+        #[arg(long)]
+        store: String,
+    },
+    /// 核对各门店账本副本的哈希链与签名 / check every store's chain and seals; exit 3 if one is broken
+    Verify(ConfigFile),
+    /// 程序密钥 / keys for programs
+    #[command(subcommand)]
+    ApiKey(ApiKeyCommand),
+    /// 总部账号 / accounts of headquarters
+    #[command(subcommand)]
+    Account(AccountCommand),
+    /// 配置 / the configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// 输出 OpenAPI 文档 / print the OpenAPI document
+    Openapi,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConfigFile {
+    /// 配置文件 / the configuration file
+    #[arg(long = "config", value_name = "FILE")]
+    pub(crate) path: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum StoreCommand {
+    /// 新增门店 / add a store
+    Add {
+        #[command(flatten)]
+        config: ConfigFile,
+        /// 门店编号，如 S001 / its id: letters, digits, - and _
+        #[arg(long)]
+        store: String,
+        /// 名称 / its name for people
+        #[arg(long)]
+        name: String,
+    },
+    /// 列出门店 / list stores: id, issuer number, name, last fact, node key
+    List(ConfigFile),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ApiKeyCommand {
+    /// 新建密钥，只显示一次 / make a key; it is shown once
+    Create {
+        #[command(flatten)]
+        config: ConfigFile,
+        /// 使用者 / whose it is
+        #[arg(long)]
+        name: String,
+        /// 权限 / what it may do; the hub knows `read`
+        #[arg(long)]
+        scope: HubScope,
+    },
+}
+
+/// What a program may do at the hub.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum HubScope {
+    /// Read everything.
+    Read,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AccountCommand {
+    /// 新建或重设账号，密码从标准输入第一行读取 / make or reset an account; the password is the first line of standard input
+    Create {
+        #[command(flatten)]
+        config: ConfigFile,
+        /// 账号 / the account
+        #[arg(long)]
+        account: String,
+        /// 姓名 / the person's name
+        #[arg(long)]
+        name: String,
+        /// 角色 / the role
+        #[arg(long)]
+        role: HubRole,
+    },
+}
+
+/// Roles of people at the hub.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum HubRole {
+    /// Sees all stores and writes announcements.
+    Headquarters,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// 输出完整的带注释配置 / print a complete commented configuration
+    Example,
+}

@@ -1,0 +1,291 @@
+//! What the command line does besides running. Each verb opens the database for itself and works beside a running hub.
+
+use std::{
+    fmt, fs,
+    io::{self, BufRead, Write},
+    os::unix::fs::DirBuilderExt,
+    path::Path,
+    process::ExitCode,
+};
+
+use ed25519_dalek::SigningKey;
+use guitai_core::{
+    ids::{AccountId, StoreId},
+    limits::NAME_MAX_CHARS,
+    secret::SecretText,
+    time::UtcMs,
+    trust::key_text,
+};
+use guitai_http::{
+    bearer::{self, ApiKey, Scopes},
+    password::{self, Passwords, Weak},
+    session::{Person, Role},
+};
+
+use crate::{
+    api,
+    cli::{AccountCommand, ApiKeyCommand, Cli, Command, ConfigCommand, ConfigFile, HubRole, HubScope, StoreCommand},
+    clock,
+    config::{self, Config},
+    identity, run,
+    store::{
+        Sqlite,
+        roster::{NoCode, NotAdded},
+    },
+};
+
+/// Nothing else was wrong.
+const EXIT_FAILED: u8 = 1;
+
+/// A value on the command line is wrong; clap uses the same.
+const EXIT_USAGE: u8 = 2;
+
+/// A copy of a journal is damaged.
+const EXIT_INTEGRITY: u8 = 3;
+
+/// Longest name of a store or merchant for people.
+const SHOWN_NAME_MAX_CHARS: usize = 60;
+
+/// Longest name of an API key.
+const KEY_NAME_MAX_CHARS: usize = NAME_MAX_CHARS;
+
+/// A failed verb: its exit code, and why.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    code: u8,
+    words: String,
+}
+
+impl Failure {
+    /// Exit code 1.
+    pub(crate) fn failed(why: impl fmt::Display) -> Self {
+        Self { code: EXIT_FAILED, words: why.to_string() }
+    }
+
+    /// Exit code 2.
+    fn usage(why: impl fmt::Display) -> Self {
+        Self { code: EXIT_USAGE, words: why.to_string() }
+    }
+
+    /// Says why on standard error.
+    pub(crate) fn report(&self) -> ExitCode {
+        let mut stderr = io::stderr().lock();
+        // Nobody listens: nothing left to tell.
+        writeln!(stderr, "guitai-hub: {}", self.words).ok();
+        ExitCode::from(self.code)
+    }
+}
+
+/// Does what the command line says.
+pub(crate) fn execute(cli: Cli) -> Result<ExitCode, Failure> {
+    match cli.command {
+        Command::Run(file) => {
+            let (config, sqlite, identity) = open(&file)?;
+            run::run(config, sqlite, identity)?;
+        }
+        Command::Merchant { config, name } => merchant(&config, name.as_deref())?,
+        Command::Store(StoreCommand::Add { config, store, name }) => add_store(&config, &store, &name)?,
+        Command::Store(StoreCommand::List(config)) => list_stores(&config)?,
+        Command::Enrol { config, store } => enrol(&config, &store)?,
+        Command::Verify(config) => return verify(&config),
+        Command::ApiKey(ApiKeyCommand::Create { config, name, scope }) => create_key(&config, name, scope)?,
+        Command::Account(AccountCommand::Create { config, account, name, role }) => {
+            create_account(&config, &account, name, role)?;
+        }
+        Command::Config(ConfigCommand::Example) => say(config::EXAMPLE.trim_end())?,
+        Command::Openapi => {
+            let document = api::openapi::document().to_pretty_json().map_err(Failure::failed)?;
+            say(&document)?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The configuration, the database and the identity.
+fn open(file: &ConfigFile) -> Result<(Config, Sqlite, SigningKey), Failure> {
+    let config = Config::load(&file.path).map_err(Failure::failed)?;
+    make_folder(&config.hub.data)?;
+    let identity = identity::load_or_make(&config.hub.data).map_err(Failure::failed)?;
+    let mut actor = [0; 16];
+    getrandom::fill(&mut actor).map_err(Failure::failed)?;
+    let sqlite = Sqlite::open(&config.hub.data, identity.clone(), actor).map_err(Failure::failed)?;
+    Ok((config, sqlite, identity))
+}
+
+fn make_folder(data: &Path) -> Result<(), Failure> {
+    // Password hashes and open codes are in there.
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(data)
+        .map_err(|error| Failure::failed(format!("无法创建数据目录 cannot make {}: {error}", data.display())))
+}
+
+fn merchant(file: &ConfigFile, name: Option<&str>) -> Result<(), Failure> {
+    let (config, sqlite, _) = open(file)?;
+    if let Some(name) = name {
+        sqlite.set_merchant(shown_name(name)?).map_err(Failure::failed)?;
+    }
+    let name = sqlite.merchant().map_err(Failure::failed)?;
+    say(&name.unwrap_or(config.hub.name))
+}
+
+fn add_store(file: &ConfigFile, store: &str, name: &str) -> Result<(), Failure> {
+    let store = store_id(store)?;
+    let name = shown_name(name)?;
+    let (_, sqlite, _) = open(file)?;
+    let issuer = sqlite.add_store(&store, name, clock::wall()).map_err(|why| match why {
+        NotAdded::Exists => Failure::failed(format!("门店已存在 store {store} exists")),
+        NotAdded::NoIssuer => Failure::failed("机构号已用完 no issuer number is left"),
+        NotAdded::Store(error) => Failure::failed(error),
+    })?;
+    say(&format!("{store}\t{}\t{name}", issuer.get()))
+}
+
+fn list_stores(file: &ConfigFile) -> Result<(), Failure> {
+    let (_, sqlite, _) = open(file)?;
+    for line in sqlite.stores().map_err(Failure::failed)? {
+        let facts = line.facts.map_or("-".to_owned(), |no| no.to_string());
+        let key = line.key.map_or("-".to_owned(), |key| key_text(&key));
+        say(&format!("{}\t{}\t{}\t{facts}\t{key}", line.id, line.issuer.get(), line.name))?;
+    }
+    Ok(())
+}
+
+fn enrol(file: &ConfigFile, store: &str) -> Result<(), Failure> {
+    let store = store_id(store)?;
+    let (config, sqlite, _) = open(file)?;
+    let mut nonce = [0; 32];
+    getrandom::fill(&mut nonce).map_err(Failure::failed)?;
+    let life_ms = i64::from(config.enrol.code_minutes) * 60_000;
+    let expires_at = UtcMs(clock::wall().0.saturating_add(life_ms));
+    let code = sqlite.new_code(&store, nonce, expires_at).map_err(|why| match why {
+        NoCode::UnknownStore => Failure::failed(format!(
+            "没有这个门店 no store {store}; add it with `guitai-hub store add`"
+        )),
+        NoCode::HasNode(facts) => Failure::failed(format!(
+            "门店 {store} 已有节点并已上传到 {facts} / store {store} has a node that has delivered facts up to {facts}; \
+             another key cannot go on with its journal"
+        )),
+        NoCode::Store(error) => Failure::failed(error),
+    })?;
+    say(&code.text())
+}
+
+fn verify(file: &ConfigFile) -> Result<ExitCode, Failure> {
+    let (_, sqlite, _) = open(file)?;
+    let mut broken = Vec::new();
+    for verified in sqlite.verify().map_err(Failure::failed)? {
+        let store = verified.store;
+        match verified.found {
+            Ok((last, seals)) => say(&format!("{store}\tok\tfacts {last}\tseals {seals}"))?,
+            Err(integrity) => broken.push(format!("{store}: {integrity}")),
+        }
+    }
+    if broken.is_empty() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    Err(Failure { code: EXIT_INTEGRITY, words: broken.join("\nguitai-hub: ") })
+}
+
+fn create_key(file: &ConfigFile, name: String, scope: HubScope) -> Result<(), Failure> {
+    let scope = match scope {
+        HubScope::Read => bearer::Scope::Read,
+    };
+    let length = name.chars().count();
+    if length == 0 || length > KEY_NAME_MAX_CHARS || name.chars().any(char::is_control) {
+        return Err(Failure::usage(format!("--name: allowed 1 to {KEY_NAME_MAX_CHARS} characters")));
+    }
+    let (_, sqlite, _) = open(file)?;
+    let made = bearer::new_key().map_err(Failure::failed)?;
+    let key = ApiKey { name, scopes: Scopes::default().with(scope) };
+    if !sqlite.add_key(&key, &made.hash, clock::wall()).map_err(Failure::failed)? {
+        return Err(Failure::failed(format!("密钥名已存在 a key named {:?} exists", key.name)));
+    }
+    say(made.text.expose())
+}
+
+fn create_account(file: &ConfigFile, account: &str, name: String, role: HubRole) -> Result<(), Failure> {
+    let account = AccountId::parse(account).map_err(|_| Failure::usage(bad_id("--account")))?;
+    shown_name(&name)?;
+    let role = match role {
+        HubRole::Headquarters => Role::Headquarters,
+    };
+    let mut line = String::new();
+    io::stdin().lock().read_line(&mut line).map_err(Failure::failed)?;
+    let password = SecretText::new(line.trim_end_matches(['\r', '\n']).to_owned());
+    password::check_policy(password.expose()).map_err(|weak| {
+        Failure::failed(match weak {
+            Weak::TooShort => "密码至少 8 个字符 a password has at least 8 characters",
+            Weak::TooLong => "密码最长 256 字节 a password has at most 256 bytes",
+            Weak::Common => "这是常见密码 this is a common password, easy to guess",
+        })
+    })?;
+    let (_, sqlite, _) = open(file)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(Failure::failed)?;
+    let verifier = runtime.block_on(Passwords::new().hash(password));
+    let verifier = verifier.map_err(|error| Failure::failed(format!("无法处理密码 cannot hash: {error:?}")))?;
+    let person = Person { account, name, role };
+    sqlite.set_account(&person, &verifier, clock::wall()).map_err(Failure::failed)
+}
+
+fn store_id(text: &str) -> Result<StoreId, Failure> {
+    StoreId::parse(text).map_err(|_| Failure::usage(bad_id("--store")))
+}
+
+fn bad_id(option: &str) -> String {
+    format!("{option}: allowed 1 to {NAME_MAX_CHARS} letters, digits, - and _")
+}
+
+fn shown_name(name: &str) -> Result<&str, Failure> {
+    let name = name.trim();
+    let fine = !name.is_empty() && name.chars().count() <= SHOWN_NAME_MAX_CHARS && !name.chars().any(char::is_control);
+    if fine { Ok(name) } else { Err(Failure::usage(format!("--name: allowed 1 to {SHOWN_NAME_MAX_CHARS} characters"))) }
+}
+
+fn say(line: &str) -> Result<(), Failure> {
+    let mut stdout = io::stdout().lock();
+    writeln!(stdout, "{line}").and_then(|()| stdout.flush()).map_err(Failure::failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use guitai_core::secret::Wallet;
+    use rusqlite::Connection;
+
+    use super::*;
+    use crate::testing::rig;
+
+    #[test]
+    fn verify_names_store_and_fact_and_has_its_own_exit_code() {
+        let rig = rig();
+        for (store, seed) in [("S001", 2), ("S002", 3)] {
+            let mut node = rig.store(store, store, seed);
+            node.sale(1_000, Wallet::Wechat, 1);
+            node.deliver(&rig);
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("hub.toml");
+        let text = format!("[hub]\nname = \"x\"\ndata = {:?}\nlisten = \"127.0.0.1:1\"\n", rig.data.path());
+        fs::write(&path, text).unwrap();
+        let file = ConfigFile { path };
+        assert!(verify(&file).is_ok());
+        let raw = Connection::open(rig.data.path().join("hub.db")).unwrap();
+        raw.execute("UPDATE fact SET body = CAST(body || x'00' AS BLOB) WHERE store = 'S002' AND number = 3", [])
+            .unwrap();
+        let failure = verify(&file).unwrap_err();
+        assert_eq!(failure.code, EXIT_INTEGRITY);
+        assert!(failure.words.contains("S002") && failure.words.contains("1-3"), "{}", failure.words);
+        assert!(!failure.words.contains("S001"), "{}", failure.words);
+    }
+
+    #[test]
+    fn names_for_people_have_bounds() {
+        let longest = "店".repeat(SHOWN_NAME_MAX_CHARS);
+        assert!(shown_name(" 一号店 ").is_ok_and(|name| name == "一号店"));
+        assert!(shown_name(&longest).is_ok());
+        for bad in ["", "  ", "a\nb", &format!("{longest}店")] {
+            assert_eq!(shown_name(bad).unwrap_err().code, EXIT_USAGE, "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! The hub's identity: an ed25519 key in a file that only its owner reads, made on first use.
+
+use std::{
+    fmt, fs,
+    io::{self, Write},
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    path::{Path, PathBuf},
+};
+
+use ed25519_dalek::SigningKey;
+use guitai_core::trust::key_text;
+use sha2::{Digest, Sha256};
+
+/// The file's name in the data folder: the key's 64 hexadecimal digits.
+pub(crate) const FILE: &str = "identity.key";
+
+const REQUEST_KEY_TAG: &[u8] = b"guitai/hub/request-key/1";
+
+/// Why there is no identity.
+#[derive(Debug)]
+pub(crate) enum IdentityError {
+    /// The file cannot be read or written.
+    Io(PathBuf, io::Error),
+    /// The file holds something else.
+    NoKey(PathBuf),
+    /// Others may read it.
+    Exposed(PathBuf),
+    /// The system has no randomness.
+    NoRandomness,
+}
+
+impl fmt::Display for IdentityError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io(path, error) => write!(f, "无法读写身份文件 cannot use {}: {error}", path.display()),
+            Self::NoKey(path) => write!(f, "身份文件损坏 {} holds no key; restore it from a backup", path.display()),
+            Self::Exposed(path) => {
+                write!(f, "身份文件权限过宽 {0} can be read by others: run chmod 600 {0}", path.display())
+            }
+            Self::NoRandomness => f.write_str("系统没有随机数 the system has no randomness"),
+        }
+    }
+}
+
+impl std::error::Error for IdentityError {}
+
+/// Reads the identity in `data`, or makes one.
+///
+/// # Errors
+/// Says what is wrong with the file.
+pub(crate) fn load_or_make(data: &Path) -> Result<SigningKey, IdentityError> {
+    let path = data.join(FILE);
+    if let Some(key) = load(&path)? {
+        return Ok(key);
+    }
+    make(data, &path)?;
+    load(&path)?.ok_or(IdentityError::NoKey(path))
+}
+
+/// The first 16 hexadecimal digits of the public key, in groups, for people to compare.
+pub(crate) fn fingerprint(identity: &SigningKey) -> String {
+    let text = key_text(&identity.verifying_key().to_bytes());
+    let groups: Vec<&str> = (0..4).filter_map(|group| text.get(group * 4..group * 4 + 4)).collect();
+    groups.join("-")
+}
+
+/// The server's key for hashes of requests; the same after a restart.
+pub(crate) fn request_key(identity: &SigningKey) -> [u8; 32] {
+    Sha256::new().chain_update(REQUEST_KEY_TAG).chain_update(identity.as_bytes()).finalize().into()
+}
+
+fn load(path: &Path) -> Result<Option<SigningKey>, IdentityError> {
+    let io = |error| IdentityError::Io(path.to_owned(), error);
+    let text = match fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(io(error)),
+    };
+    if fs::metadata(path).map_err(io)?.permissions().mode() & 0o077 != 0 {
+        return Err(IdentityError::Exposed(path.to_owned()));
+    }
+    let seed = read_hex(text.trim()).ok_or_else(|| IdentityError::NoKey(path.to_owned()))?;
+    Ok(Some(SigningKey::from_bytes(&seed)))
+}
+
+/// Written whole beside and then linked, so that a second process starting at the same moment finds a whole key or none, and
+/// never replaces one.
+fn make(data: &Path, path: &Path) -> Result<(), IdentityError> {
+    let io = |error| IdentityError::Io(path.to_owned(), error);
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).map_err(|_| IdentityError::NoRandomness)?;
+    let beside = data.join(format!("{FILE}.{}", std::process::id()));
+    let mut file =
+        fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside).map_err(io)?;
+    // Secret and public keys are both 32 bytes; the same digits serve.
+    file.write_all(format!("{}\n", key_text(&seed)).as_bytes()).map_err(io)?;
+    file.sync_all().map_err(io)?;
+    let linked = fs::hard_link(&beside, path);
+    fs::remove_file(&beside).map_err(io)?;
+    match linked {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(io(error)),
+        Ok(()) | Err(_) => {}
+    }
+    fs::File::open(data).and_then(|folder| folder.sync_all()).map_err(io)
+}
+
+fn read_hex(text: &str) -> Option<[u8; 32]> {
+    let mut bytes = [0; 32];
+    if text.len() != 64 || !text.bytes().all(|c| c.is_ascii_hexdigit()) {
+        return None;
+    }
+    for (index, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(text.get(index * 2..index * 2 + 2)?, 16).ok()?;
+    }
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_made_once_and_kept_from_others() {
+        let data = tempfile::tempdir().unwrap();
+        let first = load_or_make(data.path()).unwrap();
+        assert_eq!(load_or_make(data.path()).unwrap().to_bytes(), first.to_bytes());
+        let path = data.path().join(FILE);
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(fs::read_dir(data.path()).unwrap().count(), 1, "nothing is left beside");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        assert!(matches!(load_or_make(data.path()), Err(IdentityError::Exposed(_))));
+    }
+
+    #[test]
+    fn a_damaged_file_is_no_new_identity() {
+        let data = tempfile::tempdir().unwrap();
+        let path = data.path().join(FILE);
+        for damaged in ["", "00", &"zz".repeat(32)] {
+            fs::write(&path, damaged).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+            assert!(matches!(load_or_make(data.path()), Err(IdentityError::NoKey(_))), "{damaged:?}");
+            assert_eq!(fs::read_to_string(&path).unwrap(), damaged);
+        }
+    }
+}

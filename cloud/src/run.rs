@@ -1,0 +1,111 @@
+//! Starting and stopping the server.
+
+use std::{io, sync::Arc, time::Duration};
+
+use ed25519_dalek::SigningKey;
+use guitai_http::{guard, guard::Hosts, serve};
+use guitai_link::quic::Listener;
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+    time::timeout,
+};
+use tracing::info;
+use tracing_subscriber::filter::LevelFilter;
+
+use crate::{
+    api,
+    app::{App, VERSION},
+    commands::Failure,
+    config::{Config, Format, Level, Log},
+    identity,
+    store::{HubStore, Sqlite},
+    sync,
+};
+
+/// After the order to stop, goodbyes to nodes get this long.
+const GOODBYE: Duration = Duration::from_secs(3);
+
+/// Runs until SIGINT or SIGTERM.
+pub(crate) fn run(config: Config, sqlite: Sqlite, identity: SigningKey) -> Result<(), Failure> {
+    // Fails only when one is installed already, which would be this one.
+    rustls::crypto::ring::default_provider().install_default().ok();
+    start_log(&config.log);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::failed)?;
+    runtime.block_on(serve_until_stopped(config, sqlite, identity))
+}
+
+async fn serve_until_stopped(config: Config, sqlite: Sqlite, identity: SigningKey) -> Result<(), Failure> {
+    let http = serve::bind(config.hub.listen).await.map_err(Failure::failed)?;
+    let listener = Arc::new(listen(&config, &identity)?);
+    let bound = http.local_addr().map_err(Failure::failed)?;
+    let hosts = Hosts::new(bound, &config.hosts()).map_err(Failure::failed)?;
+    let merchant = sqlite.merchant().map_err(Failure::failed)?.unwrap_or_else(|| config.hub.name.clone());
+
+    let (stop, stopped) = watch::channel(false);
+    let app = App::new(HubStore::Sqlite(Arc::new(sqlite)), identity, stopped.clone());
+    info!(
+        merchant,
+        http = %bound,
+        quic = %listener.local_addr().map_err(Failure::failed)?,
+        url = config.public_url(),
+        fingerprint = identity::fingerprint(&app.identity),
+        version = VERSION,
+        "hub ready"
+    );
+    let nodes = tokio::spawn(sync::serve(Arc::clone(&app), Arc::clone(&listener)));
+    let pages = tokio::spawn(serve::run(http, guard::protect(api::router(Arc::clone(&app)), hosts), stopped));
+
+    signalled().await.map_err(Failure::failed)?;
+    info!("stopping");
+    stop.send_replace(true);
+    app.lines.hang_up();
+    // Late goodbyes are cut: nodes notice a silent hub by themselves.
+    timeout(GOODBYE, all_gone(&app)).await.ok();
+    timeout(GOODBYE, listener.close()).await.ok();
+    nodes.abort();
+    pages.await.map_err(Failure::failed)
+}
+
+fn listen(config: &Config, identity: &SigningKey) -> Result<Listener, Failure> {
+    let addr = config.quic();
+    Listener::bind(addr, identity).map_err(|error| {
+        Failure::failed(match error.kind() {
+            io::ErrorKind::AddrInUse => {
+                format!("端口被占用 port in use: {addr} (UDP) is taken by another program; stop it or set another `quic` address")
+            }
+            _ => format!("无法监听 cannot listen on {addr} (UDP): {error}"),
+        })
+    })
+}
+
+async fn all_gone(app: &App) {
+    while app.lines.count() > 0 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+async fn signalled() -> io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+fn start_log(log: &Log) {
+    let level = match log.level {
+        Level::Error => LevelFilter::ERROR,
+        Level::Warn => LevelFilter::WARN,
+        Level::Info => LevelFilter::INFO,
+        Level::Debug => LevelFilter::DEBUG,
+        Level::Trace => LevelFilter::TRACE,
+    };
+    let lines = tracing_subscriber::fmt().with_max_level(level).with_writer(io::stderr);
+    match log.format {
+        Format::Pretty => lines.with_ansi(false).init(),
+        Format::Json => lines.json().init(),
+    }
+}

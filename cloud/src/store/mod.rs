@@ -1,0 +1,152 @@
+//! What the hub keeps: its copies of the stores' journals, the documents, and its own few tables. SQL stays in here.
+//!
+//! - [`roster`]: stores, enrolment codes, the keys let in.
+//! - [`people`]: accounts of headquarters, keys of programs.
+//! - [`letters`]: the announcement documents.
+//!
+//! [`HubStore`] is what the server uses: a few coarse asynchronous methods. The command line works on [`Sqlite`] directly.
+
+pub(crate) mod letters;
+pub(crate) mod people;
+pub(crate) mod roster;
+mod sqlite;
+
+use std::sync::Arc;
+
+use guitai_core::{
+    ids::{AccountId, StoreId},
+    sync::{
+        contract::{Authorisation, Claim, EnrolRequest},
+        frame::{EnrolRefusal, Enrolled},
+        journal_lane::Batch,
+    },
+    time::{Day, UtcMs},
+};
+use guitai_documents::{Announcement, PeerSync};
+use guitai_http::{
+    bearer::{ApiKey, KeyHash},
+    session::Person,
+};
+use guitai_store::{
+    StoreError,
+    query::{PaymentFilter, PaymentRow},
+};
+
+use letters::{Change, Draft, LetterError, MessageError, Turn};
+use roster::{Seen, StoreLine};
+pub(crate) use sqlite::{Fence, Figures, Letters, Refused, Sqlite, integer, unsigned};
+
+/// Where the hub keeps everything.
+#[derive(Clone, Debug)]
+pub(crate) enum HubStore {
+    /// One SQLite file.
+    Sqlite(Arc<Sqlite>),
+}
+
+impl HubStore {
+    /// The roster's word on a node; raises `fence` against the store's older session first.
+    pub(crate) async fn authorise(&self, claim: Claim, older: Option<Fence>) -> Result<Authorisation, StoreError> {
+        self.blocking(move |sqlite| sqlite.authorise(&claim, older.as_ref())).await?
+    }
+
+    /// Takes a node in.
+    pub(crate) async fn enrol(
+        &self,
+        request: EnrolRequest,
+        now: UtcMs,
+    ) -> Result<Result<Enrolled, EnrolRefusal>, StoreError> {
+        self.blocking(move |sqlite| sqlite.enrol(&request, now)).await?
+    }
+
+    /// Makes a verified run of facts durable; answers the rows it changed.
+    pub(crate) async fn ingest(&self, store: StoreId, batch: Batch, fence: Fence) -> Result<Vec<PaymentRow>, Refused> {
+        self.blocking(move |sqlite| sqlite.ingest(&store, batch, &fence)).await?
+    }
+
+    /// Notes how a node fares.
+    pub(crate) async fn seen(&self, store: StoreId, seen: Seen) -> Result<(), StoreError> {
+        self.blocking(move |sqlite| sqlite.seen(&store, &seen)).await?
+    }
+
+    /// All stores, and the figures of the day of all or one of them.
+    pub(crate) async fn figures(&self, day: Day, store: Option<StoreId>) -> Result<Figures, StoreError> {
+        self.blocking(move |sqlite| sqlite.figures(day, store.as_ref())).await?
+    }
+
+    /// A page of payments, newest first.
+    pub(crate) async fn payments(&self, filter: PaymentFilter, limit: usize) -> Result<Vec<PaymentRow>, StoreError> {
+        self.blocking(move |sqlite| sqlite.payments(&filter, limit)).await?
+    }
+
+    /// One payment.
+    pub(crate) async fn payment(&self, order_no: String) -> Result<Option<PaymentRow>, StoreError> {
+        self.blocking(move |sqlite| sqlite.payment(&order_no)).await?
+    }
+
+    /// A person and the PHC text of the password.
+    pub(crate) async fn account(&self, account: AccountId) -> Result<Option<(Person, String)>, StoreError> {
+        self.blocking(move |sqlite| sqlite.account(&account)).await?
+    }
+
+    /// A program's key. Not asynchronous: one look-up by primary key, for a caller that cannot wait.
+    pub(crate) fn key(&self, hash: &KeyHash) -> Result<Option<ApiKey>, StoreError> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.key(hash),
+        }
+    }
+
+    /// Every store's announcements.
+    pub(crate) async fn letters(&self) -> Result<Letters, StoreError> {
+        self.blocking(Sqlite::letters).await?
+    }
+
+    /// Publishes an announcement in the named stores, or in all; answers them.
+    pub(crate) async fn publish(&self, draft: Draft, to: Option<Vec<String>>) -> Result<Vec<StoreId>, LetterError> {
+        self.blocking(move |sqlite| sqlite.publish(&draft, to.as_deref())).await?
+    }
+
+    /// Changes an announcement; answers the stores it is in.
+    pub(crate) async fn edit(&self, id: String, change: Change, at: UtcMs) -> Result<Vec<StoreId>, LetterError> {
+        self.blocking(move |sqlite| sqlite.edit(&id, &change, at)).await?
+    }
+
+    /// The digest over the documents shared with a store.
+    pub(crate) async fn digest(&self, store: StoreId) -> Result<[u8; 32], StoreError> {
+        self.blocking(move |sqlite| sqlite.digest(&store)).await?
+    }
+
+    /// What there is to say to a node about its documents.
+    pub(crate) async fn speak(&self, store: StoreId, peer: PeerState) -> Result<Turn, StoreError> {
+        self.blocking(move |sqlite| sqlite.speak(&store, &peer)).await?
+    }
+
+    /// Takes in what a node says about a document.
+    pub(crate) async fn hear(
+        &self,
+        store: StoreId,
+        peer: PeerState,
+        document: String,
+        message: Vec<u8>,
+    ) -> Result<Turn, MessageError> {
+        self.blocking(move |sqlite| sqlite.hear(&store, &peer, (&document, &message))).await?
+    }
+
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Sqlite) -> T + Send + 'static,
+    ) -> Result<T, StoreError> {
+        match self {
+            Self::Sqlite(sqlite) => {
+                let sqlite = Arc::clone(sqlite);
+                let done = tokio::task::spawn_blocking(move || work(&sqlite)).await;
+                done.map_err(|error| StoreError::Corrupt(format!("a piece of work ended early: {error}")))
+            }
+        }
+    }
+}
+
+/// Where the documents' talk with one session's node stands; `None` until it begins.
+pub(crate) type PeerState = Arc<std::sync::Mutex<Option<PeerSync>>>;
+
+/// A store's announcements beside its line.
+pub(crate) type StoreLetters = (StoreLine, Vec<Announcement>);

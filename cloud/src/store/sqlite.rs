@@ -1,0 +1,436 @@
+//! The hub's file: one shared writing connection, readers, and the hub's own tables beside guitai-store's.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use ed25519_dalek::{SigningKey, VerifyingKey};
+use guitai_core::{
+    ids::{AccountId, FactNo, Issuer, OrderNo, StoreId},
+    journal::fact::{Fact, FactError},
+    money::Fen,
+    sync::{
+        contract::{Authorisation, Claim, EnrolRequest},
+        frame::{EnrolRefusal, Enrolled},
+        journal_lane::Batch,
+    },
+    time::{Day, UtcMs},
+    trust::EnrolmentCode,
+};
+use guitai_http::{
+    bearer::{ApiKey, KeyHash},
+    session::Person,
+};
+use guitai_store::{
+    Database, Integrity, Reader, StoreError, ingest, journal,
+    query::{self, PaymentFilter, PaymentRow, StatRow},
+};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+use tracing::warn;
+
+use super::{
+    PeerState, StoreLetters,
+    letters::{self, Actor, Change, Draft, LetterError, MessageError, Turn},
+    people,
+    roster::{self, NoCode, NotAdded, Seen, StoreLine},
+};
+
+/// The file's name in the data folder.
+const FILE: &str = "hub.db";
+
+/// Raised with every change of `schema.sql`.
+const HUB_SCHEMA: &[u8] = b"1";
+
+const HUB_SCHEMA_NOTE: &str = "hub_schema";
+
+const MERCHANT_NOTE: &str = "merchant_name";
+
+const SCHEMA: &str = include_str!("schema.sql");
+
+/// Raised when a newer session of the same store took over: the older one may then write no more.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Fence(Arc<AtomicBool>);
+
+impl Fence {
+    /// From now on its session writes nothing.
+    pub(crate) fn raise(&self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether it is the same fence, not only one in the same position.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// Whether a newer session took over.
+    pub(crate) fn is_raised(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// Why a run of facts is not taken.
+#[derive(Debug)]
+pub(crate) enum Refused {
+    /// A newer session of the store took over.
+    Fenced,
+    /// These bytes are no fact of any version.
+    NoFact(FactNo),
+    /// The database said no, or the run does not follow what is held.
+    Store(StoreError),
+}
+
+impl From<StoreError> for Refused {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl std::fmt::Display for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Fenced => f.write_str("a newer session of this store took over"),
+            Self::NoFact(no) => write!(f, "the bytes of {no} are no fact"),
+            Self::Store(error) => error.fmt(f),
+        }
+    }
+}
+
+/// A day's figures, and the stores they are of.
+#[derive(Debug)]
+pub(crate) struct Figures {
+    /// All stores of the merchant.
+    pub(crate) stores: Vec<StoreLine>,
+    /// The figures of the day.
+    pub(crate) rows: Vec<StatRow>,
+    /// Count and sum of what is in doubt.
+    pub(crate) doubt: (u64, Fen),
+    /// Names of the people of the stores: store, account, name.
+    pub(crate) names: Vec<(String, String, String)>,
+}
+
+/// Every store with its announcements.
+pub(crate) type Letters = Vec<StoreLetters>;
+
+/// What `verify` found about one store.
+#[derive(Debug)]
+pub(crate) struct Verified {
+    /// The store.
+    pub(crate) store: StoreId,
+    /// The last fact and the number of seals that vouch for all, or where the copy is broken.
+    pub(crate) found: Result<(FactNo, u64), Integrity>,
+}
+
+/// The file.
+pub(crate) struct Sqlite {
+    writer: Mutex<Connection>,
+    reader: Reader,
+    identity: SigningKey,
+    actor: Actor,
+}
+
+impl std::fmt::Debug for Sqlite {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sqlite").finish_non_exhaustive()
+    }
+}
+
+impl Sqlite {
+    /// Opens or makes the file in the data folder. `actor` must be new for every process.
+    pub(crate) fn open(data: &Path, identity: SigningKey, actor: Actor) -> Result<Self, StoreError> {
+        let path: PathBuf = data.join(FILE);
+        let database = Database::open(&path)?;
+        let mut writer = database.shared_writer()?;
+        adopt(&mut writer, &path)?;
+        Ok(Self { writer: Mutex::new(writer), reader: Reader::new(database), identity, actor })
+    }
+
+    /// The merchant's name, if one was set.
+    pub(crate) fn merchant(&self) -> Result<Option<String>, StoreError> {
+        let name = self.reader.read(|connection| Database::note(connection, MERCHANT_NOTE))?;
+        Ok(name.and_then(|bytes| String::from_utf8(bytes).ok()))
+    }
+
+    /// Sets the merchant's name.
+    pub(crate) fn set_merchant(&self, name: &str) -> Result<(), StoreError> {
+        self.write(|tx| Database::set_note(tx, MERCHANT_NOTE, name.as_bytes()))
+    }
+
+    /// Adds a store.
+    pub(crate) fn add_store(&self, store: &StoreId, name: &str, now: UtcMs) -> Result<Issuer, NotAdded> {
+        self.write(|tx| roster::add_store(tx, store, name, now))
+    }
+
+    /// All stores, by id.
+    pub(crate) fn stores(&self) -> Result<Vec<StoreLine>, StoreError> {
+        self.reader.read(roster::stores)
+    }
+
+    /// Makes an enrolment code.
+    pub(crate) fn new_code(
+        &self,
+        store: &StoreId,
+        nonce: [u8; 32],
+        expires_at: UtcMs,
+    ) -> Result<EnrolmentCode, NoCode> {
+        self.write(|tx| roster::new_code(tx, &self.identity, store, nonce, expires_at))
+    }
+
+    /// See [`super::HubStore::authorise`]. It holds the writer, so that what an older session is just storing is counted and
+    /// nothing of it comes later.
+    pub(crate) fn authorise(&self, claim: &Claim, older: Option<&Fence>) -> Result<Authorisation, StoreError> {
+        self.write(|tx| {
+            let answer = roster::authorise(tx, claim)?;
+            if let (Authorisation::Admitted(_), Some(older)) = (&answer, older) {
+                older.raise();
+            }
+            Ok(answer)
+        })
+    }
+
+    /// See [`super::HubStore::enrol`].
+    pub(crate) fn enrol(
+        &self,
+        request: &EnrolRequest,
+        now: UtcMs,
+    ) -> Result<Result<Enrolled, EnrolRefusal>, StoreError> {
+        self.write(|tx| roster::enrol(tx, &self.identity, request, now))
+    }
+
+    /// See [`super::HubStore::ingest`].
+    pub(crate) fn ingest(&self, store: &StoreId, batch: Batch, fence: &Fence) -> Result<Vec<PaymentRow>, Refused> {
+        let Batch { token: _, first, bodies, seal } = batch;
+        for (body, number) in bodies.iter().zip(first.number..) {
+            if Fact::from_bytes(body) == Err(FactError::Malformed) {
+                return Err(Refused::NoFact(FactNo { epoch: first.epoch, number }));
+            }
+        }
+        let run = ingest::Run { first, bodies, seal };
+        let mut writer = self.lock();
+        if fence.is_raised() {
+            return Err(Refused::Fenced);
+        }
+        let (_, facts) = ingest::persist(&mut writer, store, &run)?;
+        let mut changed: Vec<OrderNo> = Vec::new();
+        for no in facts.iter().flat_map(numbers) {
+            if !changed.contains(&no) {
+                changed.push(no);
+            }
+        }
+        let rows: Result<Vec<_>, _> = changed.iter().map(|no| query::payment(&writer, no.as_str())).collect();
+        Ok(rows?.into_iter().flatten().collect())
+    }
+
+    /// See [`super::HubStore::seen`].
+    pub(super) fn seen(&self, store: &StoreId, seen: &Seen) -> Result<(), StoreError> {
+        self.write(|tx| roster::seen(tx, store, seen))
+    }
+
+    /// See [`super::HubStore::figures`].
+    pub(super) fn figures(&self, day: Day, store: Option<&StoreId>) -> Result<Figures, StoreError> {
+        self.reader.read(|connection| {
+            let stores = roster::stores(connection)?;
+            let one = store.map(StoreId::as_str);
+            let mut names = Vec::new();
+            for line in stores.iter().filter(|line| store.is_none_or(|store| line.id == *store)) {
+                let accounts = query::accounts(connection, line.id.as_str())?;
+                names.extend(accounts.into_iter().map(|row| (line.id.to_string(), row.account, row.name)));
+            }
+            let rows = query::day_stats(connection, day, one)?;
+            Ok(Figures { stores, rows, doubt: query::in_doubt(connection, day, one)?, names })
+        })
+    }
+
+    /// See [`super::HubStore::payments`].
+    pub(super) fn payments(&self, filter: &PaymentFilter, limit: usize) -> Result<Vec<PaymentRow>, StoreError> {
+        self.reader.read(|connection| query::payments(connection, filter, limit))
+    }
+
+    /// See [`super::HubStore::payment`].
+    pub(super) fn payment(&self, order_no: &str) -> Result<Option<PaymentRow>, StoreError> {
+        self.reader.read(|connection| query::payment(connection, order_no))
+    }
+
+    /// Makes an account or sets it anew.
+    pub(crate) fn set_account(&self, person: &Person, verifier: &str, now: UtcMs) -> Result<(), StoreError> {
+        self.write(|tx| people::set_account(tx, person, verifier, now))
+    }
+
+    /// See [`super::HubStore::account`].
+    pub(super) fn account(&self, account: &AccountId) -> Result<Option<(Person, String)>, StoreError> {
+        self.reader.read(|connection| people::account(connection, account))
+    }
+
+    /// Keeps a key; false if the name is taken.
+    pub(crate) fn add_key(&self, key: &ApiKey, hash: &KeyHash, now: UtcMs) -> Result<bool, StoreError> {
+        self.write(|tx| people::add_key(tx, key, hash, now))
+    }
+
+    /// See [`super::HubStore::key`].
+    pub(super) fn key(&self, hash: &KeyHash) -> Result<Option<ApiKey>, StoreError> {
+        self.reader.read(|connection| people::key(connection, hash))
+    }
+
+    /// See [`super::HubStore::letters`].
+    pub(crate) fn letters(&self) -> Result<Letters, StoreError> {
+        self.reader.read(|connection| {
+            let stores = roster::stores(connection)?.into_iter();
+            stores.map(|line| letters::list(connection, self.actor, &line.id).map(|letters| (line, letters))).collect()
+        })
+    }
+
+    /// See [`super::HubStore::publish`].
+    pub(super) fn publish(&self, draft: &Draft, to: Option<&[String]>) -> Result<Vec<StoreId>, LetterError> {
+        let touched = self.write(|tx| {
+            let known: Vec<StoreId> = roster::stores(tx)?.into_iter().map(|line| line.id).collect();
+            let to = match to {
+                None | Some([]) => known,
+                Some(named) => addressees(&known, named)?,
+            };
+            letters::publish(tx, self.actor, &to, draft)?;
+            Ok::<_, LetterError>(to)
+        })?;
+        self.tidy(&touched);
+        Ok(touched)
+    }
+
+    /// See [`super::HubStore::edit`].
+    pub(super) fn edit(&self, id: &str, change: &Change, at: UtcMs) -> Result<Vec<StoreId>, LetterError> {
+        let touched = self.write(|tx| {
+            let known: Vec<StoreId> = roster::stores(tx)?.into_iter().map(|line| line.id).collect();
+            letters::edit(tx, self.actor, &known, id, change, at)
+        })?;
+        self.tidy(&touched);
+        Ok(touched)
+    }
+
+    /// See [`super::HubStore::digest`].
+    pub(crate) fn digest(&self, store: &StoreId) -> Result<[u8; 32], StoreError> {
+        self.reader.read(|connection| letters::digest(connection, self.actor, store))
+    }
+
+    /// See [`super::HubStore::speak`].
+    pub(crate) fn speak(&self, store: &StoreId, peer: &PeerState) -> Result<Turn, StoreError> {
+        let mut peer = peer.lock().unwrap_or_else(PoisonError::into_inner);
+        self.reader.read(|connection| letters::speak(connection, self.actor, store, &mut peer))
+    }
+
+    /// See [`super::HubStore::hear`].
+    pub(crate) fn hear(&self, store: &StoreId, peer: &PeerState, message: (&str, &[u8])) -> Result<Turn, MessageError> {
+        let mut peer = peer.lock().unwrap_or_else(PoisonError::into_inner);
+        let turn = self.write(|tx| letters::hear(tx, self.actor, store, &mut peer, message))?;
+        if turn.changed {
+            self.tidy(std::slice::from_ref(store));
+        }
+        Ok(turn)
+    }
+
+    /// Checks chain and seals of every store's copy.
+    pub(crate) fn verify(&self) -> Result<Vec<Verified>, StoreError> {
+        let lines = self.stores()?;
+        let held = lines.into_iter().filter(|line| line.facts.is_some());
+        held.map(|line| {
+            let no_key = || StoreError::Corrupt(format!("store {} has facts but no node's key", line.id));
+            let key = line.key.and_then(|key| VerifyingKey::from_bytes(&key).ok()).ok_or_else(no_key)?;
+            let found = self.reader.read(|connection| Ok(journal::verify(connection, &line.id, &key)))?;
+            Ok(Verified { store: line.id, found })
+        })
+        .collect()
+    }
+
+    /// What was written is written, whether or not it can be made shorter.
+    fn tidy(&self, stores: &[StoreId]) {
+        for store in stores {
+            if let Err(error) = letters::tidy(&mut self.lock(), self.actor, store) {
+                warn!(%store, %error, "the store's announcements stay in many pieces");
+            }
+        }
+    }
+
+    fn write<T, E: From<StoreError>>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T, E>) -> Result<T, E> {
+        let mut writer = self.lock();
+        let transaction =
+            writer.transaction_with_behavior(TransactionBehavior::Immediate).map_err(StoreError::Sqlite)?;
+        let done = work(&transaction)?;
+        transaction.commit().map_err(StoreError::Sqlite)?;
+        Ok(done)
+    }
+
+    /// A thread that panicked left no open transaction behind: dropping one rolls it back.
+    fn lock(&self) -> MutexGuard<'_, Connection> {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// SQLite integers are signed; every count is far below 2^63.
+pub(crate) fn integer(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+/// A stored count back.
+pub(crate) fn unsigned(value: i64) -> u64 {
+    u64::try_from(value).unwrap_or(0)
+}
+
+fn addressees(known: &[StoreId], named: &[String]) -> Result<Vec<StoreId>, LetterError> {
+    let find = |name: &String| known.iter().find(|store| store.as_str() == name).cloned();
+    let mut to: Vec<StoreId> = Vec::new();
+    for name in named {
+        let store = find(name).ok_or_else(|| LetterError::UnknownStore(name.clone()))?;
+        if !to.contains(&store) {
+            to.push(store);
+        }
+    }
+    Ok(to)
+}
+
+/// The rows a fact is about: its payment, and the void's or refund's own number.
+fn numbers(fact: &Fact) -> Vec<OrderNo> {
+    let own = match fact {
+        Fact::ReversalIntended(f) => Some(f.reversal_no),
+        Fact::Reversed(f) => f.reversal_no,
+        Fact::ReversalRefused(f) => Some(f.reversal_no),
+        Fact::RefundIntended(f) => Some(f.refund_no),
+        Fact::Refunded(f) => Some(f.refund_no),
+        Fact::RefundRefused(f) => Some(f.refund_no),
+        Fact::Opened(_)
+        | Fact::AccountSet(_)
+        | Fact::ApiKeyCreated(_)
+        | Fact::Intended(_)
+        | Fact::Pended(_)
+        | Fact::Doubted(_)
+        | Fact::Paid(_)
+        | Fact::Declined(_)
+        | Fact::Closed(_)
+        | Fact::Quarantined(_)
+        | Fact::HandedOver(_)
+        | Fact::NotHandedOver(_) => None,
+    };
+    fact.order_no().into_iter().chain(own).collect()
+}
+
+fn adopt(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
+    if Database::note(connection, HUB_SCHEMA_NOTE)?.as_deref() == Some(HUB_SCHEMA) {
+        return Ok(());
+    }
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    match Database::note(&transaction, HUB_SCHEMA_NOTE)?.as_deref() {
+        // Another process was faster.
+        Some(HUB_SCHEMA) => {}
+        Some(_) => {
+            let why = format!("{} was written by another version of the hub: update Guitai", path.display());
+            return Err(StoreError::ForeignFile(why));
+        }
+        None => {
+            transaction.execute_batch(SCHEMA)?;
+            Database::set_note(&transaction, HUB_SCHEMA_NOTE, HUB_SCHEMA)?;
+        }
+    }
+    Ok(transaction.commit()?)
+}
+
+#[cfg(test)]
+mod tests;

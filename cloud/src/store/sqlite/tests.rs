@@ -1,0 +1,163 @@
+use guitai_core::secret::Wallet;
+
+use super::*;
+use crate::testing::{Rig, key, rig, store_id};
+
+fn raw(rig: &Rig) -> Connection {
+    Connection::open(rig.data.path().join(FILE)).unwrap()
+}
+
+#[test]
+fn a_copy_is_verified_and_a_flipped_byte_is_named() {
+    let rig = rig();
+    for (store, seed) in [("S001", 2), ("S002", 3)] {
+        let mut node = rig.store(store, store, seed);
+        node.sale(1_000, Wallet::Wechat, 1);
+        node.sale(2_000, Wallet::Alipay, 2);
+        node.deliver(&rig);
+    }
+    let verified = rig.sqlite.verify().unwrap();
+    assert!(
+        verified.len() == 2 && verified.iter().all(|store| matches!(store.found, Ok((FactNo { number: 6, .. }, 1..))))
+    );
+
+    let mut body: Vec<u8> =
+        raw(&rig).query_row("SELECT body FROM fact WHERE store = 'S002' AND number = 4", [], |row| row.get(0)).unwrap();
+    let middle = body.len() / 2;
+    body[middle] ^= 1;
+    raw(&rig).execute("UPDATE fact SET body = ?1 WHERE store = 'S002' AND number = 4", [body]).unwrap();
+    let verified = rig.sqlite.verify().unwrap();
+    assert!(verified[0].found.is_ok());
+    assert!(matches!(verified[1].found, Err(Integrity::BrokenAt(FactNo { epoch: 1, number: 4 }))), "{verified:?}");
+}
+
+#[test]
+fn a_broken_seal_and_a_missing_end_are_noticed() {
+    for damage in [
+        "UPDATE seal SET signature = zeroblob(64) WHERE store = 'S001' AND number = 4",
+        "DELETE FROM fact WHERE store = 'S001' AND number = 4",
+        "UPDATE fact SET head = zeroblob(32) WHERE store = 'S001' AND number = 4",
+    ] {
+        let rig = rig();
+        let mut node = rig.store("S001", "一号店", 2);
+        node.sale(1_000, Wallet::Wechat, 1);
+        node.deliver(&rig);
+        assert!(rig.sqlite.verify().unwrap()[0].found.is_ok());
+        assert_eq!(raw(&rig).execute(damage, []).unwrap(), 1, "{damage}");
+        assert!(rig.sqlite.verify().unwrap()[0].found.is_err(), "{damage}");
+    }
+}
+
+#[test]
+fn runs_come_once_and_in_order() {
+    let rig = rig();
+    let mut node = rig.store("S001", "一号店", 2);
+    for minute in 0..40 {
+        node.sale(100, Wallet::Wechat, minute);
+    }
+    let batches = node.batches();
+    assert!(batches.len() > 2, "several runs");
+    let take = |batch: &Batch| rig.sqlite.ingest(&node.store, batch.clone(), &Fence::default());
+    assert!(matches!(take(&batches[1]), Err(Refused::Store(_))), "a gap");
+    take(&batches[0]).unwrap();
+    assert!(matches!(take(&batches[0]), Err(Refused::Store(_))), "twice");
+    for batch in &batches[1..] {
+        take(batch).unwrap();
+    }
+    assert_eq!(rig.sqlite.stores().unwrap()[0].facts, Some(node.last()));
+    assert!(rig.sqlite.verify().unwrap()[0].found.is_ok());
+}
+
+#[test]
+fn an_older_session_writes_no_more() {
+    let rig = rig();
+    let mut node = rig.store("S001", "一号店", 2);
+    let older = Fence::default();
+    let claim =
+        Claim { key: key(2).verifying_key().to_bytes(), store: Some(store_id("S001")), app_version: String::new() };
+    rig.sqlite.authorise(&claim, Some(&older)).unwrap();
+    let batch = node.batches().remove(0);
+    assert!(matches!(rig.sqlite.ingest(&node.store, batch.clone(), &older), Err(Refused::Fenced)));
+    assert!(rig.sqlite.ingest(&node.store, batch, &Fence::default()).is_ok());
+}
+
+#[test]
+fn bytes_that_are_no_fact_are_refused_and_unknown_kinds_kept() {
+    let rig = rig();
+    let mut node = rig.store("S001", "一号店", 2);
+    let good = node.batches().remove(0);
+    let with = |body: &[u8]| Batch { bodies: vec![body.to_vec()], ..good.clone() };
+    let rubbish = rig.sqlite.ingest(&node.store, with(b"rubbish"), &Fence::default());
+    assert!(matches!(rubbish, Err(Refused::NoFact(FactNo { epoch: 1, number: 1 }))));
+    let newer = rig.sqlite.ingest(&node.store, with(&[0x82, 0x18, 0xf0, 0xa0]), &Fence::default());
+    assert!(newer.is_ok_and(|rows| rows.is_empty()));
+    let kept: i64 = raw(&rig).query_row("SELECT count(*) FROM undigested", [], |row| row.get(0)).unwrap();
+    assert_eq!(kept, 1);
+}
+
+#[test]
+fn the_rows_changed_are_told() {
+    let rig = rig();
+    let mut node = rig.store("S001", "一号店", 2);
+    node.deliver(&rig);
+    let sale = node.sale(1_000, Wallet::Wechat, 1);
+    let refund = node.refund(sale, 300, 700, 2);
+    let rows: Vec<PaymentRow> = node
+        .batches()
+        .into_iter()
+        .flat_map(|batch| rig.sqlite.ingest(&node.store, batch, &Fence::default()).unwrap())
+        .collect();
+    let told: Vec<(OrderNo, &str, &str)> =
+        rows.iter().map(|row| (row.no, row.kind.as_str(), row.state.as_str())).collect();
+    assert_eq!(told, [(sale, "charge", "part_refunded"), (refund, "refund", "refunded")]);
+}
+
+#[test]
+fn the_command_line_writes_beside_a_running_hub() {
+    let rig = rig();
+    let beside = Sqlite::open(rig.data.path(), key(1), [2; 16]).unwrap();
+    beside.add_store(&store_id("S001"), "一号店", UtcMs(1)).unwrap();
+    assert_eq!(rig.sqlite.stores().unwrap().len(), 1);
+
+    // One in the middle of a short transaction is waited for.
+    let (began, wait) = std::sync::mpsc::channel();
+    let path = rig.data.path().join(FILE);
+    let busy = std::thread::spawn(move || {
+        let mut other = Connection::open(path).unwrap();
+        let transaction = other.transaction_with_behavior(TransactionBehavior::Immediate).unwrap();
+        began.send(()).unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(60));
+        transaction.commit().unwrap();
+    });
+    wait.recv().unwrap();
+    rig.sqlite.set_merchant("好邻居").unwrap();
+    busy.join().unwrap();
+    assert_eq!(beside.merchant().unwrap().as_deref(), Some("好邻居"));
+}
+
+#[test]
+fn a_newer_hubs_file_is_left_alone() {
+    let rig = rig();
+    raw(&rig).execute("UPDATE note SET value = x'32' WHERE key = 'hub_schema'", []).unwrap();
+    assert!(matches!(Sqlite::open(rig.data.path(), key(1), [2; 16]), Err(StoreError::ForeignFile(_))));
+}
+
+#[test]
+fn a_much_edited_document_is_kept_short() {
+    let rig = rig();
+    let node = rig.store("S001", "一号店", 2);
+    let by = AccountId::parse("admin").unwrap();
+    let draft = Draft { id: "a1".into(), title: "0".into(), body: "正文".into(), by, at: UtcMs(1) };
+    rig.sqlite.publish(&draft, None).unwrap();
+    for edit in 1..=150 {
+        let change = Change { title: Some(edit.to_string()), ..Change::default() };
+        rig.sqlite.edit("a1", &change, UtcMs(edit)).unwrap();
+    }
+    let pieces: u32 = raw(&rig).query_row("SELECT count(*) FROM document_change", [], |row| row.get(0)).unwrap();
+    assert!((1..=letters::PIECES_MAX).contains(&usize::try_from(pieces).unwrap()), "{pieces}");
+    assert_eq!(rig.sqlite.letters().unwrap()[0].1[0].title, "150");
+    let after_restart = Sqlite::open(rig.data.path(), key(1), [3; 16]).unwrap();
+    let change = Change { title: Some("新".into()), ..Change::default() };
+    assert_eq!(after_restart.edit("a1", &change, UtcMs(200)).unwrap(), [node.store]);
+    assert_eq!(rig.sqlite.letters().unwrap()[0].1[0].title, "新", "two processes under two actors");
+}

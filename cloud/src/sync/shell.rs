@@ -1,0 +1,113 @@
+//! What the hub does for one node's session: keep its facts, and talk about its documents.
+
+use std::sync::Arc;
+
+use guitai_core::{
+    ids::{FactNo, StoreId},
+    journal::chain::ChainHash,
+    sync::{
+        frame::Status,
+        journal_lane::{Batch, Loaded},
+    },
+};
+use guitai_link::session::{DocumentTurn, Shell, ShellError};
+use tracing::{debug, error, warn};
+
+use crate::{
+    app::App,
+    store::{
+        Fence, PeerState,
+        letters::{MessageError, Turn},
+    },
+};
+
+/// The hub's side of an admitted node.
+#[derive(Debug)]
+pub(crate) struct NodeShell {
+    app: Arc<App>,
+    store: StoreId,
+    fence: Fence,
+    peer: PeerState,
+}
+
+impl NodeShell {
+    pub(super) fn new(app: Arc<App>, store: StoreId, fence: Fence) -> Self {
+        Self { app, store, fence, peer: PeerState::default() }
+    }
+
+    fn turn(turn: Turn) -> DocumentTurn {
+        DocumentTurn { digest: turn.digest, messages: turn.messages }
+    }
+}
+
+impl Shell for NodeShell {
+    fn opened(&self, _: &str) {
+        let (app, store) = (Arc::clone(&self.app), self.store.clone());
+        tokio::spawn(async move { app.announce_store(&store).await });
+    }
+
+    /// The hub writes no facts of its own yet, so there is never one to load, to compare or to be acknowledged.
+    async fn load(&self, _: FactNo, _: usize) -> Result<Option<Loaded>, ShellError> {
+        Ok(None)
+    }
+
+    async fn head_at(&self, _: FactNo) -> Result<Option<ChainHash>, ShellError> {
+        Ok(None)
+    }
+
+    async fn acked(&self, _: FactNo) -> Result<(), ShellError> {
+        Ok(())
+    }
+
+    async fn persist(&self, batch: Batch) -> Result<(), ShellError> {
+        let last = batch.seal.no;
+        match self.app.store.ingest(self.store.clone(), batch, self.fence.clone()).await {
+            Ok(rows) => {
+                self.app.announce_payments(&rows);
+                self.app.announce_store(&self.store).await;
+                Ok(())
+            }
+            Err(refused) => {
+                error!(store = %self.store, upto = %last, %refused, "facts are not taken");
+                Err(ShellError(refused.to_string()))
+            }
+        }
+    }
+
+    async fn sync_documents(&self) -> Result<DocumentTurn, ShellError> {
+        let turn = self.app.store.speak(self.store.clone(), Arc::clone(&self.peer)).await;
+        turn.map(Self::turn).map_err(|error| ShellError(error.to_string()))
+    }
+
+    async fn document(&self, doc: String, bytes: Vec<u8>) -> Result<DocumentTurn, ShellError> {
+        let turn = self.app.store.hear(self.store.clone(), Arc::clone(&self.peer), doc, bytes).await;
+        if turn.as_ref().is_ok_and(|turn| turn.changed) {
+            debug!(store = %self.store, "the store's announcements changed");
+        }
+        turn.map(Self::turn).map_err(|error| match error {
+            MessageError::Peer(why) => {
+                warn!(store = %self.store, why, "the node's document message is refused");
+                ShellError(why)
+            }
+            MessageError::Store(error) => ShellError(error.to_string()),
+        })
+    }
+
+    fn peer_status(&self, status: Status) {
+        let now = self.app.clock.now().wall;
+        let Some(heard) = self.app.lines.heard(&self.store, &self.fence, status, now) else { return };
+        if !heard.changed && !heard.note {
+            return;
+        }
+        let (app, store) = (Arc::clone(&self.app), self.store.clone());
+        tokio::spawn(async move {
+            if heard.note
+                && let Some(line) = app.lines.state(&store)
+                && let Err(error) = app.store.seen(store.clone(), line.seen).await
+            {
+                warn!(%store, %error, "when this store was last heard is not noted");
+            }
+            app.announce_store(&store).await;
+        });
+    }
+}

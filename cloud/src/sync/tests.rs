@@ -1,0 +1,291 @@
+//! A node's end against the hub's, over a real QUIC connection on loopback.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use ed25519_dalek::SigningKey;
+use guitai_core::{
+    ids::{AccountId, FactNo},
+    journal::chain::ChainHash,
+    secret::Wallet,
+    sync::{
+        contract::Standing,
+        frame::{ByeReason, Verdict},
+        journal_lane::{Batch, Loaded},
+    },
+    time::UtcMs,
+    trust::EnrolmentCode,
+};
+use guitai_documents::{Document, PeerSync, announcements_id, digest, generate, receive};
+use guitai_http::dto::StoreState;
+use guitai_link::{
+    quic::{self, connect, node_endpoint},
+    session::{DocumentTurn, Shell, ShellError, enrol, run_node_session},
+};
+use guitai_store::{Database, ingest};
+use tokio::{sync::broadcast, task::JoinHandle, time::timeout};
+
+use super::*;
+use crate::{
+    store::letters::{Change, Draft},
+    testing::{MORNING, NodeSide, Rig, key, rig, store_id},
+};
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A hub that takes calls.
+struct Hub {
+    rig: Rig,
+    addr: SocketAddr,
+    listener: Arc<Listener>,
+    serving: JoinHandle<()>,
+}
+
+fn hub() -> Hub {
+    let rig = rig();
+    let listener = Arc::new(Listener::bind("127.0.0.1:0".parse().unwrap(), &key(1)).unwrap());
+    let addr = listener.local_addr().unwrap();
+    let serving = tokio::spawn(serve(Arc::clone(&rig.app), Arc::clone(&listener)));
+    Hub { rig, addr, listener, serving }
+}
+
+impl Hub {
+    async fn dial(&self, identity: &SigningKey) -> Secured {
+        let endpoint = node_endpoint(self.addr).unwrap();
+        let hub_key = key(1).verifying_key().to_bytes();
+        connect(&endpoint, self.addr, hub_key, identity).await.unwrap()
+    }
+
+    async fn stop(self) {
+        self.rig.app.lines.hang_up();
+        self.listener.close().await;
+        timeout(PATIENCE, self.serving).await.unwrap().unwrap();
+    }
+}
+
+/// The node's shell: its journal is read from its file, its document is in memory.
+#[derive(Clone)]
+struct Node(Arc<NodeState>);
+
+struct NodeState {
+    store: StoreId,
+    database: Database,
+    document: Mutex<(Document, PeerSync)>,
+    acked: Mutex<Option<FactNo>>,
+    asked: AtomicUsize,
+}
+
+impl Node {
+    fn of(side: &NodeSide) -> Self {
+        Self(Arc::new(NodeState {
+            store: side.store.clone(),
+            database: side.database.clone(),
+            document: Mutex::new((Document::open(&[], [5; 16]).unwrap(), PeerSync::new())),
+            acked: Mutex::default(),
+            asked: AtomicUsize::new(0),
+        }))
+    }
+
+    fn digest(&self) -> [u8; 32] {
+        digest(&[(&announcements_id(&self.0.store), self.0.document.lock().unwrap().0.heads_digest())])
+    }
+
+    fn turn(&self, incoming: Option<&[u8]>) -> DocumentTurn {
+        let name = announcements_id(&self.0.store);
+        let mut guard = self.0.document.lock().unwrap();
+        let (document, peer) = &mut *guard;
+        if let Some(message) = incoming {
+            receive(document, peer, message).unwrap();
+            document.take_changes();
+        }
+        let messages = generate(document, peer).map(|message| (name.clone(), message)).into_iter().collect();
+        DocumentTurn { digest: digest(&[(&name, document.heads_digest())]), messages }
+    }
+
+    /// One reads an announcement.
+    fn mark_read(&self, id: &str) {
+        let mut guard = self.0.document.lock().unwrap();
+        guard.0.mark_read(id, &AccountId::parse("01").unwrap(), MORNING).unwrap();
+        guard.0.take_changes();
+    }
+
+    fn titles(&self) -> Vec<String> {
+        self.0.document.lock().unwrap().0.announcements().into_iter().map(|letter| letter.title).collect()
+    }
+
+    /// Runs a session until it ends.
+    fn run(&self, secured: Secured, side: &NodeSide, head: FactNo) -> (mpsc::Sender<Event>, JoinHandle<Ended>) {
+        let (sender, events) = mpsc::channel(EVENTS_MAX);
+        sender.try_send(Event::Documents(self.digest())).unwrap();
+        let standing = Standing { store: side.store.clone(), outgoing: Some(head), incoming: None };
+        let (shell, identity) = (self.clone(), side.identity.clone());
+        let session = tokio::spawn(async move {
+            run_node_session(&secured, &identity, "0.1.0-test", Admitted { standing, shell, events }).await
+        });
+        (sender, session)
+    }
+}
+
+impl Shell for Node {
+    fn opened(&self, _: &str) {}
+
+    async fn load(&self, from: FactNo, max_bytes: usize) -> Result<Option<Loaded>, ShellError> {
+        let run = ingest::load(&self.0.database.reader().unwrap(), &self.0.store, from, max_bytes).unwrap();
+        Ok(run.map(|run| Loaded { first: run.first, bodies: run.bodies, seal: run.seal }))
+    }
+
+    async fn head_at(&self, no: FactNo) -> Result<Option<ChainHash>, ShellError> {
+        Ok(ingest::head_at(&self.0.database.reader().unwrap(), &self.0.store, no).unwrap())
+    }
+
+    async fn persist(&self, _: Batch) -> Result<(), ShellError> {
+        Err(ShellError("the hub has no facts".into()))
+    }
+
+    async fn acked(&self, upto: FactNo) -> Result<(), ShellError> {
+        *self.0.acked.lock().unwrap() = Some(upto);
+        Ok(())
+    }
+
+    async fn sync_documents(&self) -> Result<DocumentTurn, ShellError> {
+        self.0.asked.fetch_add(1, Ordering::SeqCst);
+        Ok(self.turn(None))
+    }
+
+    async fn document(&self, _: String, bytes: Vec<u8>) -> Result<DocumentTurn, ShellError> {
+        Ok(self.turn(Some(&bytes)))
+    }
+
+    fn peer_status(&self, _: Status) {}
+}
+
+async fn until(what: &str, mut done: impl FnMut() -> bool) {
+    let waiting = async {
+        while !done() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    assert!(timeout(PATIENCE, waiting).await.is_ok(), "{what}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_enrols_and_delivers_its_journal() {
+    let hub = hub();
+    let sqlite = &hub.rig.sqlite;
+    sqlite.add_store(&store_id("S001"), "一号店", MORNING).unwrap();
+    let expires_at = UtcMs(crate::clock::wall().0 + 60_000);
+    let code = sqlite.new_code(&store_id("S001"), [4; 32], expires_at).unwrap();
+    let typed = EnrolmentCode::parse(&code.text()).unwrap();
+    let enrolled = enrol(&hub.dial(&key(2)).await, &key(2), "0.1.0-test", typed.clone()).await.unwrap();
+    assert_eq!((enrolled.store.as_str(), enrolled.issuer.get()), ("S001", 10_001));
+    let again = enrol(&hub.dial(&key(3)).await, &key(3), "0.1.0-test", typed).await;
+    assert!(matches!(again, Err(Ended::Hangup(Hangup::EnrolRefused(EnrolRefusal::Used)))), "{again:?}");
+
+    let mut side = NodeSide::new("S001", enrolled.issuer, 2);
+    for minute in 0..200 {
+        side.sale(100, Wallet::Wechat, minute);
+    }
+    let mut news: broadcast::Receiver<_> = hub.rig.app.news.subscribe();
+    let node = Node::of(&side);
+    let (events, session) = node.run(hub.dial(&key(2)).await, &side, side.last());
+    let last = side.last();
+    until("the backlog is acknowledged", || *node.0.acked.lock().unwrap() == Some(last)).await;
+    let live = side.sale(777, Wallet::Alipay, 201);
+    events.send(Event::Appended(side.last())).await.unwrap();
+    let last = side.last();
+    until("a new sale is acknowledged", || *node.0.acked.lock().unwrap() == Some(last)).await;
+    assert_eq!(sqlite.stores().unwrap()[0].facts, Some(last), "acknowledged means held");
+    assert!(hub.rig.app.store.payment(live.to_string()).await.unwrap().is_some());
+    until("the store is shown as connected", || hub.rig.app.lines.count() == 1).await;
+    assert!(std::iter::from_fn(|| news.try_recv().ok()).any(|event| event.name() == "payment"));
+
+    drop(events);
+    assert_eq!(timeout(PATIENCE, session).await.unwrap().unwrap(), Ended::Hangup(Hangup::Asked(ByeReason::Stopping)));
+    until("the hub notices", || hub.rig.app.lines.count() == 0).await;
+    let line = sqlite.stores().unwrap().remove(0);
+    assert_eq!(hub.rig.app.store_row(&line, &[]).state, StoreState::Offline);
+    assert!(sqlite.verify().unwrap()[0].found.is_ok());
+    hub.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn announcements_reach_a_connected_node_at_once_and_marks_come_back() {
+    let hub = hub();
+    let side = hub.rig.store("S001", "一号店", 2);
+    let node = Node::of(&side);
+    let draft = |id: &str, title: &str| Draft {
+        id: id.into(),
+        title: title.into(),
+        body: "正文".into(),
+        by: AccountId::parse("admin").unwrap(),
+        at: MORNING,
+    };
+    let app = &hub.rig.app;
+    app.store.publish(draft("a1", "早上好"), None).await.unwrap();
+    let (events, session) = node.run(hub.dial(&key(2)).await, &side, side.last());
+    until("what was written before comes at the start", || node.titles() == ["早上好"]).await;
+
+    let touched = app.store.publish(draft("a2", "盘点"), None).await.unwrap();
+    app.push_documents(&touched).await;
+    until("a new one comes at once", || node.titles().len() == 2).await;
+    let change = Change { title: Some("盘点改期".into()), ..Change::default() };
+    let touched = app.store.edit("a2".into(), change, MORNING).await.unwrap();
+    app.push_documents(&touched).await;
+    until("an edit comes at once", || node.titles().iter().any(|title| title == "盘点改期")).await;
+
+    node.mark_read("a2");
+    events.send(Event::Documents(node.digest())).await.unwrap();
+    let read = || {
+        let stores = hub.rig.sqlite.letters().unwrap();
+        stores[0].1.iter().any(|letter| letter.id == "a2" && letter.reads.len() == 1)
+    };
+    until("the mark comes back", read).await;
+    until("both come to rest", || node.digest() == hub.rig.sqlite.digest(&side.store).unwrap()).await;
+    let asked = node.0.asked.load(Ordering::SeqCst);
+    assert!(asked < 50, "the shell is asked when something changed, not without end: {asked}");
+    drop(events);
+    timeout(PATIENCE, session).await.unwrap().unwrap();
+    hub.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn strangers_are_told_why_and_the_newest_session_wins() {
+    let hub = hub();
+    let side = hub.rig.store("S001", "一号店", 2);
+    let refused = async |stranger: NodeSide| {
+        let node = Node::of(&stranger);
+        let (_events, session) = node.run(hub.dial(&stranger.identity).await, &stranger, stranger.last());
+        timeout(PATIENCE, session).await.unwrap().unwrap()
+    };
+    let issuer = guitai_core::ids::Issuer::new(10_009).unwrap();
+    assert_eq!(refused(NodeSide::new("S001", issuer, 6)).await, Ended::Hangup(Hangup::Refused(Verdict::Unknown)));
+    assert_eq!(refused(NodeSide::new("S002", issuer, 2)).await, Ended::Hangup(Hangup::Refused(Verdict::WrongStore)));
+
+    let node = Node::of(&side);
+    let (_older_events, older) = node.run(hub.dial(&key(2)).await, &side, side.last());
+    until("the first is in", || node.0.acked.lock().unwrap().is_some()).await;
+    let (events, newer) = node.run(hub.dial(&key(2)).await, &side, side.last());
+    let ended = timeout(PATIENCE, older).await.unwrap().unwrap();
+    assert!(matches!(&ended, Ended::Hangup(Hangup::Peer(bye)) if bye.reason == ByeReason::Replaced), "{ended:?}");
+    until("the newer one stays", || hub.rig.app.lines.count() == 1).await;
+    assert!(!newer.is_finished());
+    drop(events);
+    timeout(PATIENCE, newer).await.unwrap().unwrap();
+    hub.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hub_with_another_key_is_noticed() {
+    let hub = hub();
+    let endpoint = node_endpoint(hub.addr).unwrap();
+    let pinned = key(8).verifying_key().to_bytes();
+    let dialled = connect(&endpoint, hub.addr, pinned, &key(2)).await;
+    assert!(matches!(dialled, Err(quic::ConnectError::HubKeyMismatch { .. })));
+    hub.stop().await;
+}

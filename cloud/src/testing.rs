@@ -1,0 +1,245 @@
+//! A hub on a temporary folder, and a store's side of it: a real journal whose runs are delivered by hand or over a line.
+
+use std::sync::Arc;
+
+use ed25519_dalek::SigningKey;
+use guitai_core::{
+    ids::{AccountId, FactNo, Issuer, Numbering, OrderNo, StoreId, TillId},
+    journal::fact::{
+        AccountSet, Approval, Bill, Doubted, Fact, Idempotency, Intended, Paid, Place, RefundIntended, Refunded, Role,
+    },
+    money::Fen,
+    secret::{CodeTrace, Wallet},
+    sync::{
+        contract::EnrolRequest,
+        frame::{EnrolRefusal, Enrolled},
+        journal_lane::Batch,
+    },
+    time::{BusinessClock, UtcMs},
+    trust::{Channel, EnrolmentCode},
+};
+use guitai_http::session::{Person, Role as HttpRole};
+use guitai_store::{Database, Journal, ingest};
+use tempfile::TempDir;
+use tokio::sync::watch;
+
+use crate::{
+    app::App,
+    store::{Fence, HubStore, Sqlite},
+};
+
+/// 2026-01-05 10:11:12 in Beijing.
+pub(crate) const MORNING: UtcMs = UtcMs(1_767_579_072_000);
+
+/// Bytes of a run in tests: small, so that there are several.
+const RUN_BYTES: usize = 2 * 1024;
+
+pub(crate) fn key(seed: u8) -> SigningKey {
+    SigningKey::from_bytes(&[seed; 32])
+}
+
+pub(crate) fn store_id(text: &str) -> StoreId {
+    StoreId::parse(text).unwrap()
+}
+
+/// A hub.
+pub(crate) struct Rig {
+    pub(crate) app: Arc<App>,
+    pub(crate) sqlite: Arc<Sqlite>,
+    pub(crate) data: TempDir,
+    pub(crate) stop: watch::Sender<bool>,
+}
+
+pub(crate) fn rig() -> Rig {
+    let data = tempfile::tempdir().unwrap();
+    let sqlite = Arc::new(Sqlite::open(data.path(), key(1), [1; 16]).unwrap());
+    let (stop, stopped) = watch::channel(false);
+    let app = App::new(HubStore::Sqlite(Arc::clone(&sqlite)), key(1), stopped);
+    Rig { app, sqlite, data, stop }
+}
+
+impl Rig {
+    /// Adds a store and enrols a node for it.
+    pub(crate) fn store(&self, id: &str, name: &str, seed: u8) -> NodeSide {
+        let issuer = self.sqlite.add_store(&store_id(id), name, MORNING).unwrap();
+        let code = self.sqlite.new_code(&store_id(id), [seed; 32], UtcMs(MORNING.0 + 600_000)).unwrap();
+        self.enrol(&code, seed, MORNING).unwrap();
+        NodeSide::new(id, issuer, seed)
+    }
+
+    /// What a node with this key gets for a code at a time.
+    pub(crate) fn enrol(&self, code: &EnrolmentCode, seed: u8, now: UtcMs) -> Result<Enrolled, EnrolRefusal> {
+        let channel = Channel {
+            node_key: key(seed).verifying_key().to_bytes(),
+            hub_key: key(1).verifying_key().to_bytes(),
+            exporter: [7; 32],
+        };
+        let request =
+            EnrolRequest { channel, code_id: code.id(), proof: code.proof(&channel), app_version: "test".into() };
+        self.sqlite.enrol(&request, now).unwrap()
+    }
+
+    /// Makes headquarters' account `admin`, password `correct horse`.
+    pub(crate) async fn admin(&self) {
+        let password = guitai_core::secret::SecretText::new("correct horse".into());
+        let verifier = self.app.passwords.hash(password).await.unwrap();
+        let account = AccountId::parse("admin").unwrap();
+        let person = Person { account, name: "总部".into(), role: HttpRole::Headquarters };
+        self.sqlite.set_account(&person, &verifier, MORNING).unwrap();
+    }
+}
+
+/// A store's side.
+pub(crate) struct NodeSide {
+    pub(crate) store: StoreId,
+    pub(crate) identity: SigningKey,
+    pub(crate) database: Database,
+    journal: Journal,
+    numbering: Numbering,
+    next: FactNo,
+    _data: TempDir,
+}
+
+impl NodeSide {
+    pub(crate) fn new(id: &str, issuer: Issuer, seed: u8) -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let database = Database::open(&data.path().join("node.db")).unwrap();
+        let (store, identity) = (store_id(id), key(seed));
+        let mut journal = Journal::open(&database, store.clone(), issuer, identity.clone(), MORNING).unwrap();
+        journal.append(&account("01", "王小明")).unwrap();
+        journal.commit().unwrap();
+        let numbering = Numbering::resume(issuer, None);
+        let next = FactNo { epoch: 1, number: 1 };
+        Self { store, identity, database, journal, numbering, next, _data: data }
+    }
+
+    /// A paid charge of the day's `minute`.
+    pub(crate) fn sale(&mut self, fen: u64, wallet: Wallet, minute: i64) -> OrderNo {
+        let (order_no, at) = self.intent(fen, wallet, minute);
+        self.record(&Fact::Paid(Paid {
+            order_no,
+            at,
+            amount: Fen::new(fen),
+            received: Fen::new(fen),
+            wallet,
+            acquirer_no: format!("A{order_no}"),
+            wallet_no: None,
+            finished_at: Some(at),
+            place: place(at),
+        }));
+        order_no
+    }
+
+    /// A charge nobody knows the end of.
+    pub(crate) fn doubt(&mut self, fen: u64, minute: i64) -> OrderNo {
+        let (order_no, at) = self.intent(fen, Wallet::Alipay, minute);
+        self.record(&Fact::Doubted(Doubted { order_no, at, detail: "超时".into() }));
+        order_no
+    }
+
+    /// Gives a part of a sale back.
+    pub(crate) fn refund(&mut self, order_no: OrderNo, fen: u64, left: u64, minute: i64) -> OrderNo {
+        let at = minute_of(minute);
+        let refund_no = self.numbering.next(at);
+        let amount = Fen::new(fen);
+        let approver = Some(AccountId::parse("02").unwrap());
+        let approval = Approval { by: "person:01".into(), approver, idempotency: request(refund_no) };
+        self.record(&Fact::RefundIntended(RefundIntended {
+            order_no,
+            at,
+            refund_no,
+            amount,
+            place: place(at),
+            approval: Some(approval),
+            reason: Some("退货".into()),
+        }));
+        self.record(&Fact::Refunded(Refunded {
+            order_no,
+            at,
+            refund_no,
+            amount,
+            refunded: amount,
+            left: Fen::new(left),
+            acquirer_no: "R1".into(),
+            wallet: Wallet::Wechat,
+            place: place(at),
+        }));
+        refund_no
+    }
+
+    fn intent(&mut self, fen: u64, wallet: Wallet, minute: i64) -> (OrderNo, UtcMs) {
+        let at = minute_of(minute);
+        let order_no = self.numbering.next(at);
+        let amount = Fen::new(fen);
+        self.record(&Fact::Intended(Intended {
+            order_no,
+            at,
+            amount,
+            code: CodeTrace { wallet, last_two: "88".into(), hash: order_no.as_str()[..12].parse().unwrap() },
+            acquirer: "allinpay".into(),
+            termno: "T0001".into(),
+            place: place(at),
+            bill: Bill { source: "counter".into(), number: order_no.to_string(), total: amount },
+            remark: None,
+            idempotency: request(order_no),
+        }));
+        (order_no, at)
+    }
+
+    pub(crate) fn record(&mut self, fact: &Fact) {
+        self.journal.append(fact).unwrap();
+        self.journal.commit().unwrap();
+    }
+
+    /// The last fact.
+    pub(crate) fn last(&self) -> FactNo {
+        self.journal.last()
+    }
+
+    /// What was not delivered yet, as the core's session hands it to the hub.
+    pub(crate) fn batches(&mut self) -> Vec<Batch> {
+        let mut batches = Vec::new();
+        while let Some(run) = ingest::load(self.journal.connection(), &self.store, self.next, RUN_BYTES).unwrap() {
+            self.next.number = run.seal.no.number + 1;
+            batches.push(Batch { token: 1, first: run.first, bodies: run.bodies, seal: run.seal });
+        }
+        batches
+    }
+
+    /// Delivers everything to a hub.
+    pub(crate) fn deliver(&mut self, rig: &Rig) {
+        for batch in self.batches() {
+            rig.sqlite.ingest(&self.store, batch, &Fence::default()).unwrap();
+        }
+    }
+}
+
+fn account(account: &str, name: &str) -> Fact {
+    Fact::AccountSet(AccountSet {
+        account: AccountId::parse(account).unwrap(),
+        name: name.into(),
+        role: Role::Cashier,
+        verifier: "$argon2id$none".into(),
+        disabled: false,
+        by: None,
+        at: MORNING,
+    })
+}
+
+fn minute_of(minute: i64) -> UtcMs {
+    UtcMs(MORNING.0 + minute * 60_000)
+}
+
+fn place(at: UtcMs) -> Place {
+    let clock = BusinessClock::beijing();
+    Place {
+        business_day: clock.day(at),
+        hour: clock.hour(at),
+        till: TillId::parse("T1").unwrap(),
+        cashier: AccountId::parse("01").unwrap(),
+    }
+}
+
+fn request(no: OrderNo) -> Idempotency {
+    Idempotency { caller: "person:01".into(), key: format!("key-{no}"), body_hash: [3; 32] }
+}

@@ -1,0 +1,4 @@
+import { defineConfig } from 'vite'
+import { page } from '../vite.shared'
+
+export default defineConfig(page('cashier'))

@@ -1,0 +1,67 @@
+// The stores as they are now, and payments as they arrive.
+import { EventLine, hubApi, type LineState, type Payment, type StoreRow } from '@guitai/api'
+import { computed, ref, shallowRef } from 'vue'
+
+/** Between events figures age; asking again keeps them honest. */
+const REFRESH_MS = 30_000
+const TICK_MS = 5_000
+
+export const line = ref<LineState>('connecting')
+export const stores = shallowRef<StoreRow[]>([])
+export const storesAsOf = ref<string | null>(null)
+export const storesFault = ref<unknown>(null)
+export const now = ref(Date.now())
+export const connected = computed(() => stores.value.filter((one) => one.state === 'connected').length)
+
+const listeners = new Set<(payment: Payment) => void>()
+
+export function onPayment(listener: (payment: Payment) => void): () => void {
+  listeners.add(listener)
+  return () => listeners.delete(listener)
+}
+
+export function storeName(id: string | undefined): string {
+  return stores.value.find((one) => one.store === id)?.name ?? id ?? ''
+}
+
+export async function loadStores(): Promise<void> {
+  try {
+    const answer = await hubApi.stores()
+    stores.value = answer.items
+    storesAsOf.value = answer.as_of
+    storesFault.value = null
+  } catch (fault) {
+    storesFault.value = fault
+  }
+}
+
+function see(row: StoreRow): void {
+  const known = stores.value.some((one) => one.store === row.store)
+  stores.value = known ? stores.value.map((one) => (one.store === row.store ? row : one)) : [...stores.value, row]
+  storesAsOf.value = new Date().toISOString()
+}
+
+export function startLive(): () => void {
+  const events = new EventLine({
+    on: {
+      store: (data) => see(data as StoreRow),
+      payment: (data) => { for (const listener of listeners) listener(data as Payment) },
+    },
+    state: (state) => {
+      line.value = state
+      if (state === 'open') void loadStores()
+    },
+    refused: () => void loadStores(),
+  })
+  void loadStores()
+  const refresh = setInterval(() => void loadStores(), REFRESH_MS)
+  const tick = setInterval(() => { now.value = Date.now() }, TICK_MS)
+  const hurry = (): void => events.hurry()
+  window.addEventListener('online', hurry)
+  return () => {
+    events.close()
+    clearInterval(refresh)
+    clearInterval(tick)
+    window.removeEventListener('online', hurry)
+  }
+}

@@ -1,0 +1,24 @@
+// What to tell people about a failed request: the server's words where it gave some.
+import { LinkError, ProblemError } from '@guitai/api'
+
+type Translate = (key: string, named?: Record<string, unknown>) => string
+
+export interface ProblemWords { title: string; detail: string; code: string; field: string | undefined }
+
+export function problemWords(fault: unknown, t: Translate): ProblemWords {
+  if (fault instanceof ProblemError) {
+    const { title, detail, remedy, code, field } = fault.problem
+    const rest = [detail, remedy].filter((text): text is string => text !== undefined && text !== '' && text !== title)
+    return { title: title === '' ? t('problem.unknown', { code }) : title, detail: rest.join(' '), code, field }
+  }
+  if (fault instanceof LinkError) return { title: t('problem.link'), detail: '', code: 'link', field: undefined }
+  return { title: t('problem.unknown', { code: fault instanceof Error ? fault.message : String(fault) }), detail: '', code: 'page', field: undefined }
+}
+
+/** One line: title, then what to do. */
+export function problemLine(fault: unknown, t: Translate): string {
+  const words = problemWords(fault, t)
+  if (words.detail === '') return words.title
+  const stop = /[。.!！?？]$/.test(words.title) ? ' ' : /\p{Script=Han}/u.test(words.title) ? '。' : '. '
+  return `${words.title}${stop}${words.detail}`
+}

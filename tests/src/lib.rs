@@ -1,0 +1,19 @@
+//! The harness of the black-box tests: it starts the real programs of `target/release` on loopback, in a folder of their own,
+//! and asks them what their users ask. It knows their contracts (command lines, configuration, HTTP) and none of their code.
+//!
+//! - [`world`]: a sandbox, a hub and its stores' nodes, ready to sell.
+//! - [`sandbox`], [`hub`], [`node`]: one program each.
+//! - [`client`]: a person or a program over HTTP; [`events`]: over SSE.
+//! - [`charge`]: what a cashier asks for.
+//! - [`process`], [`ports`], [`wait`]: what they stand on.
+
+pub mod charge;
+pub mod client;
+pub mod events;
+pub mod hub;
+pub mod node;
+pub mod ports;
+pub mod process;
+pub mod sandbox;
+pub mod wait;
+pub mod world;

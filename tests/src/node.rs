@@ -1,0 +1,228 @@
+//! A store's node.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
+
+use anyhow::{Context, ensure};
+use serde_json::Value;
+
+use crate::{
+    client::{Client, text},
+    hub::Hub,
+    ports::Port,
+    process::{Process, Said, program, run},
+    sandbox::Sandbox,
+    wait::until,
+};
+
+/// From start to the first answer.
+const READY_LIMIT: Duration = Duration::from_secs(20);
+
+/// Account 01, the administrator.
+pub const ADMINISTRATOR: (&str, &str) = ("01", "dianzhang-mima-01");
+
+/// Account 03, a cashier.
+pub const CASHIER: (&str, &str) = ("03", "shouyin-mima-03");
+
+/// A node.
+#[derive(Debug)]
+pub struct Node {
+    /// The store's id.
+    pub store: String,
+    port: Port,
+    folder: PathBuf,
+    process: Option<Process>,
+    key: String,
+}
+
+impl Node {
+    /// Sets a node up in `folder`: configuration with `devices` appended, enrolment, accounts, a program's key. It does not
+    /// run yet.
+    ///
+    /// # Errors
+    /// A step fails.
+    pub async fn set_up(
+        folder: &Path,
+        store: &str,
+        devices: &str,
+        sandbox: &Sandbox,
+        hub: &Hub,
+    ) -> anyhow::Result<Self> {
+        std::fs::create_dir_all(folder)?;
+        let allinpay = sandbox.allinpay()?;
+        std::fs::write(folder.join("merchant.pem"), text(&allinpay, "merchant_private_key"))?;
+        std::fs::write(folder.join("platform.pem"), text(&allinpay, "platform_public_key"))?;
+        let port = Port::take()?;
+        std::fs::write(folder.join("node.toml"), config(&port.address(), &allinpay, devices))?;
+        let mut node =
+            Self { store: store.to_owned(), port, folder: folder.to_owned(), process: None, key: String::new() };
+        let code = hub.add_store(store).await?;
+        node.command(&["enrol", "--hub", &hub.url(), "--code", &code]).await?.line()?;
+        for ((account, password), name, role) in
+            [(ADMINISTRATOR, "李店长", "administrator"), (CASHIER, "张三", "cashier")]
+        {
+            let create = ["account", "create", "--account", account, "--name", name, "--role", role];
+            node.command_with(&create, &format!("{password}\n")).await?.line()?;
+        }
+        let key = ["api-key", "create", "--name", "erp", "--scope", "charge,refund,read"];
+        node.key = node.command(&key).await?.line()?;
+        Ok(node)
+    }
+
+    /// Starts it and waits until it answers.
+    ///
+    /// # Errors
+    /// It does not get ready.
+    pub async fn start(&mut self) -> anyhow::Result<()> {
+        self.process = Some(Process::spawn(self.run_command(), &self.log())?);
+        let anybody = self.anybody()?;
+        until("the node", READY_LIMIT, async || {
+            let ended = self.process.as_mut().map(Process::ended).transpose()?.flatten();
+            ensure!(ended.is_none(), "the node ended: {ended:?}");
+            anybody.read("/health").await.map(Some)
+        })
+        .await
+        .map(drop)
+    }
+
+    /// Stops it as an operator does.
+    ///
+    /// # Errors
+    /// It goes on.
+    pub async fn stop(&mut self) -> anyhow::Result<()> {
+        let status = self.process.take().context("the node is not running")?.stop().await?;
+        ensure!(status.success(), "the node stopped with {status}");
+        Ok(())
+    }
+
+    /// Kills it.
+    ///
+    /// # Errors
+    /// It cannot be killed.
+    pub fn kill(&mut self) -> anyhow::Result<()> {
+        self.process.take().context("the node is not running")?.kill()
+    }
+
+    /// A command of the program.
+    ///
+    /// # Errors
+    /// It hangs.
+    pub async fn command(&self, arguments: &[&str]) -> anyhow::Result<Said> {
+        self.command_with(arguments, "").await
+    }
+
+    async fn command_with(&self, arguments: &[&str], input: &str) -> anyhow::Result<Said> {
+        let mut command = Command::new(program("guitai-node"));
+        command.args(arguments).arg("--config").arg(self.config_file());
+        run(command, input).await
+    }
+
+    /// `guitai-node run`, for a start that must fail.
+    #[must_use]
+    pub fn run_command(&self) -> Command {
+        let mut command = Command::new(program("guitai-node"));
+        command.args(["run", "--config"]).arg(self.config_file());
+        command
+    }
+
+    /// Its configuration file.
+    #[must_use]
+    pub fn config_file(&self) -> PathBuf {
+        self.folder.join("node.toml")
+    }
+
+    /// Its journal.
+    #[must_use]
+    pub fn journal_file(&self) -> PathBuf {
+        self.folder.join("data/journal.db")
+    }
+
+    /// What it said since the world began.
+    #[must_use]
+    pub fn log(&self) -> PathBuf {
+        self.folder.join("node.log")
+    }
+
+    /// Its address, `host:port`.
+    #[must_use]
+    pub fn address(&self) -> String {
+        self.port.address()
+    }
+
+    /// Somebody who is not known.
+    ///
+    /// # Errors
+    /// There is no HTTP client.
+    pub fn anybody(&self) -> anyhow::Result<Client> {
+        Client::nobody(&self.port.url())
+    }
+
+    /// A program with scopes `charge`, `refund` and `read`.
+    ///
+    /// # Errors
+    /// There is no HTTP client.
+    pub fn program(&self) -> anyhow::Result<Client> {
+        Ok(self.anybody()?.with_key(&self.key))
+    }
+
+    /// The administrator, or the cashier.
+    ///
+    /// # Errors
+    /// The log-in is refused.
+    pub async fn person(&self, (account, password): (&str, &str)) -> anyhow::Result<Client> {
+        self.anybody()?.log_in(account, password).await
+    }
+
+    /// Waits until the line to the hub is up and everything is there.
+    ///
+    /// # Errors
+    /// Not within `limit`.
+    pub async fn synced(&self, limit: Duration) -> anyhow::Result<Value> {
+        let program = self.program()?;
+        until("everything at the hub", limit, async || {
+            let sync = program.read("/sync").await?;
+            ensure!(text(&sync, "hub") == "connected" && sync["unsent"] == 0, "{sync}");
+            Ok(Some(sync))
+        })
+        .await
+    }
+}
+
+fn config(listen: &str, allinpay: &Value, devices: &str) -> String {
+    let (base, orgid) = (text(allinpay, "base"), text(allinpay, "orgid"));
+    let (cusid, appid) = (text(allinpay, "cusid"), text(allinpay, "appid"));
+    let orgid = if orgid.is_empty() { String::new() } else { format!("orgid = \"{orgid}\"\n") };
+    format!(
+        r#"[node]
+data = "data"
+listen = "{listen}"
+
+[store]
+title = "示例药房"
+longitude = "+121.48352"
+latitude = "+31.221345"
+
+[acquirer]
+kind = "allinpay"
+base = "{base}"
+{orgid}cusid = "{cusid}"
+appid = "{appid}"
+sign = "rsa"
+merchant_private_key_file = "merchant.pem"
+platform_public_key_file = "platform.pem"
+
+[[till]]
+id = "T1"
+name = "1号收银台"
+termno = "00000001"
+
+[[till]]
+id = "T2"
+name = "2号收银台"
+
+{devices}"#
+    )
+}
