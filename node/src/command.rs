@@ -4,6 +4,7 @@ use std::{
     io::{BufRead, IsTerminal, Write},
     path::{Path, PathBuf},
     process::ExitCode,
+    sync::Arc,
 };
 
 use anyhow::{Context, bail};
@@ -18,8 +19,7 @@ use guitai_http::{
     bearer::{Scopes, new_key},
     password::{Passwords, check_policy},
 };
-use guitai_link::quic;
-use guitai_store::{Journal, ingest, journal, query};
+use guitai_store::{Journal, Reader, ingest, journal, query};
 
 use crate::{
     app::wall,
@@ -27,6 +27,7 @@ use crate::{
     control::{self, Request, Wish},
     doctor,
     place::Place,
+    reach,
     run::{self, Damaged},
     sample::{self, Extent},
     sync,
@@ -386,6 +387,12 @@ fn diagnose(config: &Path, options: &doctor::Options) -> anyhow::Result<ExitCode
     let enrolment = place.enrolment()?;
     let identity = place.identity()?;
     let running = place.try_lock()?.is_none();
+    let journal = match &enrolment {
+        Some(enrolment) if !running => {
+            Some(reach::Journal { store: enrolment.store()?, reader: Arc::new(Reader::new(place.journal()?)) })
+        }
+        _ => None,
+    };
     let hub = enrolment.and_then(|enrolment| {
         Some(doctor::HubTarget {
             host_port: enrolment.hub_address,
@@ -405,40 +412,10 @@ fn diagnose(config: &Path, options: &doctor::Options) -> anyhow::Result<ExitCode
         }),
     };
     let shells = doctor::Shells {
-        hub: async |target: &doctor::HubTarget| reach_hub(target).await,
-        scanner: async |port: &str| reach_scanner(port, running),
+        hub: async |target: &doctor::HubTarget| reach::hub(target, journal.as_ref()).await,
+        scanner: async |port: &str| reach::scanner(port, running),
     };
     let code = runtime()?.block_on(doctor::run(&targets, options, &shells, &mut std::io::stdout()));
     // A name look-up or a sync of the disk may hang on its thread; the report is out, so nothing waits for them.
     std::process::exit(code.into())
-}
-
-async fn reach_hub(target: &doctor::HubTarget) -> doctor::HubObservation {
-    use doctor::{HubObservation, HubPath};
-    let Some(identity) = &target.identity else { return HubObservation::NoAnswer };
-    let Ok(mut addresses) = tokio::net::lookup_host(&target.host_port).await else { return HubObservation::NoAnswer };
-    let Some(address) = addresses.next() else { return HubObservation::NoAnswer };
-    let Ok(endpoint) = quic::node_endpoint(address) else { return HubObservation::NoAnswer };
-    let begun = std::time::Instant::now();
-    match quic::connect(&endpoint, address, target.key, identity).await {
-        Ok(_) => {
-            let handshake_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-            HubObservation::Session { path: HubPath::Quic, handshake_ms }
-        }
-        Err(quic::ConnectError::HubKeyMismatch { .. }) => HubObservation::ForeignKey,
-        Err(quic::ConnectError::Unreachable { .. } | quic::ConnectError::Refused { .. }) => HubObservation::NoAnswer,
-    }
-}
-
-fn reach_scanner(port: &str, running: bool) -> doctor::ScannerObservation {
-    use doctor::ScannerObservation;
-    use guitai_devices::scan::{OpenOutcome, try_open};
-    match try_open(port) {
-        OpenOutcome::Opened => ScannerObservation::Opened,
-        OpenOutcome::Busy if running => ScannerObservation::HeldByNode { last_code_ms: None },
-        OpenOutcome::Busy => ScannerObservation::Busy,
-        OpenOutcome::Missing => ScannerObservation::Missing,
-        OpenOutcome::NotAllowed => ScannerObservation::NotAllowed,
-        OpenOutcome::Broken => ScannerObservation::Broken,
-    }
 }

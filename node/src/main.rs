@@ -10,6 +10,7 @@ mod control;
 mod devices;
 mod doctor;
 mod place;
+mod reach;
 mod run;
 mod sample;
 mod sync;

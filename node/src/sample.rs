@@ -130,8 +130,7 @@ impl Trade {
         let amount = Fen::new(*self.dice.pick(&AMOUNTS_FEN).context("amounts")?);
         let prefix = *self.dice.pick(&["13", "13", "13", "28", "28", "62"]).context("prefixes")?;
         let digits = if prefix == "62" { 17 } else { 16 };
-        let code: String =
-            (0..digits).map(|_| char::from(b'0' + u8::try_from(self.dice.below(10)).unwrap_or(0))).collect();
+        let code: String = (0..digits).map(|_| self.dice.digit()).collect();
         let code = PaymentCode::parse(&format!("{prefix}{code}")).map_err(|error| anyhow::anyhow!("{error:?}"))?;
         let idempotency = self.request(&cashier);
         let request = ChargeRequest {
@@ -268,6 +267,10 @@ impl Dice {
     fn pick<'a, T>(&mut self, from: &'a [T]) -> Option<&'a T> {
         let at = self.below(i64::try_from(from.len()).ok()?);
         from.get(usize::try_from(at).ok()?)
+    }
+
+    fn digit(&mut self) -> char {
+        char::from(b'0' + u8::try_from(self.below(10)).unwrap_or(0))
     }
 
     fn bytes(&mut self) -> [u8; 16] {

@@ -16,13 +16,14 @@ const COMMAND_LIMIT: Duration = Duration::from_secs(30);
 /// A program asked to stop has ended by then: it drains its answers for 5 s.
 const STOP_LIMIT: Duration = Duration::from_secs(12);
 
-/// The path of a program under test.
+/// The path of a program under test; `GUITAI_PROGRAMS` names another folder than `target/release`.
 ///
 /// # Panics
 /// It was not built.
 #[must_use]
 pub fn program(name: &str) -> PathBuf {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/release").join(name);
+    let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/release");
+    let path = std::env::var_os("GUITAI_PROGRAMS").map_or(built, PathBuf::from).join(name);
     assert!(path.is_file(), "{} is missing: build the programs with `cargo build --release`", path.display());
     path
 }

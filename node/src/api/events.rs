@@ -15,7 +15,8 @@ use super::payments::payment_dto;
 use crate::app::App;
 
 /// The stream of events. After a break, `Last-Event-ID` brings what was missed.
-#[utoipa::path(get, path = "/api/v1/events", responses((status = 200, description = "text/event-stream"), (status = 401, body = ProblemBody)))]
+#[utoipa::path(get, path = "/api/v1/events",
+    responses((status = 200, description = "text/event-stream"), (status = 401, body = ProblemBody)))]
 pub(crate) async fn follow(
     State(app): State<Arc<App>>,
     who: Principal,

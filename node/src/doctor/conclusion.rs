@@ -122,7 +122,7 @@ mod tests {
     use super::super::disk::{DiskObservation, WriteFault};
     use super::super::dns::{DnsObservation, NameAnswer, NameFault};
     use super::super::exchange::{Answer, Failure};
-    use super::super::hub::{HubObservation, HubPath, HubRefusal};
+    use super::super::hub::{HubObservation, HubRefusal};
     use super::super::printer::PrinterObservation;
     use super::super::scanner::ScannerObservation;
     use super::super::verdict::Verdict;
@@ -143,7 +143,7 @@ mod tests {
     }
 
     const WELL: Answer = Answer { status: 200, connect_ms: 1, answer_ms: 20, portal: false, reading: None };
-    const SESSION: HubObservation = HubObservation::Session { path: HubPath::Quic, handshake_ms: 20 };
+    const SESSION: HubObservation = HubObservation::Session { handshake_ms: 20 };
 
     fn shop() -> Shop {
         Shop {
@@ -186,7 +186,7 @@ mod tests {
         let mute = || Err(Failure::NoAnswer);
         let no_hub = || Some((HubObservation::NoAnswer, mute()));
         let slow = || Answer { answer_ms: 900, ..WELL };
-        let slow_session = HubObservation::Session { path: HubPath::Quic, handshake_ms: 400 };
+        let slow_session = HubObservation::Session { handshake_ms: 400 };
         let portal = || Ok(Answer { status: 302, portal: true, ..WELL });
         let dead = [Err(NameFault::Silent), Err(NameFault::Silent)];
         let table: Vec<(Shop, &str, Option<Who>, u8)> = vec![

@@ -11,15 +11,6 @@ pub(super) const SESSION_LIMIT: Duration = Duration::from_secs(4);
 /// Below this a session is quick, in milliseconds.
 const GOOD_BELOW_MS: u64 = 150;
 
-/// Which way a session went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum HubPath {
-    /// QUIC over UDP.
-    Quic,
-    /// The TCP fallback, because UDP did not get through.
-    Tcp,
-}
-
 /// What the hub says to this store's identity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum HubRefusal {
@@ -38,8 +29,6 @@ pub(crate) enum HubRefusal {
 pub(crate) enum HubObservation {
     /// A session stood.
     Session {
-        /// The way it went.
-        path: HubPath,
         /// Until the hub's welcome, in milliseconds.
         handshake_ms: u64,
     },
@@ -67,16 +56,7 @@ pub(super) fn not_configured() -> Verdict {
 pub(super) fn judge(session: HubObservation, web: Option<&Result<Answer, Failure>>) -> Verdict {
     let hq = Blame::Clear(Who::Headquarters);
     match session {
-        HubObservation::Session { path: HubPath::Quic, handshake_ms } => judge_quic(handshake_ms, web),
-        HubObservation::Session { path: HubPath::Tcp, handshake_ms } => {
-            let words = Words::new(
-                "快速通道被拦截，已自动改走普通通道",
-                "the fast path is blocked; the ordinary one is in use",
-            );
-            Verdict::poor("hub.udp_blocked", words, Blame::Clear(Who::Store))
-                .value(format!("TCP, {handshake_ms} ms"))
-                .try_this("可以照常营业；想更快请在路由器放行UDP", "carry on; for speed, let UDP through the router")
-        }
+        HubObservation::Session { handshake_ms } => judge_quic(handshake_ms, web),
         HubObservation::Refused(refusal) => {
             let (code, words) = refused(refusal);
             Verdict::failed(code, words, hq).try_this(
@@ -183,7 +163,7 @@ mod tests {
     #[test]
     fn judged() {
         use HubObservation::{ForeignKey, NoAnswer, Refused, Session};
-        let quic = |handshake_ms| Session { path: HubPath::Quic, handshake_ms };
+        let quic = |handshake_ms| Session { handshake_ms };
         let web = |status, portal| Some(Ok(Answer { status, connect_ms: 1, answer_ms: 9, portal, reading: None }));
         let none = || None::<Result<Answer, Failure>>;
         let (store, hq) = (Some(Blame::Clear(Who::Store)), Some(Blame::Clear(Who::Headquarters)));
@@ -195,7 +175,6 @@ mod tests {
             (quic(150), web(200, false), Mark::Poor, "hub.slow", line),
             (quic(1), web(503, false), Mark::Poor, "hub.web_down", hq),
             (quic(1), Some(Err(Failure::Refused)), Mark::Poor, "hub.web_down", hq),
-            (Session { path: HubPath::Tcp, handshake_ms: 9 }, none(), Mark::Poor, "hub.udp_blocked", store),
             (Refused(HubRefusal::Unknown), none(), Mark::Failed, "hub.unknown_store", hq),
             (Refused(HubRefusal::Revoked), web(200, false), Mark::Failed, "hub.revoked", hq),
             (Refused(HubRefusal::WrongStore), none(), Mark::Failed, "hub.wrong_store", hq),

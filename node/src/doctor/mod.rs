@@ -31,7 +31,7 @@ mod scanner;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub(crate) use hub::{HubObservation, HubPath, HubRefusal};
+pub(crate) use hub::{HubObservation, HubRefusal};
 pub(crate) use run::run;
 pub(crate) use scanner::ScannerObservation;
 pub(crate) use verdict::{Lang, Probe};

@@ -236,7 +236,7 @@ mod tests {
     use serde_json::Value;
 
     use super::super::exchange::tests::{nobody, serve};
-    use super::super::{HubPath, Lang, PrinterTarget};
+    use super::super::{Lang, PrinterTarget};
     use super::*;
 
     const WELL: &str = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 0\r\n\r\n";
@@ -272,7 +272,7 @@ mod tests {
         report["probes"].as_array().unwrap().iter().map(|probe| probe["code"].as_str().unwrap()).collect()
     }
 
-    const STOOD: HubObservation = HubObservation::Session { path: HubPath::Quic, handshake_ms: 5 };
+    const STOOD: HubObservation = HubObservation::Session { handshake_ms: 5 };
 
     #[tokio::test]
     async fn a_whole_run_reports_every_probe_in_order() {

@@ -172,7 +172,8 @@ mod tests {
 
     #[test]
     fn a_good_query_is_read_whole() {
-        let text = "store=S001&from=2026-01-05T00:00:00%2B08:00&to=2026-01-06T00:00:00.000Z&state=part_refunded&kind=charge&q=%E7%8E%8B&limit=200&cursor=abc";
+        let text = "store=S001&from=2026-01-05T00:00:00%2B08:00&to=2026-01-06T00:00:00.000Z&state=part_refunded\
+                    &kind=charge&q=%E7%8E%8B&limit=200&cursor=abc";
         let Query(query) = Query::<PaymentsQuery>::parse(text).expect("a good query");
         assert_eq!(query.from, Some(UtcMs(1_767_542_400_000)));
         assert_eq!(query.to, Some(UtcMs(1_767_657_600_000)));

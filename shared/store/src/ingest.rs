@@ -5,10 +5,10 @@ use guitai_core::{
     journal::{
         Committed,
         chain::{self, ChainHash, Seal},
-        fact::Fact,
+        fact::{Fact, FactError},
     },
 };
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
 
 use crate::{
     StoreError,
@@ -108,13 +108,9 @@ pub fn persist(connection: &mut Connection, store: &StoreId, run: &Run) -> Resul
         let fact = Fact::from_bytes(body);
         let order_no = fact.as_ref().ok().and_then(Fact::order_no);
         insert_fact(&transaction, store, no, body, &head, order_no)?;
-        match fact {
-            Ok(fact) => {
-                projection::write(&transaction, store, no, &fact)?;
-                digested.push(fact);
-            }
+        match digest(&transaction, store, no, fact)? {
+            Ok(fact) => digested.push(fact),
             Err(why) => {
-                let why = format!("{why:?}");
                 let row = params![store.as_str(), no.epoch, integer(no.number), why];
                 transaction.execute("INSERT INTO undigested VALUES (?1, ?2, ?3, ?4)", row)?;
             }
@@ -124,6 +120,32 @@ pub fn persist(connection: &mut Connection, store: &StoreId, run: &Run) -> Resul
     insert_seal(&transaction, store, &run.seal)?;
     transaction.commit()?;
     Ok((durable(), digested))
+}
+
+/// Writes a fact's rows, or says why they cannot be: a newer kind, or rows that contradict what the store wrote before. Such a
+/// contradiction must not stop the facts behind it.
+fn digest(
+    connection: &Connection,
+    store: &StoreId,
+    no: FactNo,
+    fact: Result<Fact, FactError>,
+) -> Result<Result<Fact, String>, StoreError> {
+    let fact = match fact {
+        Ok(fact) => fact,
+        Err(why) => return Ok(Err(format!("{why:?}"))),
+    };
+    connection.execute_batch("SAVEPOINT rows")?;
+    match projection::write(connection, store, no, &fact) {
+        Ok(()) => {
+            connection.execute_batch("RELEASE rows")?;
+            Ok(Ok(fact))
+        }
+        Err(StoreError::Sqlite(error)) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {
+            connection.execute_batch("ROLLBACK TO rows; RELEASE rows")?;
+            Ok(Err(error.to_string()))
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// How many facts of a store are kept undigested.

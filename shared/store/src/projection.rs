@@ -36,23 +36,24 @@ fn write_row(connection: &Connection, store: &StoreId, no: FactNo, change: &RowC
         RowChange::ReturnOpened(row) => insert_return(connection, store, no, row),
         RowChange::StateChanged { no, state, reason, message, at } => run(
             connection,
-            "UPDATE payment SET state = ?2, reason = ?3, message = ?4, changed_at = ?5 WHERE no = ?1",
-            params![no.as_str(), state.as_str(), reason, message, at.0],
+            "UPDATE payment SET state = ?2, reason = ?3, message = ?4, changed_at = ?5 WHERE no = ?1 AND store = ?6",
+            params![no.as_str(), state.as_str(), reason, message, at.0, store.as_str()],
         ),
         RowChange::Received { no, acquirer_no, wallet_no, wallet, received } => run(
             connection,
-            "UPDATE payment SET acquirer_no = ?2, wallet_no = ?3, wallet = ?4, received = ?5 WHERE no = ?1",
-            params![no.as_str(), acquirer_no, wallet_no, wallet.as_str(), fen(*received)],
+            "UPDATE payment SET acquirer_no = ?2, wallet_no = ?3, wallet = ?4, received = ?5
+             WHERE no = ?1 AND store = ?6",
+            params![no.as_str(), acquirer_no, wallet_no, wallet.as_str(), fen(*received), store.as_str()],
         ),
         RowChange::RefundedTo { no, refunded } => run(
             connection,
-            "UPDATE payment SET refunded = ?2 WHERE no = ?1",
-            params![no.as_str(), fen(*refunded)],
+            "UPDATE payment SET refunded = ?2 WHERE no = ?1 AND store = ?3",
+            params![no.as_str(), fen(*refunded), store.as_str()],
         ),
         RowChange::ReturnNumbered { no, acquirer_no } => run(
             connection,
-            "UPDATE payment SET acquirer_no = ?2 WHERE no = ?1",
-            params![no.as_str(), acquirer_no],
+            "UPDATE payment SET acquirer_no = ?2 WHERE no = ?1 AND store = ?3",
+            params![no.as_str(), acquirer_no, store.as_str()],
         ),
         RowChange::Counted(change) => count(connection, store, change),
         RowChange::Account { account, name, role, verifier, disabled } => run(
@@ -115,7 +116,7 @@ fn insert_return(connection: &Connection, store: &StoreId, no: FactNo, row: &Ret
         "INSERT INTO payment (no, store, kind, original, state, amount, wallet, acquirer, till, cashier, business_day, at,
              changed_at, remark, approver, caller, idem_key, body_hash, epoch, number)
          SELECT ?1, ?2, ?3, ?4, ?5, ?6, wallet, acquirer, ?7, ?8, ?9, ?10, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17
-         FROM payment WHERE no = ?4",
+         FROM payment WHERE no = ?4 AND store = ?2",
         params![
             row.no.as_str(),
             store.as_str(),

@@ -187,10 +187,12 @@ pub fn payments(connection: &Connection, filter: &PaymentFilter, limit: usize) -
         also("(at, no) < (?, ?)", vec![Value::Integer(at.0), text(no)]);
     }
     if let Some(search) = &filter.search {
-        let pattern = text(&format!("%{}%", search.replace(['%', '_'], "")));
+        let escaped = search.replace('\\', r"\\").replace('%', r"\%").replace('_', r"\_");
+        let pattern = text(&format!("%{escaped}%"));
         let fen = Value::Integer(search.parse().unwrap_or(-1));
         also(
-            "(no LIKE ? OR acquirer_no LIKE ? OR wallet_no LIKE ? OR bill_number LIKE ? OR remark LIKE ? OR amount = ?)",
+            r"(no LIKE ? ESCAPE '\' OR acquirer_no LIKE ? ESCAPE '\' OR wallet_no LIKE ? ESCAPE '\'
+               OR bill_number LIKE ? ESCAPE '\' OR remark LIKE ? ESCAPE '\' OR amount = ?)",
             vec![pattern.clone(), pattern.clone(), pattern.clone(), pattern.clone(), pattern, fen],
         );
     }

@@ -31,7 +31,7 @@ CREATE TABLE undigested (
 
 -- Charges, voids and refunds: everything a list shows. Rebuilt from facts at any time.
 CREATE TABLE payment (
-    no            TEXT NOT NULL PRIMARY KEY,
+    no            TEXT NOT NULL,
     store         TEXT NOT NULL,
     kind          TEXT NOT NULL,
     original      TEXT,
@@ -61,7 +61,9 @@ CREATE TABLE payment (
     idem_key      TEXT,
     body_hash     BLOB,
     epoch         INTEGER NOT NULL,
-    number        INTEGER NOT NULL
+    number        INTEGER NOT NULL,
+    -- a store's facts change its own rows only, whatever number they name
+    PRIMARY KEY (no, store)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX payment_by_time ON payment (at DESC, no DESC);
 CREATE INDEX payment_by_store_time ON payment (store, at DESC, no DESC);

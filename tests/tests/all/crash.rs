@@ -8,16 +8,17 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, ensure};
 use guitai_tests::{
-    charge::{Charge, random_below},
-    client::{Client, text},
+    charge::{Charge, random_below, random_digits},
+    client::{Answer, Client, text},
     wait::until,
     world::World,
 };
+use serde_json::{Value, json};
 
 use crate::sales;
 
@@ -42,8 +43,24 @@ const RETRY: Duration = Duration::from_millis(15);
 /// Between two sales of one cashier: faster than any, and slow enough for two cores.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// What the node said about a request, latest last.
-type Acknowledged = Arc<Mutex<BTreeMap<String, Vec<(String, String)>>>>;
+/// What is given back of some sales, in fen.
+const REFUND_FEN: u64 = 100;
+
+/// P7: from the kill to serving again.
+const RESTART_LIMIT: Duration = Duration::from_secs(2);
+
+/// A sale the node acknowledged.
+#[derive(Clone, Debug)]
+struct Asked {
+    order_no: String,
+    /// The state in the first answer.
+    said: String,
+    /// What became of it afterwards by an acknowledged void or refund.
+    wanted: Option<&'static str>,
+}
+
+/// The parent's record, by idempotency key.
+type Acknowledged = Arc<Mutex<BTreeMap<String, Asked>>>;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn kills_lose_nothing_and_double_nothing() {
@@ -56,10 +73,13 @@ async fn kills_lose_nothing_and_double_nothing() {
             let chargers: Vec<_> = (0..CHARGERS)
                 .map(|_| tokio::spawn(charge_on(client.clone(), Arc::clone(&acknowledged), Arc::clone(&stop))))
                 .collect();
+            let mut slowest = Duration::ZERO;
             for kill in 0..kills {
                 tokio::time::sleep(Duration::from_millis(LIFE_MS.0 + random_below(LIFE_MS.1))).await;
+                let killed = Instant::now();
                 world.node_mut().kill()?;
                 world.node_mut().start().await.with_context(|| format!("start after kill {kill}"))?;
+                slowest = slowest.max(killed.elapsed());
             }
             stop.store(true, Ordering::Relaxed);
             for charger in chargers {
@@ -67,11 +87,13 @@ async fn kills_lose_nothing_and_double_nothing() {
             }
             let acked = acknowledged.lock().unwrap_or_else(PoisonError::into_inner).clone();
             let lost = compare(world, &client, &acked).await?;
+            println!("restart: slowest {} ms", slowest.as_millis());
             println!(
                 "crash: kills {kills}, power cuts 0, vfs reopenings 0, acked {}, lost {}, control lost 0 (no control rig yet)",
                 acked.len(),
                 lost.len()
             );
+            ensure!(slowest <= RESTART_LIMIT, "a restart took {slowest:?}");
             ensure!(lost.is_empty(), "lost or contradicted: {lost:#?}");
             // A killed node never got its answers out; a run without sales would prove nothing.
             ensure!(acked.len() > usize::try_from(kills)?, "only {} sales were acknowledged", acked.len());
@@ -80,40 +102,50 @@ async fn kills_lose_nothing_and_double_nothing() {
         .await;
 }
 
-/// Sells until told to stop. An unanswered request is repeated, same key and body, until the node answers.
+/// Sells until told to stop, and gives some of it back.
 async fn charge_on(client: Client, acknowledged: Acknowledged, stop: Arc<AtomicBool>) {
     let mut turn = usize::try_from(random_below(3)).unwrap_or(0);
     while !stop.load(Ordering::Relaxed) {
         turn += 1;
         let ending = ENDINGS[turn % ENDINGS.len()];
         let charge = Charge::of(10_000 + 100 * random_below(50) + ending).wait_ms(300);
-        loop {
-            match client.charge(&charge).await {
-                Ok(answer) if answer.status == 200 => {
-                    let said = (answer.text("order_no").to_owned(), answer.text("state").to_owned());
-                    acknowledged
-                        .lock()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .entry(charge.key.clone())
-                        .or_default()
-                        .push(said);
-                    break;
-                }
-                // A node on its way down may answer 503; any other refusal of a right request is a fault.
-                Ok(answer) => assert!(answer.status == 503, "{} {}", answer.status, answer.json),
-                Err(_) => tokio::time::sleep(RETRY).await,
-            }
+        let answer = answered(&client, "/payments", &charge.key, &charge.body()).await;
+        assert!(answer.status == 200, "{} {}", answer.status, answer.json);
+        let order_no = answer.text("order_no").to_owned();
+        let said = answer.text("state").to_owned();
+        let back = match random_below(8) {
+            _ if said != "paid" => None,
+            0 => Some(("void", json!({}))),
+            1 | 2 => Some(("refunds", json!({ "amount_fen": REFUND_FEN }))),
+            _ => None,
+        };
+        let mut asked = Asked { order_no, said, wanted: None };
+        if let Some((what, body)) = back {
+            let path = format!("/payments/{}/{what}", asked.order_no);
+            let answer = answered(&client, &path, &random_digits(20), &body).await;
+            assert!(answer.status == 200, "{path}: {} {}", answer.status, answer.json);
+            asked.wanted = Some(if what == "void" { "reversed" } else { "part_refunded" });
         }
+        acknowledged.lock().unwrap_or_else(PoisonError::into_inner).insert(charge.key.clone(), asked);
         tokio::time::sleep(PAUSE).await;
     }
 }
 
+/// Repeats a request, same key and body, until the node answers it.
+async fn answered(client: &Client, path: &str, key: &str, body: &Value) -> Answer {
+    loop {
+        match client.post_keyed(path, key, body).await {
+            // A node on its way down.
+            Ok(answer) if answer.status == 503 => {}
+            Ok(answer) => return answer,
+            Err(_) => {}
+        }
+        tokio::time::sleep(RETRY).await;
+    }
+}
+
 /// Waits until all is settled, then compares the parent's record with the node's list, the acquirer's book and the hub's copy.
-async fn compare(
-    world: &World,
-    client: &Client,
-    acked: &BTreeMap<String, Vec<(String, String)>>,
-) -> anyhow::Result<Vec<String>> {
+async fn compare(world: &World, client: &Client, acked: &BTreeMap<String, Asked>) -> anyhow::Result<Vec<String>> {
     let payments = until("every payment to be settled", SETTLED_LIMIT, async || {
         let payments = client.payments().await?;
         let open = payments.iter().filter(|payment| sales::allowed_in_book(text(payment, "state")).is_err());
@@ -122,21 +154,7 @@ async fn compare(
         Ok(Some(payments))
     })
     .await?;
-    let by_number: BTreeMap<&str, &str> =
-        payments.iter().map(|payment| (text(payment, "order_no"), text(payment, "state"))).collect();
-    ensure!(by_number.len() == payments.len(), "an order stands twice in the list");
-    let mut lost = Vec::new();
-    for (key, answers) in acked {
-        for (order_no, said) in answers {
-            match by_number.get(order_no.as_str()) {
-                None => lost.push(format!("{key}: {order_no} was acknowledged as {said} and is gone")),
-                Some(now) if said == "paid" && *now != "paid" => {
-                    lost.push(format!("{key}: {order_no} was acknowledged as paid and is {now}"));
-                }
-                Some(_) => {}
-            }
-        }
-    }
+    let lost = contradicted(&payments, acked);
     // One request, one order, however often it was sent.
     let charges = payments.iter().filter(|payment| text(payment, "kind") == "charge").count();
     ensure!(charges == acked.len(), "{} requests were answered, {charges} orders exist", acked.len());
@@ -150,4 +168,52 @@ async fn compare(
     let verified = world.hub.command(&["verify"]).await?;
     ensure!(verified.code == 0, "hub verify: {} {}{}", verified.code, verified.out, verified.err);
     Ok(lost)
+}
+
+/// Acknowledgements that the node's list does not bear out.
+fn contradicted(payments: &[Value], acked: &BTreeMap<String, Asked>) -> Vec<String> {
+    let by_number: BTreeMap<&str, &Value> =
+        payments.iter().map(|payment| (text(payment, "order_no"), payment)).collect();
+    let mut wrong = Vec::new();
+    if by_number.len() != payments.len() {
+        wrong.push("an order stands twice in the list".to_owned());
+    }
+    for (key, Asked { order_no, said, wanted }) in acked {
+        let Some(payment) = by_number.get(order_no.as_str()) else {
+            wrong.push(format!("{key}: {order_no} was acknowledged as {said} and is gone"));
+            continue;
+        };
+        let (now, refunded) = (text(payment, "state"), payment["refunded_fen"].as_u64());
+        let right = match (wanted, said.as_str()) {
+            (Some(wanted), _) => now == *wanted && (*wanted != "part_refunded" || refunded == Some(REFUND_FEN)),
+            (None, "paid" | "declined") => now == said,
+            (None, _) => true,
+        };
+        if !right {
+            wrong.push(format!(
+                "{key}: {order_no} was acknowledged as {said}, asked {wanted:?}, and is {now}, back {refunded:?}"
+            ));
+        }
+    }
+    wrong
+}
+
+#[test]
+fn a_broken_acknowledgement_is_noticed() {
+    let payment = |order_no: &str, state: &str, refunded_fen: u64| json!({ "order_no": order_no, "kind": "charge", "state": state, "refunded_fen": refunded_fen });
+    let asked = |said: &str, wanted: Option<&'static str>| {
+        BTreeMap::from([("key".to_owned(), Asked { order_no: "1".into(), said: said.into(), wanted })])
+    };
+    for (payments, acked, right) in [
+        (vec![payment("1", "paid", 0)], asked("paid", None), true),
+        (vec![payment("2", "paid", 0)], asked("paid", None), false),
+        (vec![payment("1", "closed", 0)], asked("paid", None), false),
+        (vec![payment("1", "paid", 0)], asked("unknown", None), true),
+        (vec![payment("1", "paid", 0), payment("1", "paid", 0)], asked("paid", None), false),
+        (vec![payment("1", "part_refunded", 100)], asked("paid", Some("part_refunded")), true),
+        (vec![payment("1", "part_refunded", 200)], asked("paid", Some("part_refunded")), false),
+        (vec![payment("1", "paid", 0)], asked("paid", Some("reversed")), false),
+    ] {
+        assert_eq!(contradicted(&payments, &acked).is_empty(), right, "{payments:?} {acked:?}");
+    }
 }

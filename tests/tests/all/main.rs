@@ -1,12 +1,16 @@
 //! The real programs, tested from outside: as their users, and as their adversaries.
 
+mod abuse;
 mod architecture;
 mod bad_input;
+mod cashier;
 mod crash;
 mod doctor;
 mod documents;
 mod endings;
+mod enrolment;
 mod line;
+mod lists;
 mod offline;
 mod sales;
 mod scan;

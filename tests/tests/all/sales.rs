@@ -74,3 +74,36 @@ pub(crate) fn agrees(payments: &[Value], book: &BTreeMap<String, BookLine>) -> a
     ensure!(sum_here == sum_there, "taken: here {sum_here}, there {sum_there}");
     Ok(())
 }
+
+#[test]
+fn a_broken_book_is_noticed() {
+    let payment = |state: &str, refunded_fen: u64| {
+        serde_json::json!({
+            "order_no": "1", "kind": "charge", "state": state, "amount_fen": 500, "refunded_fen": refunded_fen
+        })
+    };
+    let line = |state: &str, charges: u64, refunded_fen: u64| {
+        let line = BookLine { amount_fen: 500, refunded_fen, charges, state: state.to_owned() };
+        BTreeMap::from([("1".to_owned(), line)])
+    };
+    let nothing = BTreeMap::new();
+    for (right, payment, book) in [
+        (true, payment("paid", 0), line("paid", 1, 0)),
+        (false, payment("paid", 0), line("paid", 2, 0)),
+        (false, payment("paid", 0), line("pending", 0, 0)),
+        (false, payment("paid", 0), nothing.clone()),
+        (true, payment("declined", 0), line("failed", 0, 0)),
+        (true, payment("declined", 0), nothing.clone()),
+        (false, payment("declined", 0), line("paid", 1, 0)),
+        (true, payment("closed", 0), nothing.clone()),
+        (false, payment("closed", 0), line("paid", 1, 0)),
+        (false, payment("closed", 0), line("closed", 1, 0)),
+        (true, payment("part_refunded", 100), line("part_refunded", 1, 100)),
+        (false, payment("part_refunded", 100), line("part_refunded", 1, 200)),
+        (false, payment("reversed", 0), line("paid", 1, 0)),
+        (false, payment("pending", 0), line("pending", 0, 0)),
+    ] {
+        assert_eq!(agrees(std::slice::from_ref(&payment), &book).is_ok(), right, "{payment} {book:?}");
+    }
+    assert!(agrees(&[], &line("paid", 1, 0)).is_err(), "an order only the acquirer knows");
+}

@@ -14,9 +14,9 @@ pub(super) struct DocumentLane {
 }
 
 impl DocumentLane {
-    /// Our documents changed, or were read for the first time.
-    pub(super) const fn set_ours(&mut self, digest: [u8; 32]) {
-        self.ours = Some(digest);
+    /// Our documents were looked at; whether they had changed, or were read for the first time.
+    pub(super) fn set_ours(&mut self, digest: [u8; 32]) -> bool {
+        self.ours.replace(digest) != Some(digest)
     }
 
     /// The peer said what it holds.

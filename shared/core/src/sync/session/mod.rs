@@ -229,10 +229,12 @@ impl Session {
 
     /// The hash over all our documents, at the start and after every change.
     pub fn documents_digest(&mut self, digest: [u8; 32]) {
-        self.documents.set_ours(digest);
+        // The shell says this after every message, changed or not: only news may lead to more talk, or both ends would talk
+        // without end while a message is on its way.
+        let news = self.documents.set_ours(digest);
         if matches!(self.phase, Phase::Open(_)) {
             self.outbox.extend(self.documents.announce());
-            if self.documents.differs() {
+            if news && self.documents.differs() {
                 self.outputs.push_back(Output::SyncDocuments);
             }
         }

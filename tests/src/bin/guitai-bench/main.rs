@@ -1,0 +1,66 @@
+//! What a payment costs, as ratios against a rival measured in the same run on the same disk. `scripts/bench` builds and runs it.
+//!
+//! A single time says as much about the machine as about the program, so every figure stands beside its rival's.
+
+mod charge;
+mod proxy;
+mod rival;
+mod start;
+mod table;
+
+use std::process::ExitCode;
+
+use table::Table;
+
+const BENCHES: [&str; 4] = ["charge", "throughput", "start", "size"];
+
+fn main() -> ExitCode {
+    let (mut names, mut json) = (Vec::new(), None);
+    let mut words = std::env::args().skip(1);
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            "--json" => json = words.next(),
+            name if BENCHES.contains(&name) => names.push(name.to_owned()),
+            other => {
+                eprintln!("scripts/bench: no bench '{other}'; benches: {}", BENCHES.join(" "));
+                return ExitCode::from(2);
+            }
+        }
+    }
+    if names.is_empty() {
+        names = BENCHES.map(str::to_owned).to_vec();
+    }
+    match measure(&names) {
+        Ok(table) => {
+            table.print();
+            match json.map(|file| table.write(&file)) {
+                None | Some(Ok(())) => ExitCode::SUCCESS,
+                Some(Err(error)) => {
+                    eprintln!("scripts/bench: --json: {error:#}");
+                    ExitCode::FAILURE
+                }
+            }
+        }
+        Err(error) => {
+            eprintln!("scripts/bench: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn measure(names: &[String]) -> anyhow::Result<Table> {
+    // The world's own clients speak TLS to nobody, but the stack wants its provider.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let mut table = Table::default();
+    for name in names {
+        eprintln!("measuring {name} …");
+        match name.as_str() {
+            "charge" => runtime.block_on(charge::own_share(&mut table))?,
+            "throughput" => runtime.block_on(charge::throughput(&mut table))?,
+            "start" => runtime.block_on(start::cold_start(&mut table))?,
+            _ => runtime.block_on(start::size(&mut table))?,
+        }
+    }
+    Ok(table)
+}

@@ -1,0 +1,143 @@
+// What a test says: log in, type, scan, look; and the sandbox's book to check what was really taken.
+import { expect, test as base, type Browser, type Locator, type Page } from '@playwright/test'
+import type { Merchant } from './merchant.ts'
+import { MERCHANT } from './setup.ts'
+
+export { expect }
+export type { Page }
+
+export interface Booked { order_no: string; trade_no: string; amount_fen: number; state: string; refunded_fen: number; charges: number }
+export interface Payment { order_no: string; state: string; amount_fen: number; refunded_fen: number; cashier: string; kind: string; store?: string }
+export type LineMode = 'up' | 'refuse' | 'mute' | 'slow' | 'cut'
+
+/** An answer of the acquirer's may take its query pace and more. */
+export const SETTLED = { timeout: 40_000 }
+
+export class World {
+  constructor(readonly about: Merchant) {}
+
+  get node(): string { return this.about.nodes[0]!.url }
+  get hub(): string { return this.about.hub }
+
+  async book(): Promise<Booked[]> {
+    return (await (await fetch(`${this.about.sandbox_control}/control/book`)).json()).orders
+  }
+
+  async booked(orderNo: string): Promise<Booked | undefined> {
+    return (await this.book()).find((one) => one.order_no === orderNo)
+  }
+
+  async line(mode: LineMode): Promise<void> {
+    await this.post(`${this.about.sandbox_control}/control/line`, JSON.stringify({ mode }))
+  }
+
+  async hubStop(): Promise<void> { await this.post(`${this.about.keeper}/hub/stop`) }
+  async hubStart(): Promise<void> { await this.post(`${this.about.keeper}/hub/start`) }
+  async scanBox(digits: string): Promise<void> { await this.post(`${this.about.keeper}/scan`, digits) }
+
+  async atNode<T>(path: string): Promise<T> { return this.read(`${this.node}/api/v1${path}`, this.about.nodes[0]!.api_key) }
+  async atHub<T>(path: string): Promise<T> { return this.read(`${this.hub}/api/v1${path}`, this.about.hub_api_key) }
+
+  private async read<T>(url: string, key: string): Promise<T> {
+    const answer = await fetch(url, { headers: { Authorization: `Bearer ${key}` } })
+    if (!answer.ok) throw new Error(`${url}: ${answer.status} ${await answer.text()}`)
+    return (await answer.json()) as T
+  }
+
+  private async post(url: string, body = ''): Promise<void> {
+    const answer = await fetch(url, { method: 'POST', body })
+    if (!answer.ok) throw new Error(`${url}: ${answer.status} ${await answer.text()}`)
+  }
+}
+
+/** Eighteen digits as WeChat shows them; good once. */
+export function paymentCode(): string {
+  return `13${Array.from({ length: 16 }, () => Math.floor(Math.random() * 10)).join('')}`
+}
+
+/** A gun: keys faster than any hand, then Enter. */
+export async function gun(page: Page, digits: string): Promise<void> {
+  await page.keyboard.type(digits, { delay: 2 })
+  await page.keyboard.press('Enter')
+}
+
+/** A hand: slower than any gun. */
+export async function hand(page: Page, text: string): Promise<void> {
+  await page.keyboard.type(text, { delay: 95 })
+}
+
+/** Opens the page as somebody who has logged in already; the log-in form has its own tests. */
+export async function enter(page: Page, origin: string, account: string, password: string, path = '/'): Promise<void> {
+  await page.goto(origin)
+  const status = await page.evaluate(async (body) => {
+    const answer = await fetch('/api/v1/sessions', { method: 'POST', headers: { 'Content-Type': 'application/json', 'X-Guitai': '1' }, body: JSON.stringify(body) })
+    return answer.status
+  }, { account, password })
+  expect(status).toBe(200)
+  await page.goto(origin + path)
+}
+
+/** One more browser, as on another desk. */
+export async function desk(browser: Browser): Promise<Page> {
+  const context = await browser.newContext()
+  return context.newPage()
+}
+
+export const result = (page: Page): Locator => page.getByTestId('result')
+
+/** Amount and code by gun, up to the answer's panel; gives the order's number. */
+export async function charge(page: Page, yuan: string): Promise<string> {
+  await expect(page.getByTestId('amount')).toBeFocused()
+  await page.keyboard.type(yuan)
+  await page.keyboard.press('Enter')
+  await expect(page.getByTestId('code')).toBeFocused()
+  await gun(page, paymentCode())
+  await expect(result(page)).not.toHaveAttribute('data-result', 'sending', SETTLED)
+  return orderShown(page)
+}
+
+/** The panel's order number, whole. */
+export async function orderShown(page: Page): Promise<string> {
+  const shown = await result(page).locator('footer .order').innerText()
+  expect(shown).toMatch(/^\d{20}$/)
+  return shown
+}
+
+interface Fixtures {
+  world: World
+  /** Headquarters' page, logged in, on its own desk. */
+  headquarters: Page
+  /** The counter's page of the first store, cashier 03 logged in. */
+  counter: Page
+  /** The same store's administrator on another PC. */
+  administrator: Page
+  mended: undefined
+}
+
+export const test = base.extend<Fixtures>({
+  world: async ({}, use) => {
+    await use(new World(JSON.parse(process.env[MERCHANT] ?? 'null')))
+  },
+  // Whatever a test broke is whole again for the next one.
+  mended: [async ({ world }, use) => {
+    await use(undefined)
+    await world.line('up')
+    await world.hubStart()
+  }, { auto: true }],
+  counter: async ({ page, world }, use) => {
+    await enter(page, world.node, '03', world.about.password, '/collect')
+    await use(page)
+  },
+  administrator: async ({ browser, world }, use) => {
+    const page = await desk(browser)
+    await enter(page, world.node, '01', world.about.password, '/collect')
+    await use(page)
+    await page.context().close()
+  },
+  headquarters: async ({ browser, world }, use) => {
+    const page = await desk(browser)
+    await enter(page, world.hub, 'admin', world.about.password, '/stores')
+    await use(page)
+    await page.context().close()
+  },
+})

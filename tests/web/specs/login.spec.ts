@@ -1,0 +1,43 @@
+import { expect, test } from '../counter.ts'
+
+test('a cashier logs in by keyboard alone and can type the amount at once', async ({ page, world }) => {
+  await page.goto(world.node)
+  await expect(page.getByTestId('login-account')).toBeFocused()
+  await page.keyboard.type('03')
+  await page.keyboard.press('Tab')
+  await page.keyboard.type(world.about.password)
+  await page.keyboard.press('Enter')
+  await expect(page.getByTestId('amount')).toBeFocused()
+  await expect(page.getByLabel('收款金额')).toBeFocused()
+  await expect(page.getByTestId('head-store')).toHaveText('静安寺店')
+  await expect(page.getByTestId('head-cashier')).toHaveText('王芳')
+})
+
+test('a wrong password is told in words and the next try needs no mouse', async ({ page, world }) => {
+  await page.goto(world.node)
+  await page.keyboard.type('03')
+  await page.keyboard.press('Tab')
+  await page.keyboard.type('not-the-password')
+  await page.keyboard.press('Enter')
+  await expect(page.getByTestId('login-error')).toContainText('账号或密码不对')
+  await expect(page.getByTestId('login-password')).toBeFocused()
+  await expect(page.getByTestId('login-password')).toHaveValue('')
+  await page.keyboard.type(world.about.password)
+  await page.keyboard.press('Enter')
+  await expect(page.getByTestId('amount')).toBeFocused()
+})
+
+test('the account is remembered, the password and the code never', async ({ counter, world }) => {
+  await counter.getByTestId('log-out').click()
+  await expect(counter.getByTestId('login')).toBeVisible()
+  await counter.getByTestId('login-account').fill('03')
+  await counter.getByTestId('login-password').fill(world.about.password)
+  await counter.keyboard.press('Enter')
+  await expect(counter.getByTestId('amount')).toBeFocused()
+  const kept = await counter.evaluate(() => JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie]))
+  expect(kept).toContain('"guitai.account":"03"')
+  expect(kept).not.toContain(world.about.password)
+  await counter.getByTestId('log-out').click()
+  await expect(counter.getByTestId('login-account')).toHaveValue('03')
+  await expect(counter.getByTestId('login-password')).toBeFocused()
+})
