@@ -11,7 +11,7 @@ use std::{
 use guitai_core::{
     ids::{AccountId, StoreId, TillId},
     receipt::{Columns, Kind, Receipt},
-    secret::{PaymentCode, SecretText},
+    secret::{CodeError, PaymentCode, SecretText},
     time::{BusinessClock, Ticks, UtcMs},
 };
 use guitai_devices::{
@@ -109,9 +109,20 @@ impl ScanSink {
                 serde_json::json!({ "till": till, "token": token, "wallet": wallet, "last_two": last_two })
             }
             // The page says in words why this is no payment code; the text itself is not shown.
-            Err(error) => serde_json::json!({ "till": till, "refused": format!("{error:?}") }),
+            Err(error) => serde_json::json!({ "till": till, "refused": name(error) }),
         };
         let _ = self.events.send(Event::new("scan", &event));
+    }
+}
+
+/// What a scan is instead of a payment code, in the page's words.
+const fn name(error: CodeError) -> &'static str {
+    match error {
+        CodeError::Empty => "empty",
+        CodeError::GoodsCode => "goods_code",
+        CodeError::Link => "link",
+        CodeError::NotDigits => "not_digits",
+        CodeError::Length => "length",
     }
 }
 

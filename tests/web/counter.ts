@@ -4,7 +4,7 @@ import type { Merchant } from './merchant.ts'
 import { MERCHANT } from './setup.ts'
 
 export { expect }
-export type { Page }
+export type { Locator, Page }
 
 export interface Booked { order_no: string; trade_no: string; amount_fen: number; state: string; refunded_fen: number; charges: number }
 export interface Payment { order_no: string; state: string; amount_fen: number; refunded_fen: number; cashier: string; kind: string; store?: string }

@@ -56,7 +56,7 @@ pub struct StatChange {
 pub fn count(fact: &Fact) -> Option<StatChange> {
     let (movement, wallet, place, amount) = match fact {
         Fact::Paid(f) => (Movement::Paid, f.wallet, &f.place, f.amount),
-        Fact::Reversed(f) if f.void => (Movement::Voided, f.wallet, &f.place, f.amount),
+        Fact::Reversed(f) if f.void_no.is_some() => (Movement::Voided, f.wallet, &f.place, f.amount),
         Fact::Refunded(f) => (Movement::Refunded, f.wallet, &f.place, f.amount),
         Fact::Reversed(_)
         | Fact::Opened(_)

@@ -190,9 +190,8 @@ fn contradicted(payments: &[Value], acked: &BTreeMap<String, Asked>) -> Vec<Stri
             (None, _) => true,
         };
         if !right {
-            wrong.push(format!(
-                "{key}: {order_no} was acknowledged as {said}, asked {wanted:?}, and is {now}, back {refunded:?}"
-            ));
+            let is = format!("{now}, {refunded:?} given back");
+            wrong.push(format!("{key}: {order_no} was acknowledged as {said}, then {wanted:?}; it is {is}"));
         }
     }
     wrong
@@ -200,7 +199,10 @@ fn contradicted(payments: &[Value], acked: &BTreeMap<String, Asked>) -> Vec<Stri
 
 #[test]
 fn a_broken_acknowledgement_is_noticed() {
-    let payment = |order_no: &str, state: &str, refunded_fen: u64| json!({ "order_no": order_no, "kind": "charge", "state": state, "refunded_fen": refunded_fen });
+    let payment = |order_no: &str, state: &str, back: u64| {
+        let kind = "charge";
+        json!({ "order_no": order_no, "kind": kind, "state": state, "refunded_fen": back })
+    };
     let asked = |said: &str, wanted: Option<&'static str>| {
         BTreeMap::from([("key".to_owned(), Asked { order_no: "1".into(), said: said.into(), wanted })])
     };

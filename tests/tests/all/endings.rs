@@ -199,3 +199,25 @@ async fn a_void_gives_all_back_once() {
         })
         .await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_void_that_did_not_get_out_ends_with_its_row() {
+    World::builder()
+        .play(async |world| {
+            let client = world.node().program()?;
+            let paid = sales::pays(&client, 8_000).await?;
+            let order_no = text(&paid, "order_no");
+            world.sandbox.line("refuse").await?;
+            let path = format!("/payments/{order_no}/void");
+            let asked = client.post_keyed(&path, &random_digits(12), &json!({})).await?;
+            ensure!(asked.status == 200 && asked.text("state") == "reversing", "{} {}", asked.status, asked.json);
+            world.sandbox.line("up").await?;
+            sales::becomes(&client, order_no, &["reversed"], Duration::from_secs(60)).await?;
+            let rows = client.payments().await?;
+            let voids: Vec<&Value> = rows.iter().filter(|row| text(row, "kind") == "void").collect();
+            ensure!(voids.len() == 1 && text(voids[0], "original_no") == order_no, "{voids:?}");
+            ensure!(text(voids[0], "state") == "reversed", "the charge is reversed, its void is {}", voids[0]);
+            sales::agrees(&rows, &world.sandbox.book().await?)
+        })
+        .await;
+}

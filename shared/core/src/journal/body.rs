@@ -365,9 +365,9 @@ pub struct Reversed {
     pub wallet: Wallet,
     #[n(5)]
     pub place: Place,
-    /// Whether a paid payment was voided, so that it counts as such in the day's figures.
+    /// The void's first number, that of its row; absent where an unanswered charge was reversed, which moves no figure.
     #[n(6)]
-    pub void: bool,
+    pub void_no: Option<OrderNo>,
 }
 
 /// See [`super::fact::Fact::ReversalRefused`].
@@ -384,8 +384,9 @@ pub struct ReversalRefused {
     pub code: String,
     #[n(4)]
     pub message: String,
+    /// As in [`Reversed`].
     #[n(5)]
-    pub void: bool,
+    pub void_no: Option<OrderNo>,
 }
 
 /// See [`super::fact::Fact::RefundIntended`].

@@ -157,19 +157,19 @@ fn rows(fact: &Fact) -> Vec<RowChange> {
         Fact::ReversalIntended(f) => reversal_rows(f),
         Fact::Reversed(f) => {
             let mut rows = vec![state(f.order_no, State::Reversed, f.at)];
-            if let (true, Some(no)) = (f.void, f.reversal_no) {
+            if let Some(no) = f.void_no {
                 rows.push(state(no, State::Reversed, f.at));
                 rows.push(RowChange::RefundedTo { no: f.order_no, refunded: f.amount });
             }
             rows
         }
-        Fact::ReversalRefused(f) if f.void => vec![
-            told(f.order_no, State::Paid, f.at, None, Some(f.message.clone())),
-            told(f.reversal_no, State::Declined, f.at, None, Some(f.message.clone())),
-        ],
-        Fact::ReversalRefused(f) => {
-            vec![told(f.order_no, State::Reversing, f.at, None, Some(f.message.clone()))]
-        }
+        Fact::ReversalRefused(f) => match f.void_no {
+            Some(no) => vec![
+                told(f.order_no, State::Paid, f.at, None, Some(f.message.clone())),
+                told(no, State::Declined, f.at, None, Some(f.message.clone())),
+            ],
+            None => vec![told(f.order_no, State::Reversing, f.at, None, Some(f.message.clone()))],
+        },
         Fact::RefundIntended(f) => vec![
             state(f.order_no, State::Refunding, f.at),
             RowChange::ReturnOpened(ReturnRow {

@@ -54,7 +54,7 @@ impl Payment {
             Fact::NotHandedOver(_) => self.hastened = true,
             Fact::ReversalIntended(f) => {
                 // Later tries of a void carry no approval of their own: the purpose is the first one's.
-                let earlier = self.reversal.as_ref().map(|reversal| reversal.purpose);
+                let earlier = self.reversal.as_ref().map(|reversal| (reversal.purpose, reversal.void_no));
                 let own = match &f.void {
                     Some(_) => Purpose::Void,
                     None if self.hastened => Purpose::Cancellation,
@@ -62,15 +62,16 @@ impl Payment {
                 };
                 self.reversal = Some(Reversal {
                     no: f.reversal_no,
+                    void_no: earlier.map_or_else(|| f.void.as_ref().map(|_| f.reversal_no), |(_, no)| no),
                     place: f.place.clone(),
-                    purpose: earlier.unwrap_or(own),
+                    purpose: earlier.map_or(own, |(purpose, _)| purpose),
                     next: Next::AskReversal,
                     tries: 1,
                 });
                 self.state = State::Reversing;
             }
             Fact::Reversed(_) => self.state = State::Reversed,
-            Fact::ReversalRefused(f) if f.void => {
+            Fact::ReversalRefused(f) if f.void_no.is_some() => {
                 self.reversal = None;
                 self.state = State::Paid;
             }

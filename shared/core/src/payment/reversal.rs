@@ -27,6 +27,8 @@ fn backoff_ms(tries: u32) -> u64 {
 #[derive(Clone, Debug)]
 pub(super) struct Reversal {
     pub(super) no: OrderNo,
+    /// A void's first number, which its row keeps through all tries.
+    pub(super) void_no: Option<OrderNo>,
     pub(super) place: Place,
     pub(super) purpose: Purpose,
     pub(super) next: Next,
@@ -83,8 +85,10 @@ impl Payment {
         numbers: &mut Numbering,
     ) -> Step {
         let no = numbers.next(now.wall);
+        let earlier = self.reversal.as_ref().and_then(|reversal| reversal.void_no);
+        let void_no = earlier.or((purpose == Purpose::Void).then_some(no));
         self.state = State::Reversing;
-        self.reversal = Some(Reversal { no, place: place.clone(), purpose, next: Next::Send, tries });
+        self.reversal = Some(Reversal { no, void_no, place: place.clone(), purpose, next: Next::Send, tries });
         self.record(Fact::ReversalIntended(ReversalIntended {
             order_no: self.order_no(),
             at: now.wall,
@@ -166,18 +170,17 @@ impl Payment {
     }
 
     fn reversal_refused(&mut self, now: Now, refusal: Refusal) -> Step {
-        let Some(Reversal { no, purpose, .. }) = self.reversal.clone() else { return Step::nothing() };
+        let Some(Reversal { no, void_no, .. }) = self.reversal.clone() else { return Step::nothing() };
         let order_no = self.order_no();
-        let void = purpose == Purpose::Void;
         let refused = self.record(Fact::ReversalRefused(ReversalRefused {
             order_no,
             at: now.wall,
             reversal_no: no,
             code: refusal.code,
             message: refusal.message,
-            void,
+            void_no,
         }));
-        if void {
+        if void_no.is_some() {
             self.reversal = None;
             self.rest(State::Paid);
             refused
@@ -226,23 +229,23 @@ impl Payment {
     }
 
     fn reversed(&mut self, now: Now) -> Step {
-        let void = self.reversal.as_ref().is_some_and(|reversal| reversal.purpose == Purpose::Void);
-        let place = self.reversal.as_ref().map_or_else(|| self.intent.place.clone(), |r| r.place.clone());
-        let reversal_no = self.reversal.as_ref().map(|reversal| reversal.no);
+        let reversal = self.reversal.as_ref();
+        let place = reversal.map_or_else(|| self.intent.place.clone(), |reversal| reversal.place.clone());
+        let reversal_no = reversal.map(|reversal| reversal.no);
+        let void_no = reversal.and_then(|reversal| reversal.void_no);
         self.rest(State::Reversed);
-        let fact = Fact::Reversed(Reversed {
+        let step = self.record(Fact::Reversed(Reversed {
             order_no: self.order_no(),
             at: now.wall,
             reversal_no,
             amount: self.intent.amount,
             wallet: self.wallet,
             place,
-            void,
-        });
-        let step = self.record(fact);
-        match (void, reversal_no) {
-            (true, Some(no)) => step.then(Step::perform(super::Effect::PrintReceipt(no))),
-            _ => step,
+            void_no,
+        }));
+        match void_no {
+            Some(no) => step.then(Step::perform(super::Effect::PrintReceipt(no))),
+            None => step,
         }
     }
 }

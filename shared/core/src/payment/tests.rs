@@ -464,3 +464,23 @@ fn a_restart_turns_a_charge_under_way_into_a_doubt_and_asks() {
     let effects = held.release(Committed::after_durable_commit());
     assert!(matches!(effects.as_slice(), [Effect::Call { call: Call::Query { .. }, .. }]));
 }
+
+#[test]
+fn a_void_keeps_its_row_through_all_tries() {
+    let mut story = in_state(State::Paid);
+    let (approval, place) = (approval(), place(story.now.wall));
+    story.input(Input::Void { approval, place });
+    let story = story
+        .reversal(silence(|detail| ReversalAnswer::Unknown { detail }))
+        .reversal(ReversalAnswer::Refused(refusal()))
+        .reversal(ReversalAnswer::Done);
+    let intended = story.facts.iter().filter_map(|fact| match fact {
+        Fact::ReversalIntended(f) => Some(f.reversal_no),
+        _ => None,
+    });
+    let numbers: Vec<_> = intended.collect();
+    assert_eq!(numbers.len(), 2);
+    let Some(Fact::Reversed(reversed)) = story.facts.last() else { panic!("{:?}", story.facts.last()) };
+    assert_eq!((reversed.void_no, reversed.reversal_no), (Some(numbers[0]), Some(numbers[1])));
+    assert_eq!(story.receipts, 2, "one of the sale, one of the void");
+}

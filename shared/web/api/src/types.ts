@@ -179,4 +179,7 @@ export interface StoreRow {
 }
 
 export interface NoticeEvent { id: string; title: string }
-export interface ScanEvent { till: string; token: string; wallet: Wallet; last_two: string }
+export type ScanEvent =
+  | { till: string; token: string; wallet: Wallet; last_two: string }
+  /** What the box read is no payment code. */
+  | { till: string; refused: 'empty' | 'goods_code' | 'link' | 'not_digits' | 'length' }

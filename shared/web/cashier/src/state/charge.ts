@@ -19,11 +19,13 @@ export const SUCCESS_SHOWN_MS = 3_000
 
 interface Attempt { key: string; request: ChargeRequest; tries: number; stopped: boolean }
 export type CodeFault = Exclude<Classified['kind'], 'payment_code'>
+/** A payment code behind a box's token. */
+type Scanned = Extract<ScanEvent, { token: string }>
 
 const form = reactive({
   amount: '',
   code: '',
-  scan: null as ScanEvent | null,
+  scan: null as Scanned | null,
   remark: '',
   amountFault: null as AmountFault | null,
   codeFault: null as CodeFault | null,
@@ -216,8 +218,15 @@ function scannedToken(event: ScanEvent): void {
   }
   if (current.value !== null) next('', 'place')
   form.code = ''
-  form.codeFault = null
   form.problem = null
+  if ('refused' in event) {
+    form.scan = null
+    form.codeFault = event.refused
+    play('bad')
+    focusOn('code')
+    return
+  }
+  form.codeFault = null
   form.scan = event
   codeHere()
 }
