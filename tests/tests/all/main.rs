@@ -12,6 +12,7 @@ mod enrolment;
 mod line;
 mod lists;
 mod offline;
+mod restored;
 mod sales;
 mod scan;
 mod sse;

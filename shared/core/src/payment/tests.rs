@@ -1,3 +1,5 @@
+#![expect(clippy::disallowed_methods, reason = "the tests stand in for the store and its commit")]
+
 use alloc::{format, string::String, vec, vec::Vec};
 
 use super::*;
