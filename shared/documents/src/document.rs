@@ -148,6 +148,7 @@ mod tests {
     use crate::announcements::{ANNOUNCEMENTS, READS};
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "the genesis is made here to compare it with its constant")]
     fn the_first_change_makes_the_root_maps_and_nothing_else() {
         let mut auto = AutoCommit::new().with_actor(ActorId::from(b"genesis".as_slice()));
         for key in [ANNOUNCEMENTS, READS] {
