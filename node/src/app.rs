@@ -4,12 +4,12 @@ use std::{
     collections::BTreeMap,
     net::IpAddr,
     sync::{Arc, Mutex, PoisonError},
-    time::{Instant, SystemTime, UNIX_EPOCH},
+    time::Instant,
 };
 
 use guitai_core::{
     ids::{AccountId, FactNo, StoreId, TillId},
-    time::{BusinessClock, Now, Ticks, UtcMs},
+    time::{BusinessClock, Now, Ticks},
 };
 use guitai_http::{
     bearer::{ApiKey, Authenticator, KeyHash, Scopes},
@@ -21,10 +21,11 @@ use guitai_http::{
 };
 use guitai_store::{Reader, StoreError, query};
 use guitai_till::{Accepted, Command, Handle, Refusal};
-use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::sync::{broadcast, oneshot, watch};
 
 use crate::{
     announcements::Announcements,
+    clock::wall,
     config::Till,
     devices::{Printer, ScannerWatch, Scans},
     sync::SyncState,
@@ -54,12 +55,6 @@ pub(crate) struct App {
     pub(crate) stop: watch::Receiver<bool>,
     pub(crate) request_key: [u8; 32],
     pub(crate) started: Instant,
-}
-
-/// The wall clock.
-pub(crate) fn wall() -> UtcMs {
-    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    UtcMs(i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX))
 }
 
 impl App {
@@ -151,20 +146,5 @@ impl Authenticator for App {
 
     fn request_key(&self) -> [u8; 32] {
         self.request_key
-    }
-}
-
-/// Turns the engine's news into events for the open pages, off the engine's thread.
-pub(crate) async fn tell_pages(app: Arc<App>, mut shown: mpsc::UnboundedReceiver<(Accepted, FactNo)>) {
-    while let Some((changed, fact)) = shown.recv().await {
-        if app.events.receiver_count() == 0 {
-            continue;
-        }
-        let no = changed.order_no;
-        let row = app.read(move |connection| query::payment(connection, no.as_str())).await;
-        if let Ok(Some(row)) = row {
-            let payment = crate::api::payments::payment_dto(&row, &app);
-            let _ = app.events.send(Event::new("payment", &payment).id(fact));
-        }
     }
 }

@@ -22,7 +22,7 @@ use guitai_http::{
 use guitai_store::{Journal, Reader, ingest, journal, query};
 
 use crate::{
-    app::wall,
+    clock::wall,
     config::{self, Config, LogFormat, LogSection, PrinterSection},
     control::{self, Request, Wish},
     doctor,

@@ -98,7 +98,7 @@ async fn record(till: &Handle, line: &str) -> anyhow::Result<()> {
     let request: Request = serde_json::from_str(line)?;
     let (done, committed) = oneshot::channel();
     let done = Box::new(move || _ = done.send(()));
-    let command = match request.wish(crate::app::wall())? {
+    let command = match request.wish(crate::clock::wall())? {
         Wish::ApiKey(key) => Command::CreateApiKey(key, done),
         Wish::Account(account) => Command::SetAccount(account, done),
     };

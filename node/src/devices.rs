@@ -160,7 +160,7 @@ impl Printer {
             }
         })?;
         // Job numbers name files and must not repeat after a restart: they begin at the second the node started.
-        let first = u64::try_from(crate::app::wall().0 / 1000).unwrap_or(0) * 1000;
+        let first = u64::try_from(crate::clock::wall().0 / 1000).unwrap_or(0) * 1000;
         Ok(Self(Some(Arc::new(Printing { actor, copies, next_job: AtomicU64::new(first), state }))))
     }
 

@@ -6,11 +6,11 @@ use std::{
 };
 
 use anyhow::Context;
-use guitai_core::{acquirer::allinpay::Allinpay, ids::OrderNo, time::Ticks, trust};
+use guitai_core::{acquirer::allinpay::Allinpay, time::Ticks, trust};
 use guitai_devices::scan::ScanBox;
 use guitai_http::{guard, password::Passwords, serve, session::Sessions, throttle::Throttle};
 use guitai_link::acquirer::AcquirerClient;
-use guitai_store::{Integrity, Journal, Reader, query};
+use guitai_store::{Integrity, Journal, Reader};
 use guitai_till::{Output, Setup};
 use tokio::sync::{broadcast, mpsc, watch};
 
@@ -18,10 +18,12 @@ use crate::{
     acquirer::Acquirer,
     announcements::Announcements,
     api,
-    app::{App, tell_pages, wall},
+    app::App,
+    clock::wall,
     config::Config,
     control,
-    devices::{self, Copy, Letterhead, Printer, ScanSink, Scans},
+    devices::{self, Printer, ScanSink, Scans},
+    news,
     place::{Enrolment, Place},
     sync::{self, Line},
     waiters::Waiters,
@@ -168,9 +170,9 @@ fn start(config: &Config, place: &Place, enrolment: &Enrolment, stop: &watch::Re
         request_key: place.request_key()?,
         started,
     });
-    tokio::spawn(tell_pages(Arc::clone(&app), shown));
-    tokio::spawn(print_receipts(Arc::clone(&app), prints));
-    tokio::spawn(tell_small_news(Arc::clone(&app)));
+    tokio::spawn(news::tell_pages(Arc::clone(&app), shown));
+    tokio::spawn(news::print_receipts(Arc::clone(&app), prints));
+    tokio::spawn(news::tell_small_news(Arc::clone(&app)));
     let socket = place.control_socket();
     let (door, stopping) = (app.till.clone(), stop.clone());
     tokio::spawn(async move {
@@ -179,43 +181,6 @@ fn start(config: &Config, place: &Place, enrolment: &Enrolment, stop: &watch::Re
         }
     });
     Ok(Node { app, engine, scan_boxes })
-}
-
-/// Queues a receipt for each row that took or gave money.
-async fn print_receipts(app: Arc<App>, mut prints: mpsc::UnboundedReceiver<OrderNo>) {
-    while let Some(no) = prints.recv().await {
-        let Ok(Some(row)) = app.read(move |connection| query::payment(connection, no.as_str())).await else { continue };
-        let head = Letterhead { title: &app.title, store: &app.store, clock: &app.clock };
-        let Some(receipt) = head.receipt(&row, wall(), Copy::First) else { continue };
-        if let Some(Err(refused)) = app.printer.print(receipt) {
-            tracing::warn!(order.no = %no, ?refused, "no receipt");
-        }
-    }
-}
-
-/// Tells pages of the hub's line and of announcements.
-async fn tell_small_news(app: Arc<App>) {
-    let mut line = app.sync.clone();
-    let mut announcements = app.announcements.changes();
-    loop {
-        tokio::select! {
-            changed = line.changed() => {
-                if changed.is_err() { return; }
-                line.borrow_and_update();
-                if let Ok(sync) = api::sync_dto(&app).await {
-                    let _ = app.events.send(guitai_http::sse::Event::new("sync", &sync));
-                }
-            }
-            changed = announcements.changed() => {
-                if changed.is_err() { return; }
-                announcements.borrow_and_update();
-                let newest = app.announcements.list().into_iter().next();
-                let (id, title) = newest.map_or_else(Default::default, |one| (one.id, one.title));
-                let news = serde_json::json!({ "id": id, "title": title });
-                let _ = app.events.send(guitai_http::sse::Event::new("notice", &news));
-            }
-        }
-    }
 }
 
 async fn stop_asked() {

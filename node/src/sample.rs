@@ -17,7 +17,7 @@ use guitai_sandbox::{Outcome, Sandbox, book::Book, credentials::Credentials};
 use guitai_store::Journal;
 use guitai_till::{ChargeRequest, Command, Engine, Output, ReturnRequest, Setup};
 
-use crate::{acquirer::Asked, app::wall, config::Config, place::Place, run::Damaged};
+use crate::{acquirer::Asked, clock::wall, config::Config, place::Place, run::Damaged};
 
 const DAY_MS: i64 = 24 * 3600 * 1000;
 

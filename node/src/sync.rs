@@ -27,7 +27,7 @@ use guitai_link::{
 use guitai_store::{Database, Reader, ingest, query};
 use tokio::sync::{mpsc, watch};
 
-use crate::{announcements::Announcements, app::wall};
+use crate::{announcements::Announcements, clock::wall};
 
 /// The name of the note that keeps what the hub acknowledged.
 const ACKED_NOTE: &str = "acked";
