@@ -26,8 +26,15 @@ impl Acquirer {
     /// Sends one call and hands its answer to the till.
     pub(crate) fn perform(&self, call: Call, expected: Expected, till: Handle) {
         let this = self.clone();
+        let asked = Asked::of(&call);
+        let call = self.runtime.spawn(async move { this.ask(call, &expected).await });
+        let codec = Arc::clone(&self.codec);
         self.runtime.spawn(async move {
-            let answer = this.ask(call, &expected).await;
+            // A call whose task died may have been sent: it counts as unanswered, so that the payment is asked about.
+            let answer = call.await.unwrap_or_else(|error| {
+                tracing::error!(order.no = %expected.order_no, %error, "a call to the acquirer failed inside the node");
+                asked.answer(&codec, &expected, &Reply::NoAnswer { detail: "failed inside the node".into() })
+            });
             // Without an engine there is nobody to tell; the journal's open payment is asked about at the next start.
             let _ = till.send(Command::Answered(expected.order_no, answer));
         });

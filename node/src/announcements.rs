@@ -29,18 +29,20 @@ struct Inner {
     connection: Connection,
     document: Document,
     peer: PeerSync,
+    /// Whether changes were taken from the document that could not be stored.
+    unsaved: bool,
 }
 
 impl Announcements {
     /// Opens the store's document.
     pub(crate) fn open(side: &Database, store: &StoreId) -> anyhow::Result<Self> {
         let id = guitai_documents::announcements_id(store);
-        let connection = side.writer()?;
+        let connection = side.shared_writer()?;
         let mut actor = [0; 16];
         getrandom::fill(&mut actor)?;
         let mut document = Document::open(&document::load(&connection, &id)?, actor)?;
         let peer = peer(&connection, &id, &mut document)?;
-        let state = Mutex::new(Inner { connection, document, peer });
+        let state = Mutex::new(Inner { connection, document, peer, unsaved: false });
         Ok(Self { id, state, changed: watch::Sender::new(0) })
     }
 
@@ -133,12 +135,14 @@ impl Announcements {
 
 impl Inner {
     fn keep(&mut self, id: &str) -> anyhow::Result<()> {
-        if let Some(changes) = self.document.take_changes() {
-            let pieces = document::append(&self.connection, id, &changes)?;
-            if pieces > COMPACT_AFTER {
-                document::compact(&mut self.connection, id, &self.document.compact())?;
-            }
+        let Some(changes) = self.document.take_changes() else { return Ok(()) };
+        let pieces = if self.unsaved { Ok(u64::MAX) } else { document::append(&self.connection, id, &changes) };
+        // Changes taken and not stored would be missing under all later ones: the next time, the whole is stored.
+        self.unsaved = true;
+        if pieces? > COMPACT_AFTER {
+            document::compact(&mut self.connection, id, &self.document.compact())?;
         }
+        self.unsaved = false;
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 
 mod accounts;
 mod announcements;
-mod events;
+pub(crate) mod events;
 pub(crate) mod payments;
 mod receipts;
 pub(crate) mod refusal;

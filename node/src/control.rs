@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::{Context, bail};
 use guitai_core::journal::fact::{AccountSet, ApiKeyCreated, Role};
-use guitai_core::{ids::AccountId, time::UtcMs};
+use guitai_core::{ids::AccountId, limits, time::UtcMs};
 use guitai_till::{Command, Handle};
 use serde::{Deserialize, Serialize};
 use tokio::{
@@ -48,6 +48,11 @@ impl Request {
             }
             Self::SetAccount { account, name, role, verifier } => {
                 let account = AccountId::parse(&account).map_err(|error| anyhow::anyhow!("--account: {error:?}"))?;
+                anyhow::ensure!(
+                    (1..=limits::NAME_MAX_CHARS).contains(&name.chars().count()),
+                    "--name: 1 to {} characters",
+                    limits::NAME_MAX_CHARS
+                );
                 let role = Role::parse(&role).context("--role: administrator or cashier")?;
                 Ok(Wish::Account(AccountSet { account, name, role, verifier, disabled: false, by: None, at }))
             }

@@ -22,7 +22,10 @@ use guitai_devices::{
     },
     scan::{ScanBox, ScanConfig, ScanEvent, ScanState},
 };
-use guitai_http::{dto, sse::Event};
+use guitai_http::{
+    dto,
+    sse::{Audience, Event},
+};
 use guitai_store::query::PaymentRow;
 use tokio::sync::{broadcast, watch};
 
@@ -36,7 +39,14 @@ const SCANS_MAX: usize = 64;
 
 /// Codes read by boxes, waiting for the page that collects. They stay here; pages get a token.
 #[derive(Default)]
-pub(crate) struct Scans(Mutex<HashMap<String, (Ticks, SecretText)>>);
+pub(crate) struct Scans(Mutex<HashMap<String, Scan>>);
+
+struct Scan {
+    until: Ticks,
+    code: SecretText,
+    /// The request that took it: the same one may come again when its answer was lost, no other may.
+    taken_by: Option<(String, String)>,
+}
 
 impl Scans {
     fn keep(&self, code: SecretText, now: Ticks) -> Option<String> {
@@ -44,19 +54,26 @@ impl Scans {
         getrandom::fill(&mut bytes).ok()?;
         let token: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
         let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.retain(|_, (until, _)| *until > now);
+        waiting.retain(|_, scan| scan.until > now);
         if waiting.len() >= SCANS_MAX {
             return None;
         }
-        waiting.insert(token.clone(), (now.after_ms(SCAN_LIFE_MS), code));
+        waiting.insert(token.clone(), Scan { until: now.after_ms(SCAN_LIFE_MS), code, taken_by: None });
         Some(token)
     }
 
-    /// The code behind a token, once.
-    pub(crate) fn take(&self, token: &str, now: Ticks) -> Option<SecretText> {
+    /// The code behind a token, for one request of one caller.
+    pub(crate) fn take(&self, token: &str, caller: &str, key: &str, now: Ticks) -> Option<SecretText> {
         let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (until, code) = waiting.remove(token)?;
-        (until > now).then_some(code)
+        let scan = waiting.get_mut(token).filter(|scan| scan.until > now)?;
+        let request = (caller.to_owned(), key.to_owned());
+        match &scan.taken_by {
+            Some(taken_by) if *taken_by != request => None,
+            _ => {
+                scan.taken_by = Some(request);
+                Some(scan.code.clone())
+            }
+        }
     }
 }
 
@@ -111,7 +128,7 @@ impl ScanSink {
             // The page says in words why this is no payment code; the text itself is not shown.
             Err(error) => serde_json::json!({ "till": till, "refused": name(error) }),
         };
-        let _ = self.events.send(Event::new("scan", &event));
+        let _ = self.events.send(Event::new("scan", &event).only(Audience::Chargers));
     }
 }
 

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use guitai_core::ids::{FactNo, OrderNo};
-use guitai_http::sse::Event;
+use guitai_http::sse::{Event, RESYNC};
 use guitai_store::query;
 use guitai_till::Accepted;
 use tokio::sync::mpsc;
@@ -23,10 +23,10 @@ pub(crate) async fn tell_pages(app: Arc<App>, mut shown: mpsc::UnboundedReceiver
             continue;
         }
         let no = changed.order_no;
-        let row = app.read(move |connection| query::payment(connection, no.as_str())).await;
-        if let Ok(Some(row)) = row {
-            let payment = api::payments::payment_dto(&row, &app);
-            let _ = app.events.send(Event::new("payment", &payment).id(fact));
+        match app.read(move |connection| query::payment(connection, no.as_str())).await {
+            Ok(Some(row)) => drop(app.events.send(api::events::payment_event(&row, fact, &app))),
+            // Pages that cannot be told what changed are told to look again.
+            Ok(None) | Err(_) => drop(app.events.send(Event::new(RESYNC, &serde_json::json!({})))),
         }
     }
 }
@@ -34,7 +34,10 @@ pub(crate) async fn tell_pages(app: Arc<App>, mut shown: mpsc::UnboundedReceiver
 /// Queues a receipt for each row that took or gave money.
 pub(crate) async fn print_receipts(app: Arc<App>, mut prints: mpsc::UnboundedReceiver<OrderNo>) {
     while let Some(no) = prints.recv().await {
-        let Ok(Some(row)) = app.read(move |connection| query::payment(connection, no.as_str())).await else { continue };
+        let Ok(Some(row)) = app.read(move |connection| query::payment(connection, no.as_str())).await else {
+            tracing::error!(order.no = %no, "no receipt: its row cannot be read");
+            continue;
+        };
         let head = Letterhead { title: &app.title, store: &app.store, clock: &app.clock };
         let Some(receipt) = head.receipt(&row, wall(), Copy::First) else { continue };
         if let Some(Err(refused)) = app.printer.print(receipt) {

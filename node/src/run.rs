@@ -141,7 +141,7 @@ fn start(config: &Config, place: &Place, enrolment: &Enrolment, stop: &watch::Re
         announcements: Arc::clone(&announcements),
         committed: committed.clone(),
         state: Arc::clone(&sync_state),
-        side: Arc::new(Mutex::new(side.writer()?)),
+        side: Arc::new(Mutex::new(side.shared_writer()?)),
     };
     tokio::spawn(sync::keep(line, stop.clone()));
 

@@ -12,8 +12,8 @@ use guitai_core::{
     journal::chain::ChainHash,
     limits,
     sync::{
-        contract::{Hangup, Standing},
-        frame::Status,
+        contract::{Hangup, PeerFault, Standing},
+        frame::{Bye, ByeReason, Status},
         journal_lane::{Batch, Loaded},
     },
     time::UtcMs,
@@ -277,10 +277,27 @@ async fn resolve(address: &str) -> Result<SocketAddr, String> {
 fn words(ended: &Ended) -> String {
     match ended {
         Ended::Hangup(Hangup::Refused(verdict)) => format!("the hub does not let this node in: {verdict:?}"),
-        Ended::Hangup(hangup) => format!("{hangup:?}"),
+        Ended::Hangup(Hangup::Fault(PeerFault::Forked(fork))) => forked(fork.seal.no),
+        Ended::Hangup(Hangup::Peer(Bye { reason: ByeReason::Forked, evidence })) => {
+            forked(evidence.as_ref().map_or(FactNo::default(), |seal| seal.no))
+        }
+        Ended::Hangup(Hangup::Fault(fault)) => format!("the hub broke the protocol: {fault}"),
+        Ended::Hangup(Hangup::Peer(bye)) => format!("the hub said goodbye: {:?}", bye.reason),
+        Ended::Hangup(Hangup::TimedOut) => "the hub did not answer in time".into(),
+        Ended::Hangup(Hangup::Enrolled) => "enrolled".into(),
+        Ended::Hangup(Hangup::EnrolRefused(why)) => format!("the code is not accepted: {why:?}"),
+        Ended::Hangup(Hangup::Asked(_) | Hangup::Shell) => "this node ended the session".into(),
         Ended::Lost(detail) => detail.clone(),
         Ended::Shell(error) => error.to_string(),
     }
+}
+
+/// A journal that is not the one it once was: sales go on, but a person must decide which history counts.
+fn forked(no: FactNo) -> String {
+    format!(
+        "this node's journal is forked: the hub holds fact {no} and this disk does not (an older copy was restored?). \
+         Payments go on and are kept here. Keep this folder, and call support to enter the node anew"
+    )
 }
 
 /// Takes this node in at the hub.

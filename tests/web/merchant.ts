@@ -118,7 +118,7 @@ export class Household {
     clearTimeout(hard)
   }
 
-  /** POST /hub/stop, /hub/start, /scan (the digits as body). */
+  /** POST /hub/stop, /hub/start, the same of node2, and /scan (the digits as body). */
   private async keep(): Promise<string> {
     this.keeper = createServer((request, response) => {
       const work = async (): Promise<void> => {
@@ -126,8 +126,8 @@ export class Household {
         for await (const piece of request) body += String(piece)
         const [, what, how] = (request.url ?? '').split('/')
         if (what === 'scan') this.programs.get('scanbox')!.child.stdin!.write(`${body}\n`)
-        else if (what === 'hub' && how === 'stop') await this.stop('hub')
-        else if (what === 'hub' && how === 'start') await this.start('hub')
+        else if ((what === 'hub' || what === 'node2') && how === 'stop') await this.stop(what)
+        else if ((what === 'hub' || what === 'node2') && how === 'start') await this.start(what)
         else throw new Error(`unknown wish ${request.url}`)
       }
       work().then(() => response.end('done'), (fault: unknown) => { response.statusCode = 500; response.end(String(fault)) })

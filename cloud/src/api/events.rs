@@ -24,5 +24,5 @@ pub(super) async fn listen(State(app): State<Arc<App>>, caller: Principal) -> Re
         // Keys are not taken back while the hub runs.
         Principal::Key(_) => Box::new(|| true),
     };
-    Ok(sse::respond(Feed { replay: Vec::new(), live, stop, alive }))
+    Ok(sse::respond(Feed { replay: Vec::new(), live, stop, alive, hears: Box::new(|_| true) }))
 }

@@ -85,6 +85,13 @@ impl From<StoreError> for NoCode {
     }
 }
 
+/// The number a store's order numbers carry.
+pub(super) fn issuer(connection: &Connection, store: &StoreId) -> Result<Issuer, StoreError> {
+    let mut statement = connection.prepare_cached("SELECT issuer FROM hub_store WHERE id = ?1")?;
+    let number = statement.query_row([store.as_str()], |row| row.get(0))?;
+    Issuer::new(number).ok_or_else(|| StoreError::Corrupt("hub_store.issuer".into()))
+}
+
 /// Adds a store under the next issuer number.
 pub(super) fn add_store(connection: &Connection, store: &StoreId, name: &str, now: UtcMs) -> Result<Issuer, NotAdded> {
     let sql = StoreError::Sqlite;

@@ -213,7 +213,8 @@ impl Sqlite {
         if fence.is_raised() {
             return Err(Refused::Fenced);
         }
-        let (_, facts) = ingest::persist(&mut writer, store, &run)?;
+        let issuer = roster::issuer(&writer, store)?;
+        let (_, facts) = ingest::persist(&mut writer, store, issuer, &run)?;
         let mut changed: Vec<OrderNo> = Vec::new();
         for no in facts.iter().flat_map(numbers) {
             if !changed.contains(&no) {
@@ -240,7 +241,7 @@ impl Sqlite {
                 names.extend(accounts.into_iter().map(|row| (line.id.to_string(), row.account, row.name)));
             }
             let rows = query::day_stats(connection, day, one)?;
-            Ok(Figures { stores, rows, doubt: query::in_doubt(connection, day, one)?, names })
+            Ok(Figures { stores, rows, doubt: query::in_doubt(connection, day, one, None)?, names })
         })
     }
 
@@ -391,8 +392,8 @@ fn addressees(known: &[StoreId], named: &[String]) -> Result<Vec<StoreId>, Lette
 fn numbers(fact: &Fact) -> Vec<OrderNo> {
     let own = match fact {
         Fact::ReversalIntended(f) => Some(f.reversal_no),
-        Fact::Reversed(f) => f.reversal_no,
-        Fact::ReversalRefused(f) => Some(f.reversal_no),
+        Fact::Reversed(f) => f.void_no,
+        Fact::ReversalRefused(f) => f.void_no,
         Fact::RefundIntended(f) => Some(f.refund_no),
         Fact::Refunded(f) => Some(f.refund_no),
         Fact::RefundRefused(f) => Some(f.refund_no),
@@ -407,7 +408,8 @@ fn numbers(fact: &Fact) -> Vec<OrderNo> {
         | Fact::Closed(_)
         | Fact::Quarantined(_)
         | Fact::HandedOver(_)
-        | Fact::NotHandedOver(_) => None,
+        | Fact::NotHandedOver(_)
+        | Fact::CancelAsked(_) => None,
     };
     fact.order_no().into_iter().chain(own).collect()
 }

@@ -6,6 +6,7 @@ use axum::{Json, extract::State, http::StatusCode};
 use guitai_core::{
     ids::AccountId,
     journal::fact::{AccountSet, Role as StoreRole},
+    limits,
     secret::SecretText,
 };
 use guitai_http::{
@@ -54,6 +55,9 @@ pub(crate) async fn create(
     let account = AccountId::parse(&asked.account).map_err(refusal::name("account"))?;
     let role = StoreRole::parse(asked.role.as_str())
         .ok_or_else(|| Problem::malformed("role").detail("administrator 或 cashier。", "administrator or cashier."))?;
+    if asked.name.is_empty() || asked.name.chars().count() > limits::NAME_MAX_CHARS {
+        return Err(Problem::malformed("name").detail("1 到 32 个字。", "1 to 32 characters."));
+    }
     check_policy(&asked.password)?;
     let store = app.store.as_str().to_owned();
     let existing = app.read(move |connection| query::accounts(connection, &store)).await?;

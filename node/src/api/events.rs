@@ -7,11 +7,11 @@ use guitai_core::{ids::FactNo, limits};
 use guitai_http::{
     bearer::{Principal, Scope},
     problem::{Problem, ProblemBody},
-    sse::{Event, Feed, last_event_id, respond},
+    sse::{Audience, Event, Feed, RESYNC, last_event_id, respond},
 };
-use guitai_store::query;
+use guitai_store::query::{self, PaymentRow};
 
-use super::payments::payment_dto;
+use super::payments::{own_only, payment_dto};
 use crate::app::App;
 
 /// The stream of events. After a break, `Last-Event-ID` brings what was missed.
@@ -36,22 +36,38 @@ pub(crate) async fn follow(
         }
         Principal::Key(_) => Box::new(|| true),
     };
-    Ok(respond(Feed { replay, live, stop: app.stop.clone(), alive }))
+    let (own, charges) = (own_only(&who), who.may(Scope::Charge));
+    let hears: guitai_http::sse::Hears = Box::new(move |audience| match audience {
+        Audience::All => true,
+        Audience::Account(account) => own.as_deref().is_none_or(|own| own == &**account),
+        Audience::Chargers => charges,
+    });
+    Ok(respond(Feed { replay, live, stop: app.stop.clone(), alive, hears }))
 }
 
 async fn missed(app: &Arc<App>, seen: FactNo) -> Result<Vec<Event>, Problem> {
     let store = app.store.as_str().to_owned();
-    let rows = app
+    let (rows, cut) = app
         .read(move |connection| {
-            let changed = query::changed_after(connection, &store, seen, limits::PAGE_MAX)?;
-            changed
-                .into_iter()
-                .filter_map(|(fact, no)| match query::payment(connection, &no) {
-                    Ok(row) => row.map(|row| Ok((fact, row))),
-                    Err(error) => Some(Err(error)),
-                })
-                .collect::<Result<Vec<_>, _>>()
+            let mut changed = query::changed_after(connection, &store, seen, limits::PAGE_MAX + 1)?;
+            let cut = changed.len() > limits::PAGE_MAX;
+            changed.truncate(limits::PAGE_MAX);
+            let rows = changed.into_iter().filter_map(|(fact, no)| match query::payment(connection, &no) {
+                Ok(row) => row.map(|row| Ok((fact, row))),
+                Err(error) => Some(Err(error)),
+            });
+            Ok((rows.collect::<Result<Vec<_>, _>>()?, cut))
         })
         .await?;
-    Ok(rows.iter().map(|(fact, row)| Event::new("payment", &payment_dto(row, app)).id(fact)).collect())
+    let mut events: Vec<Event> = rows.iter().map(|(fact, row)| payment_event(row, *fact, app)).collect();
+    if cut {
+        events.push(Event::new(RESYNC, &serde_json::json!({})));
+    }
+    Ok(events)
+}
+
+/// A payment's news, for its cashier and those who see everybody's.
+pub(crate) fn payment_event(row: &PaymentRow, fact: FactNo, app: &App) -> Event {
+    let audience = Audience::Account(row.cashier.as_str().into());
+    Event::new("payment", &payment_dto(row, app)).id(fact).only(audience)
 }

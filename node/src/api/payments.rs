@@ -11,7 +11,7 @@ use guitai_core::{
     journal::fact::{Bill, Idempotency},
     limits,
     money::Fen,
-    payment::{self, CANCEL_AFTER_MS, GOODS_KEYS_AFTER_MS},
+    payment::{self, CANCEL_AFTER_MS, GOODS_KEYS_AFTER_MS, Say},
     secret::PaymentCode,
     time::{UtcMs, beijing_day},
 };
@@ -44,19 +44,33 @@ pub(crate) async fn charge(
     let charge = asked.value;
     let amount = Fen::chargeable(charge.amount_fen).map_err(refusal::amount)?;
     let wait = wait(charge.wait_ms)?;
+    let idempotency = idempotency(&who, asked.key.as_str(), asked.request);
+    // A scanned code is gone when its request comes again: what that request did is answered first.
+    if let Some(order_no) = earlier(&app, &idempotency).await? {
+        return answer(&app, order_no).await;
+    }
     let (till, at) = till(&app, charge.till.as_deref())?;
     let Some(terminal) = at.terminal.clone() else {
         return Err(Problem::new(Code::TillNotRegistered).field("till"));
     };
+    let bill = match (charge.bill, charge.retry_of) {
+        (Some(named), None) => Some(bill(named)?),
+        (None, Some(order_no)) => Some(bill_of(&app, &who, &order_no, amount).await?),
+        (None, None) => None,
+        (Some(_), Some(_)) => {
+            let both = Problem::malformed("retry_of");
+            return Err(both.detail("bill 和 retry_of 只能给一个。", "Give either bill or retry_of."));
+        }
+    };
     let request = ChargeRequest {
         amount,
-        code: code(&app, charge.auth_code.as_deref(), charge.scan.as_deref())?,
         till,
         cashier: cashier(&who, charge.cashier.as_deref())?,
         terminal,
-        bill: charge.bill.map(bill).transpose()?,
+        bill,
         remark: remark(charge.fields.and_then(|fields| fields.remark))?,
-        idempotency: idempotency(&who, asked.key.as_str(), asked.request),
+        code: code(&app, charge.auth_code.as_deref(), charge.scan.as_deref(), &idempotency)?,
+        idempotency,
     };
     let (accepted, waiting) = app.ask(|reply| Command::Charge(request, reply)).await?;
     waiting.final_or(wait).await;
@@ -112,10 +126,11 @@ pub(crate) async fn cancel(
     State(app): Shared,
     who: Principal,
     Path(order_no): Path<String>,
-    _: Keyed<dto::Nothing>,
+    asked: Keyed<dto::Nothing>,
 ) -> Result<Json<dto::Payment>, Problem> {
     let no = own_charge(&app, &who, &order_no).await?;
-    app.ask(|reply| Command::Cancel(no, reply)).await?;
+    let say = say(&who, &asked);
+    app.ask(|reply| Command::Cancel(no, say, reply)).await?;
     answer(&app, no).await
 }
 
@@ -126,10 +141,11 @@ pub(crate) async fn handed_over(
     State(app): Shared,
     who: Principal,
     Path(order_no): Path<String>,
-    _: Keyed<dto::Nothing>,
+    asked: Keyed<dto::Nothing>,
 ) -> Result<Json<dto::Payment>, Problem> {
     let no = own_charge(&app, &who, &order_no).await?;
-    app.ask(|reply| Command::HandedOver(no, who.caller(), reply)).await?;
+    let say = say(&who, &asked);
+    app.ask(|reply| Command::HandedOver(no, say, reply)).await?;
     answer(&app, no).await
 }
 
@@ -140,11 +156,38 @@ pub(crate) async fn not_handed_over(
     State(app): Shared,
     who: Principal,
     Path(order_no): Path<String>,
-    _: Keyed<dto::Nothing>,
+    asked: Keyed<dto::Nothing>,
 ) -> Result<Json<dto::Payment>, Problem> {
     let no = own_charge(&app, &who, &order_no).await?;
-    app.ask(|reply| Command::NotHandedOver(no, who.caller(), reply)).await?;
+    let say = say(&who, &asked);
+    app.ask(|reply| Command::NotHandedOver(no, say, reply)).await?;
     answer(&app, no).await
+}
+
+fn say(who: &Principal, asked: &Keyed<dto::Nothing>) -> Say {
+    Say { by: who.caller(), idempotency: idempotency(who, asked.key.as_str(), asked.request) }
+}
+
+/// What the same request did before; another body under the same key is a conflict.
+async fn earlier(app: &Arc<App>, asked: &Idempotency) -> Result<Option<OrderNo>, Problem> {
+    let (store, caller, key) = (app.store.as_str().to_owned(), asked.caller.clone(), asked.key.clone());
+    let found = app.read(move |connection| query::earlier_request(connection, &store, &caller, &key)).await?;
+    match found {
+        Some(found) if found.body_hash != asked.body_hash => Err(Code::IdempotencyConflict.into()),
+        found => Ok(found.map(|found| found.order_no)),
+    }
+}
+
+/// The bill of an earlier attempt of the same sale.
+async fn bill_of(app: &Arc<App>, who: &Principal, order_no: &str, amount: Fen) -> Result<Bill, Problem> {
+    let row = visible(app, who, order_no).await.map_err(|problem| problem.field("retry_of"))?;
+    let same = row.kind == "charge" && row.amount == amount;
+    let bill = row.bill.filter(|_| same).ok_or_else(|| {
+        Problem::malformed("retry_of")
+            .detail("只能是同金额的上一次收款。", "Must be an earlier charge of the same amount.")
+    })?;
+    let (source, number, total) = bill;
+    Ok(Bill { source, number, total })
 }
 
 /// The payment as it now stands.
@@ -203,11 +246,11 @@ pub(super) fn cashier(who: &Principal, asked: Option<&str>) -> Result<AccountId,
     }
 }
 
-fn code(app: &App, auth_code: Option<&str>, scan: Option<&str>) -> Result<PaymentCode, Problem> {
+fn code(app: &App, auth_code: Option<&str>, scan: Option<&str>, request: &Idempotency) -> Result<PaymentCode, Problem> {
     match (auth_code, scan) {
         (Some(code), None) => PaymentCode::parse(code).map_err(refusal::payment_code),
         (None, Some(token)) => {
-            let scanned = app.scans.take(token, app.now().up);
+            let scanned = app.scans.take(token, &request.caller, &request.key, app.now().up);
             let text = scanned.ok_or_else(|| Problem::new(Code::ScanExpired).field("scan"))?;
             PaymentCode::parse(text.expose()).map_err(refusal::payment_code)
         }
@@ -281,13 +324,14 @@ fn can(row: &PaymentRow, now: UtcMs) -> Can {
     let left = row.amount.checked_sub(row.refunded).unwrap_or(Fen::ZERO).get();
     let age_ms = u64::try_from(now.0.saturating_sub(row.at.0)).unwrap_or(0);
     let open = charge && matches!(row.state, payment::State::Pending | payment::State::Unknown);
+    let held = charge && row.state == payment::State::Held;
     let paid = charge && row.state == payment::State::Paid;
     let refundable = paid || (charge && row.state == payment::State::PartRefunded);
     Can {
         void: paid && beijing_day(now) == beijing_day(row.at),
         refund_fen: if refundable { left } else { 0 },
         handed_over: open && age_ms >= GOODS_KEYS_AFTER_MS,
-        not_handed_over: open && age_ms >= GOODS_KEYS_AFTER_MS,
+        not_handed_over: (open || held) && age_ms >= GOODS_KEYS_AFTER_MS,
         cancel: open && age_ms >= CANCEL_AFTER_MS,
     }
 }

@@ -40,7 +40,7 @@ pub(crate) async fn day(
                 rows.retain(|row| row.cashier == *own);
             }
             let names = query::accounts(connection, &store)?;
-            Ok((rows, query::in_doubt(connection, day, Some(&store))?, names))
+            Ok((rows, query::in_doubt(connection, day, Some(&store), own.as_deref())?, names))
         })
         .await?;
     let names = names.into_iter().map(|row| (row.account, row.name)).collect();

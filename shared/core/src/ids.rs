@@ -70,6 +70,12 @@ impl OrderNo {
         core::str::from_utf8(&self.0).expect("digits are ASCII")
     }
 
+    /// Whose number it is.
+    #[must_use]
+    pub fn issuer(&self) -> Option<Issuer> {
+        self.as_str().get(6..11)?.parse().ok().and_then(Issuer::new)
+    }
+
     /// The day the number was issued, at the acquirer.
     #[must_use]
     pub fn day(&self) -> Option<Day> {
@@ -236,6 +242,7 @@ mod tests {
         assert_eq!(no.as_str().parse::<u128>().expect("digits") % 97, 1);
         assert_eq!(OrderNo::parse(no.as_str()), Some(no));
         assert_eq!(no.day(), Day::parse("2026-01-05"));
+        assert_eq!(no.issuer(), Some(issuer()));
     }
 
     #[test]

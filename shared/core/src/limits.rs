@@ -6,6 +6,9 @@ pub const AMOUNT_MAX_FEN: u64 = 50_000_000;
 /// Longest text a scan may hold before it is classified (devices: framing rule).
 pub const SCAN_MAX_BYTES: usize = 512;
 
+/// Longest text of an acquirer or of the line that a fact keeps.
+pub const FOREIGN_TEXT_MAX_CHARS: usize = 200;
+
 /// Shortest and longest payment code met in the field: 16 to 24 digits, or 35 characters for a face payment.
 pub const PAYMENT_CODE_DIGITS: core::ops::RangeInclusive<usize> = 16..=24;
 

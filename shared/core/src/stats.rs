@@ -70,6 +70,7 @@ pub fn count(fact: &Fact) -> Option<StatChange> {
         | Fact::Quarantined(_)
         | Fact::HandedOver(_)
         | Fact::NotHandedOver(_)
+        | Fact::CancelAsked(_)
         | Fact::ReversalIntended(_)
         | Fact::ReversalRefused(_)
         | Fact::RefundIntended(_)

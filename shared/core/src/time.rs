@@ -33,9 +33,15 @@ pub struct Now {
 }
 
 /// A calendar day, as `yyyymmdd` in facts and `yyyy-mm-dd` for people.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode)]
 #[cbor(transparent)]
 pub struct Day(#[n(0)] u32);
+
+impl<'b, C> Decode<'b, C> for Day {
+    fn decode(d: &mut minicbor::Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
+        Self::from_number(d.u32()?).ok_or_else(|| minicbor::decode::Error::message("not a day"))
+    }
+}
 
 impl Day {
     /// Reads `yyyy-mm-dd`.

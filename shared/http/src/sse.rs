@@ -33,6 +33,18 @@ pub struct Event {
     name: &'static str,
     id: Option<String>,
     data: Arc<str>,
+    audience: Audience,
+}
+
+/// Who may hear an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Audience {
+    /// Every listener.
+    All,
+    /// This account, and those who see everybody's.
+    Account(Arc<str>),
+    /// Those who may charge.
+    Chargers,
 }
 
 impl Event {
@@ -41,7 +53,20 @@ impl Event {
     pub fn new(name: &'static str, data: &impl Serialize) -> Self {
         // Our own DTOs always serialise: their keys are texts.
         let data = serde_json::to_string(data).unwrap_or_else(|_| "null".to_owned());
-        Self { name, id: None, data: data.into() }
+        Self { name, id: None, data: data.into(), audience: Audience::All }
+    }
+
+    /// For these only.
+    #[must_use]
+    pub fn only(mut self, audience: Audience) -> Self {
+        self.audience = audience;
+        self
+    }
+
+    /// Who may hear it.
+    #[must_use]
+    pub const fn audience(&self) -> &Audience {
+        &self.audience
     }
 
     /// With the id a listener gives back as `Last-Event-ID`; a fact number for payments.
@@ -69,6 +94,9 @@ impl Event {
 /// Asks whether the listener may still listen; see `Sessions::is_live`.
 pub type Alive = Box<dyn Fn() -> bool + Send + Sync>;
 
+/// Asks whether the listener may hear an event of this audience.
+pub type Hears = Box<dyn Fn(&Audience) -> bool + Send + Sync>;
+
 /// What one listener gets.
 pub struct Feed {
     /// Missed events, oldest first.
@@ -79,6 +107,8 @@ pub struct Feed {
     pub stop: watch::Receiver<bool>,
     /// Asked before every event and every [`KEEP_ALIVE`].
     pub alive: Alive,
+    /// Which events this listener may hear.
+    pub hears: Hears,
 }
 
 /// The answer that streams a feed.
@@ -101,9 +131,9 @@ pub fn last_event_id(headers: &HeaderMap) -> Option<FactNo> {
 type Listener = mpsc::Sender<Result<sse::Event, Infallible>>;
 
 async fn pump(feed: Feed, to: Listener) {
-    let Feed { replay, mut live, mut stop, alive } = feed;
+    let Feed { replay, mut live, mut stop, alive, hears } = feed;
     let pumped = async {
-        for event in replay {
+        for event in replay.into_iter().filter(|event| hears(&event.audience)) {
             if !alive() || to.send(Ok(event.wire())).await.is_err() {
                 return;
             }
@@ -113,7 +143,8 @@ async fn pump(feed: Feed, to: Listener) {
         loop {
             let event = tokio::select! {
                 received = live.recv() => match received {
-                    Ok(event) => event.wire(),
+                    Ok(event) if hears(&event.audience) => event.wire(),
+                    Ok(_) => continue,
                     Err(broadcast::error::RecvError::Lagged(_)) => Event::new(RESYNC, &serde_json::json!({})).wire(),
                     Err(broadcast::error::RecvError::Closed) => return,
                 },
@@ -151,7 +182,8 @@ mod tests {
         let alive = Arc::new(AtomicBool::new(true));
         let asked = Arc::clone(&alive);
         let alive_now: Alive = Box::new(move || asked.load(Ordering::SeqCst));
-        let response = respond(Feed { replay, live: receiver, stop: stopped, alive: alive_now });
+        let response =
+            respond(Feed { replay, live: receiver, stop: stopped, alive: alive_now, hears: Box::new(|_| true) });
         assert_eq!(response.headers()["content-type"], "text/event-stream");
         Rig { live, stop, alive, body: response.into_body() }
     }

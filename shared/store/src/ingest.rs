@@ -1,7 +1,7 @@
 //! Journals as they travel: loading a range to send, and the hub's copies of what its stores wrote.
 
 use guitai_core::{
-    ids::{FactNo, StoreId},
+    ids::{FactNo, Issuer, StoreId},
     journal::{
         Committed,
         chain::{self, ChainHash, Seal},
@@ -92,7 +92,12 @@ pub fn head_at(connection: &Connection, store: &StoreId, no: FactNo) -> Result<O
 ///
 /// # Errors
 /// What SQLite says: nothing of the run is then stored.
-pub fn persist(connection: &mut Connection, store: &StoreId, run: &Run) -> Result<(Committed, Vec<Fact>), StoreError> {
+pub fn persist(
+    connection: &mut Connection,
+    store: &StoreId,
+    issuer: Issuer,
+    run: &Run,
+) -> Result<(Committed, Vec<Fact>), StoreError> {
     let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     let (last, mut head) = head(&transaction, store)?;
     let expected = FactNo { epoch: last.epoch, number: last.number + 1 };
@@ -108,7 +113,7 @@ pub fn persist(connection: &mut Connection, store: &StoreId, run: &Run) -> Resul
         let fact = Fact::from_bytes(body);
         let order_no = fact.as_ref().ok().and_then(Fact::order_no);
         insert_fact(&transaction, store, no, body, &head, order_no)?;
-        match digest(&transaction, store, no, fact)? {
+        match digest(&transaction, (store, issuer), no, fact)? {
             Ok(fact) => digested.push(fact),
             Err(why) => {
                 let row = params![store.as_str(), no.epoch, integer(no.number), why];
@@ -122,11 +127,11 @@ pub fn persist(connection: &mut Connection, store: &StoreId, run: &Run) -> Resul
     Ok((durable(), digested))
 }
 
-/// Writes a fact's rows, or says why they cannot be: a newer kind, or rows that contradict what the store wrote before. Such a
+/// Writes a fact's rows, or says why they cannot be: a newer kind, a number that is not this store's to draw, or rows that contradict what the store wrote before. Such a
 /// contradiction must not stop the facts behind it.
 fn digest(
     connection: &Connection,
-    store: &StoreId,
+    (store, issuer): (&StoreId, Issuer),
     no: FactNo,
     fact: Result<Fact, FactError>,
 ) -> Result<Result<Fact, String>, StoreError> {
@@ -134,6 +139,9 @@ fn digest(
         Ok(fact) => fact,
         Err(why) => return Ok(Err(format!("{why:?}"))),
     };
+    if let Some(drawn) = fact.draws().filter(|drawn| drawn.issuer() != Some(issuer)) {
+        return Ok(Err(format!("number {drawn} of another issuer than {}", issuer.get())));
+    }
     connection.execute_batch("SAVEPOINT rows")?;
     match projection::write(connection, store, no, &fact) {
         Ok(()) => {

@@ -12,6 +12,7 @@ use guitai_core::{
         chain::{self, ChainHash, Seal},
         fact::{Fact, FactError, Opened},
     },
+    limits,
     time::UtcMs,
 };
 use rusqlite::{Connection, OptionalExtension, params};
@@ -118,6 +119,10 @@ impl Journal {
             self.in_transaction = true;
         }
         let body = fact.to_bytes();
+        if body.len() > limits::FACT_MAX_BYTES {
+            // What would not read back must not be written: every text in a fact has its own bound, so this is a bug of ours.
+            return Err(StoreError::Corrupt(format!("a {} of {} bytes", fact.name(), body.len())));
+        }
         let no = FactNo { epoch: self.last.epoch, number: self.last.number + 1 };
         self.head = chain::link(&self.head, no, &body);
         insert_fact(&self.connection, &self.store, no, &body, &self.head, fact.order_no())?;
@@ -151,7 +156,8 @@ impl Journal {
         bodies.map(|body| read_fact(&body?)).collect()
     }
 
-    /// Payments to go on with after a start: all that are open, and those a reversal of ours ended since `recent`.
+    /// Payments to go on with after a start: all that are open, those a reversal of ours ended since `recent`, and those that
+    /// may owe their customer a late give-back.
     ///
     /// # Errors
     /// What SQLite says.
@@ -159,8 +165,11 @@ impl Journal {
         let mut statement = self.connection.prepare(
             "SELECT no FROM payment WHERE kind = 'charge' AND store = ?2 AND
                  (state IN ('pending', 'unknown', 'held', 'reversing', 'refunding'))
-             UNION SELECT no FROM payment WHERE kind = 'charge' AND store = ?2 AND at >= ?1
+             UNION SELECT no FROM payment WHERE kind = 'charge' AND store = ?2 AND changed_at >= ?1
                  AND (state = 'reversed' OR (state = 'closed' AND reason IN ('expired', 'cancelled')))
+             UNION SELECT p.no FROM payment r JOIN payment p ON p.no = r.original AND p.store = r.store
+                 WHERE r.kind = 'refund' AND r.approver IS NULL AND r.state = 'declined' AND p.store = ?2
+                 AND p.state IN ('paid', 'part_refunded')
              ORDER BY no",
         )?;
         let numbers = statement.query_map((recent.0, self.store.as_str()), |row| row.get::<_, String>(0))?;
@@ -178,11 +187,8 @@ impl Journal {
         let mut rows = statement.query([self.store.as_str()])?;
         while let Some(row) = rows.next()? {
             let body = row.get_ref(0)?.as_blob().map_err(|_| StoreError::Corrupt("a fact's body".into()))?;
-            match read_fact(body)? {
-                Fact::Intended(f) => return Ok(Some(f.order_no)),
-                Fact::ReversalIntended(f) => return Ok(Some(f.reversal_no)),
-                Fact::RefundIntended(f) => return Ok(Some(f.refund_no)),
-                _ => {}
+            if let Some(no) = read_fact(body)?.draws() {
+                return Ok(Some(no));
             }
         }
         Ok(None)

@@ -55,6 +55,17 @@ fn write_row(connection: &Connection, store: &StoreId, no: FactNo, change: &RowC
             "UPDATE payment SET acquirer_no = ?2 WHERE no = ?1 AND store = ?3",
             params![no.as_str(), acquirer_no, store.as_str()],
         ),
+        RowChange::Requested { idempotency, order_no } => run(
+            connection,
+            "INSERT INTO request VALUES (?1, ?2, ?3, ?4, ?5)",
+            params![
+                store.as_str(),
+                idempotency.caller,
+                idempotency.key,
+                idempotency.body_hash,
+                order_no.as_str()
+            ],
+        ),
         RowChange::Counted(change) => count(connection, store, change),
         RowChange::Account { account, name, role, verifier, disabled } => run(
             connection,
@@ -79,10 +90,8 @@ fn insert_charge(connection: &Connection, store: &StoreId, no: FactNo, f: &Inten
     run(
         connection,
         "INSERT INTO payment (no, store, kind, state, amount, wallet, code_last_two, code_hash, acquirer, till, cashier,
-             bill_source, bill_number, bill_total, business_day, at, changed_at, remark, caller, idem_key, body_hash,
-             epoch, number)
-         VALUES (?1, ?2, 'charge', 'pending', ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?14, ?15, ?16, ?17,
-             ?18, ?19, ?20)",
+             bill_source, bill_number, bill_total, business_day, at, changed_at, remark, epoch, number)
+         VALUES (?1, ?2, 'charge', 'pending', ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?14, ?15, ?16, ?17)",
         params![
             f.order_no.as_str(),
             store.as_str(),
@@ -99,9 +108,6 @@ fn insert_charge(connection: &Connection, store: &StoreId, no: FactNo, f: &Inten
             f.place.business_day.number(),
             f.at.0,
             f.remark,
-            f.idempotency.caller,
-            f.idempotency.key,
-            f.idempotency.body_hash,
             no.epoch,
             integer(no.number),
         ],
@@ -109,13 +115,12 @@ fn insert_charge(connection: &Connection, store: &StoreId, no: FactNo, f: &Inten
 }
 
 fn insert_return(connection: &Connection, store: &StoreId, no: FactNo, row: &ReturnRow) -> Result<(), StoreError> {
-    let request = row.idempotency.as_ref();
     let state = if row.kind == "void" { "reversing" } else { "refunding" };
     run(
         connection,
         "INSERT INTO payment (no, store, kind, original, state, amount, wallet, acquirer, till, cashier, business_day, at,
-             changed_at, remark, approver, caller, idem_key, body_hash, epoch, number)
-         SELECT ?1, ?2, ?3, ?4, ?5, ?6, wallet, acquirer, ?7, ?8, ?9, ?10, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17
+             changed_at, remark, approver, epoch, number)
+         SELECT ?1, ?2, ?3, ?4, ?5, ?6, wallet, acquirer, ?7, ?8, ?9, ?10, ?10, ?11, ?12, ?13, ?14
          FROM payment WHERE no = ?4 AND store = ?2",
         params![
             row.no.as_str(),
@@ -130,9 +135,6 @@ fn insert_return(connection: &Connection, store: &StoreId, no: FactNo, row: &Ret
             row.at.0,
             row.remark,
             row.approver.as_ref().map(|account| account.as_str()),
-            request.map(|request| request.caller.as_str()),
-            request.map(|request| request.key.as_str()),
-            request.map(|request| request.body_hash),
             no.epoch,
             integer(no.number),
         ],

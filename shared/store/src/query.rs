@@ -104,11 +104,9 @@ pub struct AccountRow {
 /// What a money-moving request with this key did before.
 #[derive(Clone, Debug)]
 pub struct EarlierRequest {
-    /// The row it made.
-    pub no: OrderNo,
-    /// The charge of a void or refund.
-    pub original: Option<OrderNo>,
-    /// SHA-256 of what was asked then.
+    /// The charge it is about.
+    pub order_no: OrderNo,
+    /// The keyed hash of what was asked then.
     pub body_hash: Vec<u8>,
 }
 
@@ -249,20 +247,17 @@ pub fn earlier_request(
     caller: &str,
     key: &str,
 ) -> Result<Option<EarlierRequest>, StoreError> {
-    let mut statement = connection.prepare_cached(
-        "SELECT no, original, body_hash FROM payment WHERE store = ?1 AND caller = ?2 AND idem_key = ?3",
-    )?;
+    let mut statement = connection
+        .prepare_cached("SELECT order_no, body_hash FROM request WHERE store = ?1 AND caller = ?2 AND idem_key = ?3")?;
     let found = statement
-        .query_row(params![store, caller, key], |row| {
-            Ok((row.get::<_, String>(0)?, row.get::<_, Option<String>>(1)?, row.get(2)?))
-        })
+        .query_row(params![store, caller, key], |row| Ok((row.get::<_, String>(0)?, row.get(1)?)))
         .optional()?;
-    let Some((no, original, body_hash)) = found else { return Ok(None) };
-    let no = OrderNo::parse(&no).ok_or_else(|| StoreError::Corrupt("payment.no".into()))?;
-    Ok(Some(EarlierRequest { no, original: original.as_deref().and_then(OrderNo::parse), body_hash }))
+    let Some((order_no, body_hash)) = found else { return Ok(None) };
+    let order_no = OrderNo::parse(&order_no).ok_or_else(|| StoreError::Corrupt("request.order_no".into()))?;
+    Ok(Some(EarlierRequest { order_no, body_hash }))
 }
 
-/// The sums on a numbered bill of one business day: (total of its attempts that hold their sum, greatest total named).
+/// The sum that attempts on a bill hold: those of its business day, and those of other days that are still open.
 ///
 /// # Errors
 /// What SQLite says.
@@ -274,17 +269,18 @@ pub fn bill_held(
     except: Option<OrderNo>,
 ) -> Result<Fen, StoreError> {
     let mut statement = connection.prepare_cached(
-        "SELECT state, amount - refunded, no FROM payment
-         WHERE bill_source = ?1 AND bill_number = ?2 AND business_day = ?3 AND bill_source <> 'counter' AND kind = 'charge'",
+        "SELECT state, amount - refunded, no, business_day FROM payment
+         WHERE bill_number = ?2 AND bill_source = ?1 AND kind = 'charge'",
     )?;
-    let rows = statement.query_map(params![source, number, day.number()], |row| {
-        Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?, row.get::<_, String>(2)?))
+    let rows = statement.query_map(params![source, number], |row| {
+        Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?, row.get::<_, String>(2)?, row.get::<_, u32>(3)?))
     })?;
     let mut held = Fen::ZERO;
     for row in rows {
-        let (state, amount, no) = row?;
-        let holds = State::parse(&state).is_some_and(State::holds_its_bill);
-        if holds && except.is_none_or(|except| except.as_str() != no) {
+        let (state, amount, no, business_day) = row?;
+        let state = State::parse(&state).ok_or_else(|| StoreError::Corrupt("payment.state".into()))?;
+        let counts = state.holds_its_bill() && (business_day == day.number() || !state.is_final());
+        if counts && except.is_none_or(|except| except.as_str() != no) {
             held = held
                 .checked_add(Fen::new(unsigned(amount)))
                 .ok_or_else(|| StoreError::Corrupt("payment.amount".into()))?;
@@ -342,13 +338,20 @@ pub fn day_stats(connection: &Connection, day: Day, store: Option<&str>) -> Resu
 ///
 /// # Errors
 /// What SQLite says.
-pub fn in_doubt(connection: &Connection, day: Day, store: Option<&str>) -> Result<(u64, Fen), StoreError> {
+pub fn in_doubt(
+    connection: &Connection,
+    day: Day,
+    store: Option<&str>,
+    cashier: Option<&str>,
+) -> Result<(u64, Fen), StoreError> {
     let mut statement = connection.prepare_cached(
         "SELECT count(*), coalesce(sum(amount), 0) FROM payment WHERE kind = 'charge' AND business_day = ?1
-         AND state IN ('unknown', 'held', 'reversing', 'quarantined') AND (?2 IS NULL OR store = ?2)",
+         AND state IN ('unknown', 'held', 'reversing', 'quarantined') AND (?2 IS NULL OR store = ?2)
+         AND (?3 IS NULL OR cashier = ?3)",
     )?;
-    let found = statement
-        .query_row(params![day.number(), store], |row| Ok((unsigned(row.get(0)?), Fen::new(unsigned(row.get(1)?)))))?;
+    let found = statement.query_row(params![day.number(), store, cashier], |row| {
+        Ok((unsigned(row.get(0)?), Fen::new(unsigned(row.get(1)?))))
+    })?;
     Ok(found)
 }
 

@@ -57,9 +57,6 @@ CREATE TABLE payment (
     changed_at    INTEGER NOT NULL,
     remark        TEXT,
     approver      TEXT,
-    caller        TEXT,
-    idem_key      TEXT,
-    body_hash     BLOB,
     epoch         INTEGER NOT NULL,
     number        INTEGER NOT NULL,
     -- a store's facts change its own rows only, whatever number they name
@@ -67,12 +64,23 @@ CREATE TABLE payment (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX payment_by_time ON payment (at DESC, no DESC);
 CREATE INDEX payment_by_store_time ON payment (store, at DESC, no DESC);
-CREATE UNIQUE INDEX payment_by_request ON payment (store, caller, idem_key) WHERE idem_key IS NOT NULL;
-CREATE INDEX payment_by_bill ON payment (bill_source, bill_number) WHERE bill_source <> 'counter';
+CREATE INDEX payment_by_bill ON payment (bill_number, bill_source) WHERE bill_number IS NOT NULL;
 CREATE INDEX payment_open ON payment (state)
     WHERE state IN ('pending', 'unknown', 'held', 'reversing', 'refunding');
+CREATE INDEX payment_ended ON payment (changed_at) WHERE state IN ('reversed', 'closed');
+CREATE INDEX payment_owed ON payment (original) WHERE kind = 'refund' AND approver IS NULL AND state = 'declined';
 CREATE INDEX payment_by_code ON payment (code_hash) WHERE code_hash IS NOT NULL;
 CREATE INDEX payment_of_original ON payment (original) WHERE original IS NOT NULL;
+
+-- Requests that move money, or may, kept for ever: the same one again is the same payment.
+CREATE TABLE request (
+    store     TEXT NOT NULL,
+    caller    TEXT NOT NULL,
+    idem_key  TEXT NOT NULL,
+    body_hash BLOB NOT NULL,
+    order_no  TEXT NOT NULL,
+    PRIMARY KEY (store, caller, idem_key)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE stat (
     store    TEXT NOT NULL,

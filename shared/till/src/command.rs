@@ -7,7 +7,7 @@ use guitai_core::{
     ids::{AccountId, OrderNo, TillId},
     journal::fact::{AccountSet, ApiKeyCreated, Approval, Bill, Idempotency},
     money::Fen,
-    payment::{Refused, State},
+    payment::{Refused, Say, State},
     secret::PaymentCode,
 };
 
@@ -16,11 +16,11 @@ pub enum Command {
     /// Charge a customer.
     Charge(ChargeRequest, Reply),
     /// The cashier gives a payment up.
-    Cancel(OrderNo, Reply),
-    /// 货已交: by whom.
-    HandedOver(OrderNo, String, Reply),
-    /// 没交货: by whom.
-    NotHandedOver(OrderNo, String, Reply),
+    Cancel(OrderNo, Say, Reply),
+    /// 货已交.
+    HandedOver(OrderNo, Say, Reply),
+    /// 没交货.
+    NotHandedOver(OrderNo, Say, Reply),
     /// Take a paid payment back whole.
     Void(ReturnRequest, Reply),
     /// Give a part or the rest back.
@@ -127,9 +127,9 @@ impl fmt::Debug for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Charge(request, _) => write!(f, "Charge({:?})", request.amount),
-            Self::Cancel(no, _) => write!(f, "Cancel({no})"),
-            Self::HandedOver(no, by, _) => write!(f, "HandedOver({no}, {by})"),
-            Self::NotHandedOver(no, by, _) => write!(f, "NotHandedOver({no}, {by})"),
+            Self::Cancel(no, say, _) => write!(f, "Cancel({no}, {})", say.by),
+            Self::HandedOver(no, say, _) => write!(f, "HandedOver({no}, {})", say.by),
+            Self::NotHandedOver(no, say, _) => write!(f, "NotHandedOver({no}, {})", say.by),
             Self::Void(request, _) => write!(f, "Void({})", request.order_no),
             Self::Refund(request, amount, _) => write!(f, "Refund({}, {amount})", request.order_no),
             Self::Answered(no, answer) => write!(f, "Answered({no}, {answer:?})"),

@@ -11,7 +11,7 @@ use guitai_core::{
     },
     limits,
     money::Fen,
-    payment::{BillView, COUNTER_BILLS, Effect, Held, Input, Order, Payment, ReturnOrder, State, Step},
+    payment::{BillView, COUNTER_BILLS, Effect, Held, Input, Order, Payment, ReturnOrder, Say, State, Step},
     time::{BusinessClock, Now, Ticks, UtcMs},
 };
 use guitai_store::{Journal, StoreError, query};
@@ -50,7 +50,7 @@ pub enum Output {
         /// What a paid answer must match.
         expected: Expected,
     },
-    /// A payment changed; the last fact of the commit that changed it.
+    /// A payment changed, by this fact.
     Show(Accepted, FactNo),
     /// Print the receipt of this row.
     PrintReceipt(OrderNo),
@@ -64,7 +64,8 @@ pub struct Engine {
     numbers: Numbering,
     open: BTreeMap<OrderNo, Payment>,
     waits: BTreeSet<(Ticks, OrderNo)>,
-    held: Vec<Held>,
+    /// Effects of steps taken, each with the last fact of its step.
+    held: Vec<(Held, FactNo)>,
     after: Vec<Box<dyn FnOnce() + Send>>,
     sealed: FactNo,
 }
@@ -130,9 +131,9 @@ impl Engine {
     pub fn handle(&mut self, now: Now, command: Command) -> Result<(), StoreError> {
         match command {
             Command::Charge(request, reply) => self.charge(now, request, reply),
-            Command::Cancel(no, reply) => self.act(now, no, Input::Cancel, reply),
-            Command::HandedOver(no, by, reply) => self.act(now, no, Input::HandedOver { by }, reply),
-            Command::NotHandedOver(no, by, reply) => self.act(now, no, Input::NotHandedOver { by }, reply),
+            Command::Cancel(no, say, reply) => self.say(now, no, say, Input::Cancel, reply),
+            Command::HandedOver(no, say, reply) => self.say(now, no, say, Input::HandedOver, reply),
+            Command::NotHandedOver(no, say, reply) => self.say(now, no, say, Input::NotHandedOver, reply),
             Command::Void(request, reply) => self.void(now, request, reply),
             Command::Refund(request, amount, reply) => self.refund(now, request, amount, reply),
             Command::Answered(no, answer) => self.answered(now, no, answer),
@@ -150,8 +151,8 @@ impl Engine {
         let committed = self.setup.journal.commit()?;
         let last = self.setup.journal.last();
         self.after.drain(..).for_each(|reply| reply());
-        for held in std::mem::take(&mut self.held) {
-            self.release(held, committed, last, &mut output);
+        for (held, fact) in std::mem::take(&mut self.held) {
+            self.release(held, committed, fact, &mut output);
         }
         if last != self.sealed {
             self.sealed = last;
@@ -161,7 +162,7 @@ impl Engine {
         Ok(())
     }
 
-    fn release(&self, held: Held, committed: Committed, last: FactNo, output: &mut impl FnMut(Output)) {
+    fn release(&self, held: Held, committed: Committed, fact: FactNo, output: &mut impl FnMut(Output)) {
         for effect in held.release(committed) {
             match effect {
                 Effect::Call { order_no, call } => {
@@ -173,7 +174,7 @@ impl Engine {
                 }
                 Effect::Show(order_no) => {
                     if let Some(payment) = self.open.get(&order_no) {
-                        output(Output::Show(Accepted { order_no, state: payment.state() }, last));
+                        output(Output::Show(Accepted { order_no, state: payment.state() }, fact));
                     }
                 }
                 Effect::PrintReceipt(no) => output(Output::PrintReceipt(no)),
@@ -248,11 +249,13 @@ impl Engine {
         self.step(now, order_no, input)
     }
 
-    /// Whether money that comes late still finds its bill open.
+    /// Whether money that comes late still finds its bill open. A bill of the counter's own is one sale: when its attempt has
+    /// ended and the cashier was told so, the sale was dropped or charged again.
     fn bill_view(&self, order_no: OrderNo) -> Result<BillView, StoreError> {
         let Some(payment) = self.open.get(&order_no) else { return Ok(BillView::Open) };
-        let may_be_late = match payment.state() {
-            State::Closed | State::Reversed | State::Reversing => true,
+        let ended = match payment.state() {
+            State::Closed | State::Reversed => true,
+            State::Reversing => false,
             State::Pending
             | State::Paid
             | State::Declined
@@ -261,17 +264,31 @@ impl Engine {
             | State::Refunding
             | State::PartRefunded
             | State::Refunded
-            | State::Quarantined => false,
+            | State::Quarantined => return Ok(BillView::Open),
         };
         let intent = payment.intent();
         let Bill { source, number, total } = &intent.bill;
-        if !may_be_late || source == COUNTER_BILLS {
-            return Ok(BillView::Open);
+        if ended && source == COUNTER_BILLS {
+            return Ok(BillView::SettledOtherwise);
         }
         let day = intent.place.business_day;
         let held = query::bill_held(self.setup.journal.connection(), source, number, day, Some(order_no))?;
         let room = total.checked_sub(held).unwrap_or(Fen::ZERO);
         Ok(if intent.amount <= room { BillView::Open } else { BillView::SettledOtherwise })
+    }
+
+    fn say(
+        &mut self,
+        now: Now,
+        order_no: OrderNo,
+        say: Say,
+        input: fn(Say) -> Input,
+        reply: Reply,
+    ) -> Result<(), StoreError> {
+        match self.earlier(&say.idempotency)? {
+            Some(earlier) => self.reply(reply, earlier),
+            None => self.act(now, order_no, input(say), reply),
+        }
     }
 
     /// A person's request on a payment, which may have left memory long ago.
@@ -302,7 +319,7 @@ impl Engine {
             let no = self.setup.journal.append(fact)?;
             tracing::info!(fact = %no, kind = fact.name(), order.no = %payment.order_no(), state = payment.state().as_str());
         }
-        self.held.push(held);
+        self.held.push((held, self.setup.journal.last()));
         if let Some(wake) = payment.wake() {
             self.waits.insert((wake, payment.order_no()));
         }
@@ -330,7 +347,7 @@ impl Engine {
         if found.body_hash != request.body_hash {
             return Ok(Some(Err(Refusal::IdempotencyConflict)));
         }
-        let order_no = found.original.unwrap_or(found.no);
+        let order_no = found.order_no;
         let row = query::payment(journal.connection(), order_no.as_str())?;
         let state = row.map(|row| row.state).ok_or_else(|| StoreError::Corrupt("an earlier request".into()))?;
         Ok(Some(Ok(Accepted { order_no, state })))

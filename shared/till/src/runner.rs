@@ -1,6 +1,7 @@
 //! The engine's thread: drain, decide, commit, release.
 
 use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel},
     thread::JoinHandle,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
@@ -38,7 +39,7 @@ impl Handle {
     }
 }
 
-/// Starts the engine on its own thread. Every output comes from a commit; a failed commit ends in `fatal`, which must not
+/// Starts the engine on its own thread. Every output comes from a commit; a failed commit or a panic ends in `fatal`, which must not
 /// return to normal work, since what is on disk is then unknown.
 ///
 /// # Errors
@@ -52,8 +53,12 @@ pub fn spawn(
     let mut engine = Engine::resume(setup, clock.now())?;
     let (sender, receiver) = channel();
     let run = move || {
-        if let Err(error) = turn_until_stopped(&mut engine, &receiver, &clock, &mut output) {
-            fatal(error);
+        let turned = catch_unwind(AssertUnwindSafe(|| turn_until_stopped(&mut engine, &receiver, &clock, &mut output)));
+        match turned {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => fatal(error),
+            // Without its engine a node would look alive and time no payment.
+            Err(_) => fatal(StoreError::Corrupt("the engine panicked; see above".into())),
         }
     };
     let thread = std::thread::Builder::new().name("till".into()).spawn(run);

@@ -12,7 +12,7 @@ use guitai_core::{
     ids::{AccountId, Issuer, OrderNo, StoreId, TillId},
     journal::fact::{Bill, Idempotency},
     money::Fen,
-    payment::State,
+    payment::{Say, State},
     secret::{PaymentCode, Wallet},
     time::{BusinessClock, Now, Ticks, UtcMs},
 };
@@ -261,7 +261,13 @@ fn a_number_nobody_issued_is_not_found() {
         .expect("one check fits");
     let answered = Answered::default();
     let reply = Arc::clone(&answered);
-    counter.handle(Command::Cancel(strange, Box::new(move |answer| *reply.lock().expect("no panic") = Some(answer))));
+    let idempotency = Idempotency { caller: "erp".into(), key: "key-00000009".into(), body_hash: [9; 32] };
+    let say = Say { by: "key:erp".into(), idempotency };
+    counter.handle(Command::Cancel(
+        strange,
+        say,
+        Box::new(move |answer| *reply.lock().expect("no panic") = Some(answer)),
+    ));
     counter.commit();
     assert_eq!(taken(&answered), Err(Refusal::NotFound));
 }

@@ -116,6 +116,12 @@ async fn a_paid_sale_prints_its_receipt_and_a_declined_one_none() {
             let picture = client.get(&format!("/payments/{order_no}/receipt.png")).await?;
             ensure!(picture.status == 200, "{} {}", picture.status, picture.json);
 
+            let void = format!("/payments/{order_no}/void");
+            let voided = client.post_keyed(&void, "void-for-the-receipt", &json!({})).await?;
+            ensure!(voided.text("state") == "reversed", "{} {}", voided.status, voided.json);
+            let receipt = printed(&printer, 3).await?.pop().context("a receipt")?;
+            ensure!(receipt.contains("已撤销") && receipt.contains("1234.50"), "the void's receipt:\n{receipt}");
+
             // A dead printer stops no sale.
             drop(printer);
             sales::pays(&client, 200).await.map(drop)

@@ -15,6 +15,7 @@ test('a cashier logs in by keyboard alone and can type the amount at once', asyn
 
 test('a wrong password is told in words and the next try needs no mouse', async ({ page, world }) => {
   await page.goto(world.node)
+  await expect(page.getByTestId('login-account')).toBeFocused()
   await page.keyboard.type('03')
   await page.keyboard.press('Tab')
   await page.keyboard.type('not-the-password')

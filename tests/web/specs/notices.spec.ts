@@ -1,8 +1,12 @@
 import { desk, enter, expect, test, type Locator, type Page } from '../counter.ts'
 
-/** Publishes in headquarters' page and gives the announcement's id. */
-async function publish(page: Page, title: string, body: string): Promise<string> {
+/** Publishes in headquarters' page, for all stores or for one, and gives the announcement's id. */
+async function publish(page: Page, title: string, body: string, store?: string): Promise<string> {
   await page.getByTestId('nav-notices').click()
+  if (store !== undefined) {
+    await page.getByTestId('target-some').check()
+    await page.getByTestId(`target-${store}`).check()
+  }
   await page.getByTestId('publish-title').fill(title)
   await page.getByTestId('publish-body').fill(body)
   await page.getByTestId('publish-submit').click()
@@ -41,14 +45,13 @@ test('a notice for one store is not shown at another, and a withdrawn one goes a
   const title = `只给徐家汇 ${Date.now()}`
   const other = await desk(browser)
   await enter(other, world.about.nodes[1]!.url, '03', world.about.password, '/notices')
-  await headquarters.getByTestId('nav-notices').click()
-  await headquarters.getByTestId('target-some').check()
-  await headquarters.getByTestId('target-S002').check()
-  const id = await publish(headquarters, title, '只有一家店看得到。')
+  const id = await publish(headquarters, title, '只有一家店看得到。', 'S002')
   await expect(row(other, id)).toBeVisible()
   await counter.keyboard.press('F6')
   await expect(row(counter, id)).toHaveCount(0)
   await row(headquarters, id).getByTestId('notice-withdraw').click()
+  await expect(row(other, id)).toBeVisible()
+  await row(headquarters, id).getByTestId('notice-withdraw-sure').click()
   await expect(row(other, id)).toHaveCount(0)
   await expect(row(headquarters, id)).toHaveAttribute('data-withdrawn', 'true')
   await other.context().close()
@@ -57,7 +60,7 @@ test('a notice for one store is not shown at another, and a withdrawn one goes a
 test('edited apart: the store changes the text while headquarters is away, headquarters the title; both keep both', async ({ administrator, headquarters, browser, world }) => {
   test.setTimeout(120_000)
   const stamp = Date.now()
-  const id = await publish(headquarters, `营业时间 ${stamp}`, '早上 8 点开门。')
+  const id = await publish(headquarters, `营业时间 ${stamp}`, '早上 8 点开门。', 'S001')
   await administrator.keyboard.press('F6')
   await row(administrator, id).click()
 
@@ -84,7 +87,7 @@ test('edited apart: the store changes the text while headquarters is away, headq
 
 test('a form left open at headquarters does not undo what the store wrote meanwhile', async ({ administrator, headquarters, world }) => {
   const stamp = Date.now()
-  const id = await publish(headquarters, `冷链检查 ${stamp}`, '每天两次。')
+  const id = await publish(headquarters, `冷链检查 ${stamp}`, '每天两次。', 'S001')
   await row(headquarters, id).getByTestId('notice-edit').click()
 
   await administrator.keyboard.press('F6')

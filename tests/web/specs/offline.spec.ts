@@ -29,13 +29,26 @@ test('with headquarters away the counter sells on; afterwards each sale is there
   await context.close()
 })
 
-test('headquarters shows a store that went away and came back as it is', async ({ headquarters, counter, world }) => {
+test('a store’s figures at headquarters move with each sale, without a reload', async ({ headquarters, counter, world }) => {
   const store = headquarters.locator('[data-testid=store][data-store=S001]')
   await expect(store).toHaveAttribute('data-state', 'connected')
   await expect(store.getByTestId('store-state')).toHaveText('在线')
   const orders = Number(await store.getByTestId('store-orders').innerText())
-  const orderNo = await charge(counter, '6.10')
+  const orderNo = await charge(counter, '6.30')
   await expect(store.getByTestId('store-orders')).toHaveText(String(orders + 1))
   const all = await world.atHub<{ items: Payment[] }>(`/payments?q=${orderNo}`)
   expect(all.items).toHaveLength(1)
+})
+
+test('a store that goes away is told from one that is there, and what is known of it stays', async ({ headquarters, world }) => {
+  test.setTimeout(120_000)
+  const store = headquarters.locator('[data-testid=store][data-store=S002]')
+  await expect(store.getByTestId('store-state')).toHaveText('在线')
+  const income = await store.getByTestId('store-income').innerText()
+  await world.otherStoreStop()
+  await expect(store.getByTestId('store-state')).toHaveText('离线', { timeout: 20_000 })
+  await expect(store.getByTestId('store-income')).toHaveText(income)
+  await expect(headquarters.getByTestId('tile-connected')).toContainText('1 / 2')
+  await world.otherStoreStart()
+  await expect(store.getByTestId('store-state')).toHaveText('在线', { timeout: 20_000 })
 })

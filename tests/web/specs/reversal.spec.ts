@@ -128,7 +128,7 @@ test('an order number that cannot be one is told at once', async ({ counter }) =
 })
 
 test('the receipt of a payment is a picture, and prints again', async ({ counter }) => {
-  const orderNo = await charge(counter, '11.10')
+  const orderNo = await charge(counter, '11.30')
   await counter.keyboard.press('F3')
   await row(counter, orderNo).getByTestId('print').click()
   await expect(counter.getByTestId('query-said')).toContainText('已送打印')

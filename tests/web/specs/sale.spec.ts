@@ -78,3 +78,14 @@ test('a digit typed over a result begins the next bill', async ({ counter }) => 
   await expect(counter.getByTestId('amount')).toHaveValue('7')
   await expect(result(counter)).toHaveCount(0)
 })
+
+test('F2 begins anew: nothing half typed is left to be charged', async ({ counter }) => {
+  await counter.getByTestId('amount').fill('36.80')
+  await gun(counter, '6901234567892')
+  await expect(counter.getByTestId('code-error')).toBeVisible()
+  await counter.keyboard.press('F2')
+  await expect(counter.getByTestId('amount')).toBeFocused()
+  await expect(counter.getByTestId('amount')).toHaveValue('')
+  await expect(counter.getByTestId('code')).toHaveValue('')
+  await expect(counter.getByTestId('code-error')).toHaveCount(0)
+})

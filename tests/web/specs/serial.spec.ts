@@ -38,3 +38,14 @@ test('a scan at one till does not reach the other', async ({ counter, world }) =
   await expect(counter.getByTestId('result-word')).toHaveText('成功')
   expect(await world.book()).toHaveLength(before + 1)
 })
+
+test('goods held under the box are refused in words', async ({ counter, world }) => {
+  const before = (await world.book()).length
+  await counter.keyboard.type('7.70')
+  await world.scanBox('6901234567892')
+  await expect(counter.getByTestId('code-error')).toHaveText('这是商品条码，不是付款码')
+  await expect(counter.getByTestId('amount')).toHaveValue('7.70')
+  expect(await world.book()).toHaveLength(before)
+  await world.scanBox(paymentCode())
+  await expect(counter.getByTestId('result-word')).toHaveText('成功')
+})

@@ -302,6 +302,8 @@ pub struct HandedOver {
     pub at: UtcMs,
     #[n(2)]
     pub by: String,
+    #[n(3)]
+    pub idempotency: Idempotency,
 }
 
 /// See [`super::fact::Fact::NotHandedOver`].
@@ -314,6 +316,22 @@ pub struct NotHandedOver {
     pub at: UtcMs,
     #[n(2)]
     pub by: String,
+    #[n(3)]
+    pub idempotency: Idempotency,
+}
+
+/// See [`super::fact::Fact::CancelAsked`].
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct CancelAsked {
+    #[n(0)]
+    pub order_no: OrderNo,
+    #[n(1)]
+    pub at: UtcMs,
+    #[n(2)]
+    pub by: String,
+    #[n(3)]
+    pub idempotency: Idempotency,
 }
 
 /// A person's void: who asked, who approved.

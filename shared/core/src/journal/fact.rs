@@ -85,6 +85,8 @@ facts! {
     27 => HandedOver,
     /// The goods stayed in the shop: reverse as soon as reachable.
     28 => NotHandedOver,
+    /// The cashier gave the payment up: ask, and take it back unless it was paid.
+    29 => CancelAsked,
     /// A reversal was about to be sent, under this number.
     30 => ReversalIntended,
     /// Taken and given back whole.
@@ -100,6 +102,32 @@ facts! {
 }
 
 impl Fact {
+    /// The number this fact draws from its store's sequence.
+    #[must_use]
+    pub const fn draws(&self) -> Option<OrderNo> {
+        match self {
+            Self::Intended(f) => Some(f.order_no),
+            Self::ReversalIntended(f) => Some(f.reversal_no),
+            Self::RefundIntended(f) => Some(f.refund_no),
+            Self::Opened(_)
+            | Self::AccountSet(_)
+            | Self::ApiKeyCreated(_)
+            | Self::Pended(_)
+            | Self::Doubted(_)
+            | Self::Paid(_)
+            | Self::Declined(_)
+            | Self::Closed(_)
+            | Self::Quarantined(_)
+            | Self::HandedOver(_)
+            | Self::NotHandedOver(_)
+            | Self::CancelAsked(_)
+            | Self::Reversed(_)
+            | Self::ReversalRefused(_)
+            | Self::Refunded(_)
+            | Self::RefundRefused(_) => None,
+        }
+    }
+
     /// The payment this fact is about.
     #[must_use]
     pub const fn order_no(&self) -> Option<OrderNo> {
@@ -114,6 +142,7 @@ impl Fact {
             Self::Quarantined(f) => Some(f.order_no),
             Self::HandedOver(f) => Some(f.order_no),
             Self::NotHandedOver(f) => Some(f.order_no),
+            Self::CancelAsked(f) => Some(f.order_no),
             Self::ReversalIntended(f) => Some(f.order_no),
             Self::Reversed(f) => Some(f.order_no),
             Self::ReversalRefused(f) => Some(f.order_no),

@@ -3,7 +3,7 @@
 
 use alloc::{string::String, vec, vec::Vec};
 
-use super::fact::{Fact, Intended, Place, ReversalIntended, Role};
+use super::fact::{Fact, Idempotency, Intended, Place, ReversalIntended, Role};
 use crate::{
     ids::{AccountId, OrderNo},
     money::Fen,
@@ -60,6 +60,13 @@ pub enum RowChange {
         /// The acquirer's number.
         acquirer_no: String,
     },
+    /// A request that moves money, or may, was taken in under its caller's key.
+    Requested {
+        /// Who asked, with what key, hashed with what body.
+        idempotency: Idempotency,
+        /// The charge it is about.
+        order_no: OrderNo,
+    },
     /// A day's figure grows.
     Counted(StatChange),
     /// An account is made or changed.
@@ -105,8 +112,6 @@ pub struct ReturnRow {
     pub approver: Option<AccountId>,
     /// The reason given.
     pub remark: Option<String>,
-    /// Who asked, with what key, hashed with what body.
-    pub idempotency: Option<super::fact::Idempotency>,
 }
 
 /// What a fact changes.
@@ -132,7 +137,7 @@ fn rows(fact: &Fact) -> Vec<RowChange> {
         Fact::ApiKeyCreated(f) => {
             vec![RowChange::ApiKey { name: f.name.clone(), scopes: f.scopes.clone(), hash: f.hash }]
         }
-        Fact::Intended(f) => vec![RowChange::ChargeOpened(f.clone())],
+        Fact::Intended(f) => vec![RowChange::ChargeOpened(f.clone()), requested(f.order_no, &f.idempotency)],
         Fact::Pended(f) => vec![state(f.order_no, State::Pending, f.at)],
         Fact::Doubted(f) => vec![told(f.order_no, State::Unknown, f.at, None, Some(f.detail.clone()))],
         Fact::Paid(f) => vec![
@@ -152,8 +157,13 @@ fn rows(fact: &Fact) -> Vec<RowChange> {
         Fact::Quarantined(f) => {
             vec![told(f.order_no, State::Quarantined, f.at, None, Some(f.detail.clone()))]
         }
-        Fact::HandedOver(f) => vec![state(f.order_no, State::Held, f.at)],
-        Fact::NotHandedOver(_) => vec![],
+        Fact::HandedOver(f) => {
+            vec![state(f.order_no, State::Held, f.at), requested(f.order_no, &f.idempotency)]
+        }
+        Fact::NotHandedOver(f) => {
+            vec![state(f.order_no, State::Unknown, f.at), requested(f.order_no, &f.idempotency)]
+        }
+        Fact::CancelAsked(f) => vec![requested(f.order_no, &f.idempotency)],
         Fact::ReversalIntended(f) => reversal_rows(f),
         Fact::Reversed(f) => {
             let mut rows = vec![state(f.order_no, State::Reversed, f.at)];
@@ -170,20 +180,23 @@ fn rows(fact: &Fact) -> Vec<RowChange> {
             ],
             None => vec![told(f.order_no, State::Reversing, f.at, None, Some(f.message.clone()))],
         },
-        Fact::RefundIntended(f) => vec![
-            state(f.order_no, State::Refunding, f.at),
-            RowChange::ReturnOpened(ReturnRow {
-                no: f.refund_no,
-                original: f.order_no,
-                kind: "refund",
-                amount: f.amount,
-                place: f.place.clone(),
-                at: f.at,
-                approver: f.approval.as_ref().and_then(|approval| approval.approver.clone()),
-                remark: f.reason.clone(),
-                idempotency: f.approval.as_ref().map(|approval| approval.idempotency.clone()),
-            }),
-        ],
+        Fact::RefundIntended(f) => {
+            let mut rows = vec![
+                state(f.order_no, State::Refunding, f.at),
+                RowChange::ReturnOpened(ReturnRow {
+                    no: f.refund_no,
+                    original: f.order_no,
+                    kind: "refund",
+                    amount: f.amount,
+                    place: f.place.clone(),
+                    at: f.at,
+                    approver: f.approval.as_ref().and_then(|approval| approval.approver.clone()),
+                    remark: f.reason.clone(),
+                }),
+            ];
+            rows.extend(f.approval.as_ref().map(|approval| requested(f.order_no, &approval.idempotency)));
+            rows
+        }
         Fact::Refunded(f) => {
             let after = if f.left == Fen::ZERO { State::Refunded } else { State::PartRefunded };
             vec![
@@ -218,7 +231,10 @@ fn reversal_rows(f: &ReversalIntended) -> Vec<RowChange> {
         at: f.at,
         approver: void.approver.clone(),
         remark: None,
-        idempotency: Some(void.idempotency.clone()),
     };
-    vec![reversing, RowChange::ReturnOpened(row)]
+    vec![reversing, RowChange::ReturnOpened(row), requested(f.order_no, &void.idempotency)]
+}
+
+fn requested(order_no: OrderNo, idempotency: &Idempotency) -> RowChange {
+    RowChange::Requested { idempotency: idempotency.clone(), order_no }
 }

@@ -7,6 +7,7 @@ use crate::{
     acquirer::{Call, ChargeAnswer, ChargeCall, PaidEvidence, Refusal, Timings},
     ids::Numbering,
     journal::fact::{Bill, Closed, ClosedReason, Declined, Doubted, Fact, Intended, Paid, Quarantined},
+    limits,
     money::Fen,
     time::Now,
 };
@@ -49,7 +50,8 @@ impl Payment {
             calling: Some(Calling::Charge),
             wake: None,
             asked_at: now.up,
-            hastened: false,
+            hastened_at: None,
+            owes_back: false,
             queried_at: now.up,
             check: 0,
             intent,
@@ -84,7 +86,7 @@ impl Payment {
             return Step::nothing();
         }
         self.state = State::Unknown;
-        self.record(Fact::Doubted(Doubted { order_no: self.order_no(), at: now.wall, detail }))
+        self.record(Fact::Doubted(Doubted { order_no: self.order_no(), at: now.wall, detail: clip(detail) }))
     }
 
     pub(super) fn paid(&mut self, now: Now, evidence: PaidEvidence) -> Step {
@@ -96,8 +98,8 @@ impl Payment {
             amount: self.intent.amount,
             received: evidence.received,
             wallet: self.wallet,
-            acquirer_no: evidence.acquirer_no,
-            wallet_no: evidence.wallet_no,
+            acquirer_no: clip(evidence.acquirer_no),
+            wallet_no: evidence.wallet_no.map(clip),
             finished_at: evidence.finished_at,
             place: self.intent.place.clone(),
         });
@@ -110,13 +112,14 @@ impl Payment {
         self.record(Fact::Declined(Declined {
             order_no: self.order_no(),
             at: now.wall,
-            code: refusal.code,
-            message: refusal.message,
+            code: clip(refusal.code),
+            message: clip(refusal.message),
         }))
     }
 
     pub(super) fn closed(&mut self, now: Now, reason: ClosedReason, message: Option<alloc::string::String>) -> Step {
         self.rest(State::Closed);
+        let message = message.map(clip);
         self.record(Fact::Closed(Closed { order_no: self.order_no(), at: now.wall, reason, message }))
     }
 
@@ -125,9 +128,9 @@ impl Payment {
         self.record(Fact::Quarantined(Quarantined {
             order_no: self.order_no(),
             at: now.wall,
-            detail,
+            detail: clip(detail),
             claimed: claimed.received,
-            acquirer_no: claimed.acquirer_no,
+            acquirer_no: clip(claimed.acquirer_no),
         }))
     }
 
@@ -162,5 +165,13 @@ impl Payment {
         self.calling = Some(calling);
         self.wake = None;
         Step::perform(Effect::Call { order_no: self.order_no(), call })
+    }
+}
+
+/// Other people's texts enter facts at this length at most, so that a fact always reads back.
+pub(super) fn clip(text: alloc::string::String) -> alloc::string::String {
+    match text.char_indices().nth(limits::FOREIGN_TEXT_MAX_CHARS) {
+        Some((end, _)) => text.get(..end).unwrap_or("").into(),
+        None => text,
     }
 }

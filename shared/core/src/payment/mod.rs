@@ -36,7 +36,7 @@ use alloc::string::String;
 pub use charge::COUNTER_BILLS;
 pub use recovery::{CANCEL_AFTER_MS, GOODS_KEYS_AFTER_MS};
 pub use refund::ReturnOrder;
-pub use step::{BillView, Effect, Held, Input, Refused, Step};
+pub use step::{BillView, Effect, Held, Input, Refused, Say, Step};
 
 use crate::{
     acquirer::{Terminal, Timings},
@@ -141,11 +141,11 @@ impl State {
             | Self::Paid
             | Self::Unknown
             | Self::Held
-            | Self::Reversing
             | Self::Refunding
             | Self::PartRefunded
             | Self::Quarantined => true,
-            Self::Declined | Self::Closed | Self::Reversed | Self::Refunded => false,
+            // 正在退回，请重新收款: what is being taken back makes room for the next attempt.
+            Self::Declined | Self::Closed | Self::Reversing | Self::Reversed | Self::Refunded => false,
         }
     }
 }
@@ -194,7 +194,9 @@ pub struct Payment {
     /// From when the deadline counts: the charge, or the restart.
     asked_at: Ticks,
     /// When a person asked to have it taken back before the deadline.
-    hastened: bool,
+    hastened_at: Option<Ticks>,
+    /// A late payment whose give-back was refused: it is tried again until it is done.
+    owes_back: bool,
     /// When the last query left.
     queried_at: Ticks,
     /// Which late check comes next.
@@ -277,9 +279,9 @@ impl Payment {
                 None => Step::nothing(),
             },
             Input::Due => self.due(now, numbers),
-            Input::Cancel => self.cancel(now),
-            Input::HandedOver { by } => self.hand_over(now, by),
-            Input::NotHandedOver { by } => self.not_hand_over(now, by),
+            Input::Cancel(say) => self.cancel(now, say),
+            Input::HandedOver(say) => self.hand_over(now, say),
+            Input::NotHandedOver(say) => self.not_hand_over(now, say),
             Input::Void { approval, place } => self.void(now, approval, place, numbers),
             Input::Refund(order) => self.refund(now, order, numbers),
         }

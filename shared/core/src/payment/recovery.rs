@@ -1,13 +1,11 @@
 //! Out of doubt: asking at the acquirer's pace, the deadline, and what the cashier may say meanwhile.
 
-use alloc::string::String;
-
-use super::{BillView, Calling, Payment, Refused, State, Step};
+use super::{BillView, Calling, Payment, Refused, Say, State, Step};
 use crate::{
     acquirer::{Call, QueryAnswer},
     ids::Numbering,
-    journal::fact::{ClosedReason, Fact, HandedOver, NotHandedOver, Pended},
-    time::Now,
+    journal::fact::{CancelAsked, ClosedReason, Fact, HandedOver, NotHandedOver, Pended},
+    time::{Now, beijing_day},
 };
 
 /// From this age of a doubt the cashier may say what became of the goods (rule 5), in ms.
@@ -17,10 +15,10 @@ pub const GOODS_KEYS_AFTER_MS: u64 = 60_000;
 pub const CANCEL_AFTER_MS: u64 = 15_000;
 
 /// A held payment is asked about this often, in ms.
-const HELD_QUERY_MS: u64 = 60_000;
+pub(super) const HELD_QUERY_MS: u64 = 60_000;
 
 /// This long after the deadline a doubt is asked about at the slower pace, in ms.
-const LONG_DOUBT_MS: u64 = 600_000;
+pub(super) const LONG_DOUBT_MS: u64 = 600_000;
 
 /// After a reversal of ours a late charge can still land: asked again at 1, 10 and 60 minutes, in ms from the last.
 pub(super) const LATE_CHECKS_MS: [u64; 3] = [60_000, 540_000, 3_000_000];
@@ -34,6 +32,7 @@ impl Payment {
             State::Pending | State::Unknown | State::Held | State::Closed | State::Reversed => self.query(now),
             State::Reversing => self.reversal_due(now, numbers),
             State::Refunding => self.refund_due(),
+            State::Paid if self.owes_back => self.give_back_late(now, numbers),
             State::Paid | State::Declined | State::PartRefunded | State::Refunded | State::Quarantined => {
                 self.wake = None;
                 Step::nothing()
@@ -73,7 +72,11 @@ impl Payment {
             QueryAnswer::Failed(refusal) => self.declined(now, refusal),
             QueryAnswer::Mismatched { detail, claimed } => self.quarantined(now, detail, claimed),
             QueryAnswer::Reversed => self.found_reversed(now),
-            QueryAnswer::Pending | QueryAnswer::NotFound if self.past_deadline() => self.reverse(now, numbers),
+            QueryAnswer::Pending | QueryAnswer::NotFound if self.past_deadline() && self.is_its_day(now) => {
+                self.reverse(now, numbers)
+            }
+            // Past midnight acquirers cancel no more: what does not exist is over, what the customer holds is waited for.
+            QueryAnswer::NotFound if self.past_deadline() => self.closed_with_checks(now, ClosedReason::Expired),
             QueryAnswer::Pending => {
                 self.wait_for_query(now);
                 self.customer_acts(now)
@@ -91,7 +94,13 @@ impl Payment {
 
     /// Only a query that left after the deadline speaks for the time after it.
     fn past_deadline(&self) -> bool {
-        self.hastened || self.queried_at >= self.asked_at.after_ms(self.timings.deadline_ms)
+        let deadline = self.asked_at.after_ms(self.timings.deadline_ms);
+        let deadline = self.hastened_at.map_or(deadline, |hastened| hastened.min(deadline));
+        self.queried_at >= deadline
+    }
+
+    pub(super) fn is_its_day(&self, now: Now) -> bool {
+        beijing_day(now.wall) == beijing_day(self.intent.at)
     }
 
     /// The acquirer's interval; the last query before the deadline waits for it, so that its answer counts. A doubt that
@@ -101,7 +110,12 @@ impl Payment {
         let long_over = now.up >= deadline.after_ms(LONG_DOUBT_MS);
         let interval = if long_over { HELD_QUERY_MS } else { self.timings.query_interval_ms };
         let next = now.up.after_ms(interval);
-        self.wake = Some(if now.up < deadline { next.min(deadline) } else { next });
+        self.wake = Some(match self.hastened_at {
+            // The query just answered left before the person spoke: ask again at once.
+            Some(hastened) if self.queried_at < hastened => now.up,
+            _ if now.up < deadline => next.min(deadline),
+            _ => next,
+        });
     }
 
     fn customer_acts(&mut self, now: Now) -> Step {
@@ -155,47 +169,56 @@ impl Payment {
     }
 
     /// The cashier gives the payment up: ask at once, and take a not-paid for the end.
-    pub(super) fn cancel(&mut self, now: Now) -> Step {
+    pub(super) fn cancel(&mut self, now: Now, say: Say) -> Step {
         match self.state {
-            State::Pending | State::Unknown => self.hasten(now, CANCEL_AFTER_MS),
+            State::Pending | State::Unknown => {
+                if let Some(refused) = self.too_early(now, CANCEL_AFTER_MS) {
+                    return refused;
+                }
+                let Say { by, idempotency } = say;
+                let order_no = self.order_no();
+                let asked = Fact::CancelAsked(CancelAsked { order_no, at: now.wall, by, idempotency });
+                self.record(asked).then(self.hasten(now))
+            }
             _ => Step::refuse(Refused::State),
         }
     }
 
-    pub(super) fn hand_over(&mut self, now: Now, by: String) -> Step {
+    pub(super) fn hand_over(&mut self, now: Now, say: Say) -> Step {
         match self.state {
             State::Pending | State::Unknown => {
                 if let Some(refused) = self.too_early(now, GOODS_KEYS_AFTER_MS) {
                     return refused;
                 }
                 self.state = State::Held;
+                self.hastened_at = None;
+                let Say { by, idempotency } = say;
                 let order_no = self.order_no();
-                self.record(Fact::HandedOver(HandedOver { order_no, at: now.wall, by }))
+                self.record(Fact::HandedOver(HandedOver { order_no, at: now.wall, by, idempotency }))
             }
             State::Held => Step::nothing(),
             _ => Step::refuse(Refused::State),
         }
     }
 
-    pub(super) fn not_hand_over(&mut self, now: Now, by: String) -> Step {
+    pub(super) fn not_hand_over(&mut self, now: Now, say: Say) -> Step {
         match self.state {
-            State::Pending | State::Unknown => {
-                let step = self.hasten(now, GOODS_KEYS_AFTER_MS);
-                if step.refused().is_some() {
-                    return step;
+            State::Pending | State::Unknown | State::Held => {
+                if let Some(refused) = self.too_early(now, GOODS_KEYS_AFTER_MS) {
+                    return refused;
                 }
+                self.state = State::Unknown;
+                let Say { by, idempotency } = say;
                 let order_no = self.order_no();
-                self.record(Fact::NotHandedOver(NotHandedOver { order_no, at: now.wall, by })).then(step)
+                let said = Fact::NotHandedOver(NotHandedOver { order_no, at: now.wall, by, idempotency });
+                self.record(said).then(self.hasten(now))
             }
             _ => Step::refuse(Refused::State),
         }
     }
 
-    fn hasten(&mut self, now: Now, earliest_ms: u64) -> Step {
-        if let Some(refused) = self.too_early(now, earliest_ms) {
-            return refused;
-        }
-        self.hastened = true;
+    fn hasten(&mut self, now: Now) -> Step {
+        self.hastened_at = Some(now.up);
         if self.calling.is_some() { Step::nothing() } else { self.query(now) }
     }
 

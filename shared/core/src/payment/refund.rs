@@ -2,7 +2,7 @@
 
 use alloc::string::String;
 
-use super::{Calling, Effect, Payment, Refused, State, Step};
+use super::{Calling, Effect, Payment, Refused, State, Step, charge::clip};
 use crate::{
     acquirer::{Call, RefundAnswer},
     ids::{Numbering, OrderNo},
@@ -15,6 +15,9 @@ use crate::{
 fn backoff_ms(tries: u32) -> u64 {
     if tries < 7 { 5_000 } else { 60_000 }
 }
+
+/// A give-back that was refused (funds too small that day) is tried again this much later, in ms.
+pub(super) const OWED_RETRY_MS: u64 = 3_600_000;
 
 /// A refund a person asks for.
 #[derive(Clone, Debug)]
@@ -37,6 +40,8 @@ pub(super) struct Refund {
     pub(super) place: Place,
     pub(super) next: Next,
     pub(super) tries: u32,
+    /// Whether a late payment goes back by itself, which is owed until it is done.
+    pub(super) owed: bool,
 }
 
 /// What the refund does when its wait is over.
@@ -60,7 +65,8 @@ impl Payment {
         let no = numbers.next(now.wall);
         let place = order.place.clone();
         self.state = State::Refunding;
-        self.refund = Some(Refund { no, amount: order.amount, place, next: Next::Send, tries: 0 });
+        let owed = order.approval.is_none();
+        self.refund = Some(Refund { no, amount: order.amount, place, next: Next::Send, tries: 0, owed });
         let intended = self.record(Fact::RefundIntended(RefundIntended {
             order_no: self.order_no(),
             at: now.wall,
@@ -117,6 +123,7 @@ impl Payment {
         self.refunded = self.refunded.checked_add(refund.amount).unwrap_or(self.intent.amount);
         let left = self.remaining();
         self.rest(if left == Fen::ZERO { State::Refunded } else { State::PartRefunded });
+        self.owes_back = false;
         let fact = Fact::Refunded(Refunded {
             order_no: self.order_no(),
             at: now.wall,
@@ -124,7 +131,7 @@ impl Payment {
             amount: refund.amount,
             refunded: self.refunded,
             left,
-            acquirer_no,
+            acquirer_no: clip(acquirer_no),
             wallet: self.wallet,
             place: refund.place,
         });
@@ -134,12 +141,16 @@ impl Payment {
     fn refund_refused(&mut self, now: Now, code: String, message: String) -> Step {
         let Some(refund) = self.refund.take() else { return Step::nothing() };
         self.rest(if self.refunded == Fen::ZERO { State::Paid } else { State::PartRefunded });
+        if refund.owed {
+            self.owes_back = true;
+            self.wake = Some(now.up.after_ms(OWED_RETRY_MS));
+        }
         self.record(Fact::RefundRefused(RefundRefused {
             order_no: self.order_no(),
             at: now.wall,
             refund_no: refund.no,
-            code,
-            message,
+            code: clip(code),
+            message: clip(message),
             refunded_before: self.refunded,
         }))
     }

@@ -3,10 +3,10 @@
 use super::{
     Payment, State, Step,
     refund::{self, Refund},
-    reversal::{Next, Purpose, Reversal},
+    reversal::{Next, Purpose, Reversal, Word},
 };
 use crate::{
-    acquirer::Timings,
+    acquirer::{Refusal, Timings},
     journal::fact::{Doubted, Fact},
     money::Fen,
     time::{Now, Ticks},
@@ -29,7 +29,8 @@ impl Payment {
             calling: None,
             wake: None,
             asked_at: Ticks(0),
-            hastened: false,
+            hastened_at: None,
+            owes_back: false,
             queried_at: Ticks(0),
             check: 0,
         };
@@ -50,14 +51,21 @@ impl Payment {
             Fact::Declined(_) => self.state = State::Declined,
             Fact::Closed(_) => self.state = State::Closed,
             Fact::Quarantined(_) => self.state = State::Quarantined,
-            Fact::HandedOver(_) => self.state = State::Held,
-            Fact::NotHandedOver(_) => self.hastened = true,
+            Fact::HandedOver(_) => {
+                self.hastened_at = None;
+                self.state = State::Held;
+            }
+            Fact::CancelAsked(_) => self.hastened_at = Some(Ticks(0)),
+            Fact::NotHandedOver(_) => {
+                self.hastened_at = Some(Ticks(0));
+                self.state = State::Unknown;
+            }
             Fact::ReversalIntended(f) => {
                 // Later tries of a void carry no approval of their own: the purpose is the first one's.
                 let earlier = self.reversal.as_ref().map(|reversal| (reversal.purpose, reversal.void_no));
                 let own = match &f.void {
                     Some(_) => Purpose::Void,
-                    None if self.hastened => Purpose::Cancellation,
+                    None if self.hastened_at.is_some() => Purpose::Cancellation,
                     None => Purpose::Expiry,
                 };
                 self.reversal = Some(Reversal {
@@ -66,7 +74,9 @@ impl Payment {
                     place: f.place.clone(),
                     purpose: earlier.map_or(own, |(purpose, _)| purpose),
                     next: Next::AskReversal,
-                    tries: 1,
+                    // More than one: a try before the restart may have worked unseen.
+                    tries: 2,
+                    word: None,
                 });
                 self.state = State::Reversing;
             }
@@ -75,23 +85,27 @@ impl Payment {
                 self.reversal = None;
                 self.state = State::Paid;
             }
-            Fact::ReversalRefused(_) => {
+            Fact::ReversalRefused(f) => {
                 if let Some(reversal) = &mut self.reversal {
                     reversal.next = Next::AskCharge;
+                    let refusal = Refusal { code: f.code.clone(), message: f.message.clone() };
+                    reversal.word = Some(Word::Refused(refusal));
                 }
             }
             Fact::RefundIntended(f) => {
                 let (no, amount, place) = (f.refund_no, f.amount, f.place.clone());
-                self.refund = Some(Refund { no, amount, place, next: refund::Next::Ask, tries: 0 });
+                let owed = f.approval.is_none();
+                self.refund = Some(Refund { no, amount, place, next: refund::Next::Ask, tries: 0, owed });
                 self.state = State::Refunding;
             }
             Fact::Refunded(f) => {
                 self.refunded = f.refunded;
                 self.refund = None;
+                self.owes_back = false;
                 self.state = if f.left == Fen::ZERO { State::Refunded } else { State::PartRefunded };
             }
             Fact::RefundRefused(f) => {
-                self.refund = None;
+                self.owes_back = self.refund.take().is_some_and(|refund| refund.owed);
                 self.state = if f.refunded_before == Fen::ZERO { State::Paid } else { State::PartRefunded };
             }
         }
@@ -101,6 +115,7 @@ impl Payment {
     /// zero, since the clock may have been anything while the power was off.
     pub fn resume(&mut self, now: Now) -> Step {
         self.asked_at = now.up;
+        self.hastened_at = self.hastened_at.map(|_| now.up);
         match self.state {
             State::Pending => {
                 self.state = State::Unknown;
@@ -112,8 +127,14 @@ impl Payment {
                 self.wake = Some(now.up);
                 Step::nothing()
             }
-            // Only what we reversed ourselves can still be paid late.
-            State::Closed | State::Reversed if self.reversal.is_some() => {
+            State::Paid if self.owes_back => {
+                self.wake = Some(now.up);
+                Step::nothing()
+            }
+            // Only what we reversed ourselves, unpaid, can still be paid late.
+            State::Closed | State::Reversed
+                if self.reversal.as_ref().is_some_and(|reversal| reversal.purpose != Purpose::Void) =>
+            {
                 self.check = 0;
                 self.wait_for_late_check(now);
                 Step::nothing()

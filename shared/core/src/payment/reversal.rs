@@ -3,12 +3,16 @@
 //! A reversal repeats until a firm answer. Each call carries its own number; before a new one is drawn the old one is asked
 //! about. After a firm answer the charge is asked about once more, to store which way it went.
 
-use super::{BillView, Calling, Payment, Refused, State, Step};
+use super::{
+    BillView, Calling, Payment, Refused, State, Step,
+    charge::clip,
+    recovery::{HELD_QUERY_MS, LONG_DOUBT_MS},
+};
 use crate::{
-    acquirer::{Call, QueryAnswer, Refusal, ReversalAnswer},
+    acquirer::{Call, PaidEvidence, QueryAnswer, Refusal, ReversalAnswer},
     ids::{Numbering, OrderNo},
     journal::fact::{Approval, ClosedReason, Fact, Place, ReversalIntended, ReversalRefused, Reversed},
-    time::{Now, beijing_day},
+    time::Now,
 };
 
 /// Waits between tries: 5, 10, 20, 40 s, then every minute, and from the thirtieth try every hour, in ms.
@@ -33,7 +37,21 @@ pub(super) struct Reversal {
     pub(super) purpose: Purpose,
     pub(super) next: Next,
     pub(super) tries: u32,
+    /// The acquirer's firm word on the last try.
+    pub(super) word: Option<Word>,
 }
+
+/// A firm word on a reversal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Word {
+    /// Done; how often the charge was still said to be paid since.
+    Done { contradicted: u8 },
+    /// Refused.
+    Refused(Refusal),
+}
+
+/// A charge said to be paid this often after its reversal was done is believed.
+const CONTRADICTIONS_MAX: u8 = 3;
 
 /// Why it is taken back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,7 +78,8 @@ pub(super) enum Next {
 impl Payment {
     /// Takes an unanswered charge back.
     pub(super) fn reverse(&mut self, now: Now, numbers: &mut Numbering) -> Step {
-        let purpose = if self.hastened { Purpose::Cancellation } else { Purpose::Expiry };
+        let hastened = self.hastened_at.is_some();
+        let purpose = if hastened { Purpose::Cancellation } else { Purpose::Expiry };
         let place = self.intent.place.clone();
         self.intend_reversal(now, purpose, place, 0, None, numbers).then(self.send_reversal())
     }
@@ -69,7 +88,7 @@ impl Payment {
         if self.state != State::Paid {
             return Step::refuse(Refused::State);
         }
-        if beijing_day(now.wall) != beijing_day(self.intent.at) {
+        if !self.is_its_day(now) {
             return Step::refuse(Refused::OtherDay);
         }
         self.intend_reversal(now, Purpose::Void, place, 0, Some(approval), numbers).then(self.send_reversal())
@@ -88,7 +107,8 @@ impl Payment {
         let earlier = self.reversal.as_ref().and_then(|reversal| reversal.void_no);
         let void_no = earlier.or((purpose == Purpose::Void).then_some(no));
         self.state = State::Reversing;
-        self.reversal = Some(Reversal { no, void_no, place: place.clone(), purpose, next: Next::Send, tries });
+        self.reversal =
+            Some(Reversal { no, void_no, place: place.clone(), purpose, next: Next::Send, tries, word: None });
         self.record(Fact::ReversalIntended(ReversalIntended {
             order_no: self.order_no(),
             at: now.wall,
@@ -162,31 +182,46 @@ impl Payment {
     }
 
     fn reversal_done(&mut self, now: Now) -> Step {
-        match self.reversal.as_ref().map(|reversal| reversal.purpose) {
-            Some(Purpose::Void) => self.reversed(now),
-            Some(Purpose::Expiry | Purpose::Cancellation) => self.ask_charge(now),
-            None => Step::nothing(),
+        let Some(reversal) = &mut self.reversal else { return Step::nothing() };
+        reversal.word = Some(Word::Done { contradicted: 0 });
+        match reversal.purpose {
+            Purpose::Void => self.reversed(now),
+            Purpose::Expiry | Purpose::Cancellation => self.ask_charge(now),
         }
     }
 
+    /// A refused void leaves the payment paid, unless an earlier try went unanswered and may still have worked: then the charge
+    /// is asked about first.
     fn reversal_refused(&mut self, now: Now, refusal: Refusal) -> Step {
-        let Some(Reversal { no, void_no, .. }) = self.reversal.clone() else { return Step::nothing() };
-        let order_no = self.order_no();
-        let refused = self.record(Fact::ReversalRefused(ReversalRefused {
-            order_no,
-            at: now.wall,
-            reversal_no: no,
-            code: refusal.code,
-            message: refusal.message,
-            void_no,
-        }));
-        if void_no.is_some() {
-            self.reversal = None;
-            self.rest(State::Paid);
-            refused
-        } else {
-            refused.then(self.ask_charge(now))
+        let Some(reversal) = &mut self.reversal else { return Step::nothing() };
+        reversal.word = Some(Word::Refused(refusal.clone()));
+        match reversal.purpose {
+            Purpose::Void if reversal.tries <= 1 => self.void_refused(now, refusal),
+            Purpose::Void => self.ask_charge(now),
+            Purpose::Expiry | Purpose::Cancellation => {
+                let fact = self.refused_fact(now, refusal);
+                self.record(fact).then(self.ask_charge(now))
+            }
         }
+    }
+
+    fn void_refused(&mut self, now: Now, refusal: Refusal) -> Step {
+        let fact = self.refused_fact(now, refusal);
+        self.reversal = None;
+        self.rest(State::Paid);
+        self.record(fact)
+    }
+
+    fn refused_fact(&self, now: Now, refusal: Refusal) -> Fact {
+        let reversal = self.reversal.as_ref();
+        Fact::ReversalRefused(ReversalRefused {
+            order_no: self.order_no(),
+            at: now.wall,
+            reversal_no: reversal.map_or(self.order_no(), |reversal| reversal.no),
+            code: clip(refusal.code),
+            message: clip(refusal.message),
+            void_no: reversal.and_then(|reversal| reversal.void_no),
+        })
     }
 
     fn ask_charge(&mut self, now: Now) -> Step {
@@ -205,26 +240,56 @@ impl Payment {
         numbers: &mut Numbering,
     ) -> Step {
         match answer {
-            QueryAnswer::Failed(_) | QueryAnswer::NotFound => {
-                let cancelled = self.reversal.as_ref().is_some_and(|r| r.purpose == Purpose::Cancellation);
-                let reason = if cancelled { ClosedReason::Cancelled } else { ClosedReason::Expired };
-                self.closed_with_checks(now, reason)
-            }
+            QueryAnswer::Paid(evidence) => self.paid_while_reversing(now, evidence, bill, numbers),
             QueryAnswer::Reversed => self.found_reversed(now),
-            QueryAnswer::Paid(evidence) => self.late_paid(now, evidence, bill, numbers),
             QueryAnswer::Mismatched { detail, claimed } => self.quarantined(now, detail, claimed),
-            QueryAnswer::Pending | QueryAnswer::Unknown { .. } => {
-                self.wake = Some(now.up.after_ms(self.timings.query_interval_ms));
-                Step::nothing()
-            }
+            QueryAnswer::Failed(_) | QueryAnswer::NotFound => match self.reversal.as_ref().map(|r| r.purpose) {
+                Some(Purpose::Cancellation) => self.closed_with_checks(now, ClosedReason::Cancelled),
+                Some(Purpose::Expiry) | None => self.closed_with_checks(now, ClosedReason::Expired),
+                // A paid payment does not vanish: ask on.
+                Some(Purpose::Void) => self.ask_charge_later(now),
+            },
+            QueryAnswer::Pending | QueryAnswer::Unknown { .. } => self.ask_charge_later(now),
         }
+    }
+
+    fn paid_while_reversing(
+        &mut self,
+        now: Now,
+        evidence: PaidEvidence,
+        bill: BillView,
+        numbers: &mut Numbering,
+    ) -> Step {
+        let Some(reversal) = &mut self.reversal else { return self.late_paid(now, evidence, bill, numbers) };
+        match (&mut reversal.word, reversal.purpose) {
+            (Some(Word::Refused(refusal)), Purpose::Void) => {
+                let refusal = refusal.clone();
+                self.void_refused(now, refusal)
+            }
+            // The acquirer's books may lag behind its own answer: what was just taken back is not shown as paid.
+            (Some(Word::Done { contradicted }), _) if *contradicted < CONTRADICTIONS_MAX => {
+                *contradicted = contradicted.saturating_add(1);
+                self.ask_charge_later(now)
+            }
+            _ => self.late_paid(now, evidence, bill, numbers),
+        }
+    }
+
+    fn ask_charge_later(&mut self, now: Now) -> Step {
+        let over = now.up >= self.asked_at.after_ms(self.timings.deadline_ms).after_ms(LONG_DOUBT_MS);
+        let interval = if over { HELD_QUERY_MS } else { self.timings.query_interval_ms };
+        self.wake = Some(now.up.after_ms(interval));
+        Step::nothing()
     }
 
     /// The acquirer says: taken and given back.
     pub(super) fn found_reversed(&mut self, now: Now) -> Step {
+        let ours = self.reversal.as_ref().is_some_and(|reversal| reversal.purpose != Purpose::Void);
         let step = self.reversed(now);
-        self.check = 0;
-        self.wait_for_late_check(now);
+        if ours {
+            self.check = 0;
+            self.wait_for_late_check(now);
+        }
         step
     }
 

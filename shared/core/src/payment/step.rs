@@ -8,7 +8,7 @@ use crate::{
     ids::OrderNo,
     journal::{
         Committed,
-        fact::{Approval, Fact, Place},
+        fact::{Approval, Fact, Idempotency, Place},
     },
 };
 
@@ -30,17 +30,11 @@ pub enum Input {
     /// The wait is over.
     Due,
     /// The cashier gives the payment up.
-    Cancel,
+    Cancel(Say),
     /// 货已交.
-    HandedOver {
-        /// Who says so.
-        by: String,
-    },
+    HandedOver(Say),
     /// 没交货.
-    NotHandedOver {
-        /// Who says so.
-        by: String,
-    },
+    NotHandedOver(Say),
     /// Take a paid payment back whole, today.
     Void {
         /// Who asks and who approves.
@@ -50,6 +44,15 @@ pub enum Input {
     },
     /// Give a part or the rest back.
     Refund(ReturnOrder),
+}
+
+/// What a person says about an open payment.
+#[derive(Clone, Debug)]
+pub struct Say {
+    /// Who says so.
+    pub by: String,
+    /// With what key.
+    pub idempotency: Idempotency,
 }
 
 /// Whether the bill still waits for this payment.

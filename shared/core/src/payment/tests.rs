@@ -134,6 +134,10 @@ fn idempotency() -> Idempotency {
     Idempotency { caller: "03".into(), key: "key-00000001".into(), body_hash: [1; 32] }
 }
 
+fn say() -> Say {
+    Say { by: "03".into(), idempotency: idempotency() }
+}
+
 fn approval() -> Approval {
     let approver = AccountId::parse("01").expect("a name");
     Approval { by: "03".into(), approver: Some(approver), idempotency: idempotency() }
@@ -199,7 +203,7 @@ fn in_state(state: State) -> Story {
         State::Unknown => Story::begin().charge(no_answer()),
         State::Held => {
             let mut story = Story::begin().charge(no_answer()).after(70 * SECOND);
-            story.input(Input::HandedOver { by: "03".into() });
+            story.input(Input::HandedOver(say()));
             story
         }
         State::Reversing => {
@@ -238,9 +242,9 @@ fn every_input(at: UtcMs) -> Vec<(&'static str, Input)> {
         ("refund done", Input::RefundAnswered(RefundAnswer::Done { acquirer_no: "2".into() })),
         ("refund queried", Input::RefundQueried(RefundAnswer::Refused(refusal()))),
         ("due", Input::Due),
-        ("cancel", Input::Cancel),
-        ("handed over", Input::HandedOver { by: "03".into() }),
-        ("not handed over", Input::NotHandedOver { by: "03".into() }),
+        ("cancel", Input::Cancel(say())),
+        ("handed over", Input::HandedOver(say())),
+        ("not handed over", Input::NotHandedOver(say())),
         ("void", Input::Void { approval: approval(), place: place(at) }),
         ("refund all", Input::Refund(refund(1250))),
         ("refund too much", Input::Refund(refund(1251))),
@@ -256,13 +260,14 @@ fn expected(state: State, input: &str) -> (State, bool) {
         (Reversing, "reversal refused") => Paid,
         (Refunding, "refund done") => PartRefunded,
         (Pending | Unknown, "handed over") => Held,
+        (Pending | Held, "not handed over") => Unknown,
         (Paid, "void") => Reversing,
         (Paid, "refund all") => Refunding,
         (state, _) => state,
     };
     let refused = match input {
-        "cancel" | "not handed over" => !matches!(state, Pending | Unknown),
-        "handed over" => !matches!(state, Pending | Unknown | Held),
+        "cancel" => !matches!(state, Pending | Unknown),
+        "handed over" | "not handed over" => !matches!(state, Pending | Unknown | Held),
         "void" => state != Paid,
         "refund all" => state != Paid,
         "refund too much" => true,
@@ -416,10 +421,10 @@ fn held_is_never_reversed_by_itself() {
 #[test]
 fn the_goods_keys_open_after_a_minute_and_cancel_after_15_s() {
     let mut story = Story::begin().charge(no_answer()).after(10 * SECOND);
-    assert_eq!(story.input(Input::Cancel), Some(Refused::TooEarly(5 * SECOND)));
-    assert_eq!(story.input(Input::HandedOver { by: "03".into() }), Some(Refused::TooEarly(50 * SECOND)));
+    assert_eq!(story.input(Input::Cancel(say())), Some(Refused::TooEarly(5 * SECOND)));
+    assert_eq!(story.input(Input::HandedOver(say())), Some(Refused::TooEarly(50 * SECOND)));
     let mut story = story.after(5 * SECOND);
-    assert_eq!(story.input(Input::Cancel), None);
+    assert_eq!(story.input(Input::Cancel(say())), None);
     assert_eq!(story.calls.last(), Some(&"query"), "asks at once");
     story.input(Input::QueryAnswered(QueryAnswer::Pending, BillView::Open));
     assert_eq!(story.payment.state(), State::Reversing);
@@ -485,4 +490,97 @@ fn a_void_keeps_its_row_through_all_tries() {
     let Some(Fact::Reversed(reversed)) = story.facts.last() else { panic!("{:?}", story.facts.last()) };
     assert_eq!((reversed.void_no, reversed.reversal_no), (Some(numbers[0]), Some(numbers[1])));
     assert_eq!(story.receipts, 2, "one of the sale, one of the void");
+}
+
+#[test]
+fn paid_right_after_a_done_reversal_is_asked_about_before_it_is_believed() {
+    let mut story = reversing_unpaid().reversal(ReversalAnswer::Done);
+    for _ in 0..3 {
+        story = story.query(QueryAnswer::Paid(evidence()));
+        assert_eq!(story.payment.state(), State::Reversing);
+    }
+    story.query(QueryAnswer::Failed(refusal())).ends(State::Closed, "reverse query query query query");
+    let mut story = reversing_unpaid().reversal(ReversalAnswer::Done);
+    for _ in 0..4 {
+        story = story.query(QueryAnswer::Paid(evidence()));
+    }
+    assert_eq!(story.payment.state(), State::Paid, "what four questions in a row confirm");
+}
+
+#[test]
+fn a_cancel_trusts_only_a_query_that_left_after_it() {
+    let mut story = Story::begin().charge(no_answer()).after(16 * SECOND);
+    story.input(Input::Due);
+    assert_eq!(story.calls.last(), Some(&"query"), "under way");
+    story = story.after(1);
+    assert_eq!(story.input(Input::Cancel(say())), None);
+    story.input(Input::QueryAnswered(QueryAnswer::Pending, BillView::Open));
+    assert_eq!(story.payment.state(), State::Pending, "that query had left before");
+    story.query(QueryAnswer::Paid(evidence())).ends(State::Paid, "charge query query");
+}
+
+#[test]
+fn a_cancel_survives_a_restart() {
+    let mut story = Story::begin().charge(no_answer()).after(16 * SECOND);
+    story.input(Input::Cancel(say()));
+    let mut resumed = Payment::replay(&story.facts, TIMINGS).expect("an intent");
+    let now = Now { wall: story.now.wall, up: Ticks(3) };
+    let _ = resumed.resume(now);
+    let _ = resumed.step(now, Input::Due, &mut story.numbers);
+    let step = resumed.step(now, Input::QueryAnswered(QueryAnswer::NotFound, BillView::Open), &mut story.numbers);
+    assert!(matches!(step.split().0.as_slice(), [Fact::ReversalIntended(_)]));
+}
+
+#[test]
+fn a_give_back_that_is_refused_is_owed_until_it_is_done() {
+    let mut story = reversing_unpaid().reversal(ReversalAnswer::Done).query(QueryAnswer::Failed(refusal()));
+    story.wait();
+    story.input(Input::QueryAnswered(QueryAnswer::Paid(evidence()), BillView::SettledOtherwise));
+    for _ in 0..3 {
+        assert_eq!(story.payment.state(), State::Refunding);
+        story.input(Input::RefundAnswered(RefundAnswer::Refused(refusal())));
+        assert_eq!(story.payment.state(), State::Paid);
+        let replayed = Payment::replay(&story.facts, TIMINGS).map(|mut payment| {
+            let _ = payment.resume(story.now);
+            payment.wake()
+        });
+        assert_eq!(replayed, Some(Some(story.now.up)), "also after a restart");
+        story.wait();
+    }
+    story.input(Input::RefundAnswered(RefundAnswer::Done { acquirer_no: "9".into() }));
+    assert_eq!(story.payment.state(), State::Refunded);
+    assert!(story.payment.is_at_rest());
+}
+
+#[test]
+fn a_refused_void_after_an_unanswered_try_asks_before_it_says_paid() {
+    let void = || {
+        let mut story = in_state(State::Paid);
+        let (approval, place) = (approval(), place(story.now.wall));
+        story.input(Input::Void { approval, place });
+        story
+            .reversal(silence(|detail| ReversalAnswer::Unknown { detail }))
+            .reversal(ReversalAnswer::NotFound)
+            .reversal(ReversalAnswer::Refused(refusal()))
+    };
+    void().query(QueryAnswer::Reversed).ends(State::Reversed, "charge reverse query_reversal reverse query");
+    void().query(QueryAnswer::Paid(evidence())).ends(State::Paid, "charge reverse query_reversal reverse query");
+}
+
+#[test]
+fn past_midnight_nothing_is_cancelled() {
+    let mut story = Story::begin().charge(no_answer()).after(100 * SECOND);
+    story.now.wall = parse_beijing("20260106000030").expect("a time");
+    let story = story.query(QueryAnswer::Pending);
+    assert_eq!(story.payment.state(), State::Pending, "the customer holds it: wait");
+    story.query(QueryAnswer::NotFound).ends(State::Closed, "charge query query");
+}
+
+#[test]
+fn long_texts_of_others_are_cut() {
+    let long = Refusal { code: "3999".into(), message: "长".repeat(40_000) };
+    let story = Story::begin().charge(ChargeAnswer::Declined(long));
+    for fact in &story.facts {
+        assert_eq!(Fact::from_bytes(&fact.to_bytes()).as_ref(), Ok(fact), "reads back");
+    }
 }

@@ -118,6 +118,8 @@ pub struct Charge {
     pub auth_code: Option<String>,
     /// The token of a `scan` event. This or `auth_code`.
     pub scan: Option<String>,
+    /// An earlier attempt of the same sale, which takes its bill over: if that one is paid after all, it is given back.
+    pub retry_of: Option<String>,
     /// The shop's own bill.
     pub bill: Option<BillRef>,
     /// The till; the caller's own when absent.

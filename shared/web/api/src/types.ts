@@ -83,6 +83,8 @@ export interface ChargeRequest {
   auth_code?: string
   scan?: string
   bill?: BillRef
+  /** An earlier attempt of the same sale: if that one is paid after all, it is given back. */
+  retry_of?: string
   till?: string
   cashier?: string
   fields?: { remark?: string }

@@ -34,12 +34,14 @@ impl Rival {
         self.into
             .prepare_cached(
                 "INSERT INTO payment (no, store, kind, state, amount, wallet, code_last_two, code_hash, acquirer, till,
-                     cashier, bill_source, bill_number, bill_total, business_day, at, changed_at, caller, idem_key,
-                     body_hash, epoch, number)
+                     cashier, bill_source, bill_number, bill_total, business_day, at, changed_at, epoch, number)
                  VALUES (?1, 'S001', 'charge', 'pending', 1250, 'wechat', '01', ?2, 'allinpay', 'T1', 'erp', 'counter', ?1,
-                     1250, ?3, ?4, ?4, 'key:erp', ?5, ?6, 1, ?7)",
+                     1250, ?3, ?4, ?4, 1, ?5)",
             )?
-            .execute(params![order_no, columns.0, columns.1, columns.2, columns.3, [7_u8; 32], intended.0])?;
+            .execute(params![order_no, columns.0, columns.1, columns.2, intended.0])?;
+        self.into
+            .prepare_cached("INSERT INTO request VALUES ('S001', 'key:erp', ?2, ?3, ?1)")?
+            .execute(params![order_no, columns.3, [7_u8; 32]])?;
         self.end(intended)?;
         self.begin(paid)?;
         self.into
@@ -60,8 +62,9 @@ impl Rival {
     }
 
     fn payment(&self, order_no: &str) -> anyhow::Result<(i64, i64, i64, String)> {
-        let mut read =
-            self.from.prepare_cached("SELECT code_hash, business_day, at, idem_key FROM payment WHERE no = ?1")?;
+        let mut read = self.from.prepare_cached(
+            "SELECT code_hash, business_day, at, (SELECT idem_key FROM request WHERE order_no = no) FROM payment WHERE no = ?1",
+        )?;
         let row = read.query_row([order_no], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)));
         row.context("the payment's row")
     }

@@ -27,6 +27,8 @@ const form = reactive({
   code: '',
   scan: null as Scanned | null,
   remark: '',
+  /** The attempt that this one repeats, and its sum: with another sum it is another sale. */
+  repeats: null as { order_no: string; fen: number } | null,
   amountFault: null as AmountFault | null,
   codeFault: null as CodeFault | null,
   problem: null as unknown,
@@ -91,6 +93,7 @@ function submit(): void {
     request.auth_code = code
   }
   if (till.value !== undefined) request.till = till.value
+  if (form.repeats !== null && form.repeats.fen === amount.fen) request.retry_of = form.repeats.order_no
   if (form.remark.trim() !== '') request.fields = { remark: form.remark.trim() }
   attempt.value = { key: newKey(), request, tries: 0, stopped: false }
   told.mustWait = false
@@ -153,6 +156,7 @@ function clearForm(): void {
   form.code = ''
   form.scan = null
   form.remark = ''
+  form.repeats = null
   form.amountFault = null
   form.codeFault = null
   form.problem = null
@@ -172,7 +176,8 @@ function next(firstDigits = '', how: 'key' | 'place' = 'key'): void {
     }
     if (performance.now() - finalSince < DISMISS_GUARD_MS && firstDigits === '') return
   }
-  if (current.value !== null) clearForm()
+  // Also what stood half typed in the form: the key means a new bill.
+  clearForm()
   current.value = null
   told.mustWait = false
   told.actionFault = null
@@ -186,6 +191,7 @@ function again(): void {
   if (payment === null || attempt.value !== null || !mayChargeAgain.value) return
   next('', 'place')
   form.amount = plainYuan(payment.amount_fen)
+  form.repeats = { order_no: payment.order_no, fen: payment.amount_fen }
   focusOn('code')
 }
 

@@ -5,6 +5,8 @@ import { computed, ref, shallowRef } from 'vue'
 /** Between events figures age; asking again keeps them honest. */
 const REFRESH_MS = 30_000
 const TICK_MS = 5_000
+/** A payment moves its store's figures; a rush of them makes one question. */
+const GATHER_MS = 1_000
 
 export const line = ref<LineState>('connecting')
 export const stores = shallowRef<StoreRow[]>([])
@@ -42,10 +44,20 @@ function see(row: StoreRow): void {
 }
 
 export function startLive(): () => void {
+  let gathering: ReturnType<typeof setTimeout> | undefined
+  function soon(): void {
+    gathering ??= setTimeout(() => {
+      gathering = undefined
+      void loadStores()
+    }, GATHER_MS)
+  }
   const events = new EventLine({
     on: {
       store: (data) => see(data as StoreRow),
-      payment: (data) => { for (const listener of listeners) listener(data as Payment) },
+      payment: (data) => {
+        for (const listener of listeners) listener(data as Payment)
+        soon()
+      },
     },
     state: (state) => {
       line.value = state
@@ -60,6 +72,7 @@ export function startLive(): () => void {
   window.addEventListener('online', hurry)
   return () => {
     events.close()
+    clearTimeout(gathering)
     clearInterval(refresh)
     clearInterval(tick)
     window.removeEventListener('online', hurry)

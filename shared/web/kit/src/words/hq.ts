@@ -10,7 +10,7 @@ const zh = {
   payments: { title: '全部交易', allStores: '全部门店', show: '显示' },
   day: { title: '统计', date: '日期', byStore: '按门店', reporting: '已上报 {n}/{total} 店', reportingHint: '未上报的门店不在此数中' },
   notices: {
-    title: '公告', publish: '发布公告', subject: '标题', body: '内容', target: '发给', allStores: '全部门店', someStores: '选择门店', submit: '发布', needSubject: '请输入标题', needBody: '请输入内容', needStore: '请至少选一家门店', done: '已发布', edit: '修改', withdraw: '撤回', withdrawn: '已撤回', restore: '恢复', coverage: '阅读情况', readBy: '{n} 人已读', unread: '还没有人读', none: '还没有公告', noneHint: '在右边写第一条', by: '{who} 发布于 {time}', edited: '{time} 修改', storesRead: '{n}/{total} 店已读', confirmWithdraw: '撤回后门店下次同步就看不到这条公告',
+    title: '公告', publish: '发布公告', subject: '标题', body: '内容', target: '发给', allStores: '全部门店', someStores: '选择门店', submit: '发布', needSubject: '请输入标题', needBody: '请输入内容', needStore: '请至少选一家门店', done: '已发布', edit: '修改', withdraw: '撤回', withdrawn: '已撤回', coverage: '阅读情况', readBy: '{n} 人已读', unread: '还没有人读', none: '还没有公告', noneHint: '在右边写第一条', by: '{who} 发布于 {time}', edited: '{time} 修改', storesRead: '{n}/{total} 店已读', confirmWithdraw: '撤回后不能恢复，确定撤回',
   },
 }
 
@@ -24,7 +24,7 @@ const en: Words<typeof zh> = {
   payments: { title: 'All payments', allStores: 'All stores', show: 'Show' },
   day: { title: 'Statistics', date: 'Day', byStore: 'By store', reporting: '{n}/{total} stores reporting', reportingHint: 'stores not reporting are not in these figures' },
   notices: {
-    title: 'Notices', publish: 'Publish a notice', subject: 'Title', body: 'Text', target: 'To', allStores: 'All stores', someStores: 'Some stores', submit: 'Publish', needSubject: 'Enter a title', needBody: 'Enter a text', needStore: 'Choose at least one store', done: 'Published', edit: 'Edit', withdraw: 'Withdraw', withdrawn: 'Withdrawn', restore: 'Restore', coverage: 'Who has read it', readBy: 'read by {n}', unread: 'nobody yet', none: 'No notices yet', noneHint: 'Write the first one on the right', by: 'by {who}, {time}', edited: 'edited {time}', storesRead: 'read in {n}/{total} stores', confirmWithdraw: 'Stores stop seeing it at their next sync',
+    title: 'Notices', publish: 'Publish a notice', subject: 'Title', body: 'Text', target: 'To', allStores: 'All stores', someStores: 'Some stores', submit: 'Publish', needSubject: 'Enter a title', needBody: 'Enter a text', needStore: 'Choose at least one store', done: 'Published', edit: 'Edit', withdraw: 'Withdraw', withdrawn: 'Withdrawn', coverage: 'Who has read it', readBy: 'read by {n}', unread: 'nobody yet', none: 'No notices yet', noneHint: 'Write the first one on the right', by: 'by {who}, {time}', edited: 'edited {time}', storesRead: 'read in {n}/{total} stores', confirmWithdraw: 'Cannot be undone: withdraw',
   },
 }
 
