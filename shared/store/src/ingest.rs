@@ -127,8 +127,8 @@ pub fn persist(
     Ok((durable(), digested))
 }
 
-/// Writes a fact's rows, or says why they cannot be: a newer kind, a number that is not this store's to draw, or rows that contradict what the store wrote before. Such a
-/// contradiction must not stop the facts behind it.
+/// Writes a fact's rows, or says why they cannot be: a newer kind, a number that is not this store's to draw, or rows that
+/// contradict what the store wrote before. None of that may stop the facts behind it.
 fn digest(
     connection: &Connection,
     (store, issuer): (&StoreId, Issuer),

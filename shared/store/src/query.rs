@@ -289,6 +289,18 @@ pub fn bill_held(
     Ok(held)
 }
 
+/// Whether this till charged anything since the payment's last change.
+///
+/// # Errors
+/// What SQLite says.
+pub fn till_went_on(connection: &Connection, order_no: OrderNo, till: &str) -> Result<bool, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT 1 FROM payment WHERE kind = 'charge' AND till = ?2 AND no <> ?1
+         AND at >= (SELECT changed_at FROM payment WHERE no = ?1) LIMIT 1",
+    )?;
+    Ok(statement.exists(params![order_no.as_str(), till])?)
+}
+
 /// Whether a payment code with this keyed hash was charged before.
 ///
 /// # Errors

@@ -249,8 +249,8 @@ impl Engine {
         self.step(now, order_no, input)
     }
 
-    /// Whether money that comes late still finds its bill open. A bill of the counter's own is one sale: when its attempt has
-    /// ended and the cashier was told so, the sale was dropped or charged again.
+    /// Whether money that comes late still finds its bill open. A bill of the counter's own is one sale: it was dropped, or
+    /// charged again, when its till charged anything after the attempt had ended.
     fn bill_view(&self, order_no: OrderNo) -> Result<BillView, StoreError> {
         let Some(payment) = self.open.get(&order_no) else { return Ok(BillView::Open) };
         let ended = match payment.state() {
@@ -268,11 +268,12 @@ impl Engine {
         };
         let intent = payment.intent();
         let Bill { source, number, total } = &intent.bill;
-        if ended && source == COUNTER_BILLS {
+        let connection = self.setup.journal.connection();
+        if ended && source == COUNTER_BILLS && query::till_went_on(connection, order_no, intent.place.till.as_str())? {
             return Ok(BillView::SettledOtherwise);
         }
         let day = intent.place.business_day;
-        let held = query::bill_held(self.setup.journal.connection(), source, number, day, Some(order_no))?;
+        let held = query::bill_held(connection, source, number, day, Some(order_no))?;
         let room = total.checked_sub(held).unwrap_or(Fen::ZERO);
         Ok(if intent.amount <= room { BillView::Open } else { BillView::SettledOtherwise })
     }

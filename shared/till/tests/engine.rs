@@ -8,7 +8,7 @@ use std::{
 
 use ed25519_dalek::SigningKey;
 use guitai_core::{
-    acquirer::{Call, ChargeAnswer, PaidEvidence, QueryAnswer, Terminal, Timings},
+    acquirer::{Call, ChargeAnswer, PaidEvidence, QueryAnswer, ReversalAnswer, Terminal, Timings},
     ids::{AccountId, Issuer, OrderNo, StoreId, TillId},
     journal::fact::{Bill, Idempotency},
     money::Fen,
@@ -270,4 +270,34 @@ fn a_number_nobody_issued_is_not_found() {
     ));
     counter.commit();
     assert_eq!(taken(&answered), Err(Refusal::NotFound));
+}
+
+/// A charge that was not paid, reversed after its deadline, and closed.
+fn closed(counter: &mut Counter) -> OrderNo {
+    let order_no = counter.sale("key-00000001", CODE, 1250);
+    counter.answer(order_no, Answer::Charge(ChargeAnswer::Unknown { detail: "silence".into() }));
+    counter.pass(100_000);
+    counter.answer(order_no, Answer::Query(QueryAnswer::NotFound));
+    counter.answer(order_no, Answer::Reversal(ReversalAnswer::Done));
+    counter.answer(order_no, Answer::Query(QueryAnswer::NotFound));
+    assert_eq!(counter.stored_state(order_no), State::Closed);
+    order_no
+}
+
+#[test]
+fn late_money_is_attached_until_the_till_goes_on_and_given_back_afterwards() {
+    let mut counter = Counter::open();
+    let order_no = closed(&mut counter);
+    counter.pass(60_000);
+    counter.answer(order_no, Answer::Query(QueryAnswer::Paid(evidence())));
+    assert_eq!(counter.stored_state(order_no), State::Paid);
+
+    let mut counter = Counter::open();
+    let order_no = closed(&mut counter);
+    counter.pass(10_000);
+    counter.sale("key-00000002", OTHER_CODE, 700);
+    counter.pass(50_000);
+    counter.answer(order_no, Answer::Query(QueryAnswer::Paid(evidence())));
+    assert_eq!(counter.stored_state(order_no), State::Refunding);
+    assert_eq!(counter.calls.borrow().last(), Some(&"other"), "the refund");
 }

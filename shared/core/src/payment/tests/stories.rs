@@ -1,0 +1,283 @@
+//! What becomes of a charge, told answer by answer.
+
+use alloc::{format, vec};
+
+use super::*;
+
+#[test]
+fn doubt_ends_by_asking() {
+    Story::begin()
+        .charge(no_answer())
+        .query(no_query_answer())
+        .query(QueryAnswer::NotFound)
+        .query(QueryAnswer::Paid(evidence()))
+        .ends(State::Paid, "charge query query query");
+}
+
+#[test]
+fn before_the_deadline_nothing_is_reversed_after_it_one_query_decides() {
+    let mut story = Story::begin().charge(ChargeAnswer::Pending);
+    while story.now.up < Ticks(5_000 + 90_000) {
+        story = story.query(QueryAnswer::Pending);
+        let reversing = story.calls.contains(&"reverse");
+        assert_eq!(reversing, story.now.up >= Ticks(95_000), "at {:?}", story.now.up);
+    }
+    story
+        .reversal(ReversalAnswer::Done)
+        .query(QueryAnswer::Failed(refusal()))
+        .ends(State::Closed, &format!("charge {}reverse query", "query ".repeat(10)));
+}
+
+#[test]
+fn without_answers_nothing_is_reversed_however_long() {
+    let mut story = Story::begin().charge(no_answer());
+    for _ in 0..50 {
+        story = story.query(no_query_answer());
+    }
+    assert!(!story.calls.contains(&"reverse"));
+    assert_eq!(story.payment.state(), State::Unknown);
+}
+
+fn reversing_unpaid() -> Story {
+    let mut story = Story::begin().charge(no_answer()).after(100 * SECOND).query(QueryAnswer::NotFound);
+    assert_eq!(story.payment.state(), State::Reversing);
+    story.calls = vec!["reverse"];
+    story
+}
+
+#[test]
+fn an_abnormal_reversal_is_asked_about_and_sent_again_under_a_new_number() {
+    let story = reversing_unpaid()
+        .reversal(silence(|detail| ReversalAnswer::Unknown { detail }))
+        .reversal(silence(|detail| ReversalAnswer::Unknown { detail }))
+        .reversal(ReversalAnswer::Refused(refusal()))
+        .reversal(ReversalAnswer::Done)
+        .query(QueryAnswer::Reversed);
+    let numbers: Vec<_> = story
+        .facts
+        .iter()
+        .filter_map(|fact| match fact {
+            Fact::ReversalIntended(f) => Some(f.reversal_no),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(numbers.len(), 2);
+    assert_ne!(numbers[0], numbers[1]);
+    story.ends(State::Reversed, "reverse query_reversal query_reversal reverse query");
+}
+
+#[test]
+fn a_refused_reversal_whose_customer_paid_after_all_ends_paid() {
+    reversing_unpaid()
+        .reversal(ReversalAnswer::Refused(refusal()))
+        .query(QueryAnswer::Pending)
+        .query(QueryAnswer::Paid(evidence()))
+        .ends(State::Paid, "reverse query query");
+}
+
+#[test]
+fn a_late_paid_is_attached_or_given_back() {
+    let closed = || {
+        let mut story = reversing_unpaid().reversal(ReversalAnswer::Done).query(QueryAnswer::Failed(refusal()));
+        assert_eq!(story.payment.state(), State::Closed);
+        story.wait();
+        story
+    };
+    let mut open = closed();
+    open.input(Input::QueryAnswered(QueryAnswer::Paid(evidence()), BillView::Open));
+    assert_eq!(open.payment.state(), State::Paid);
+
+    let mut settled = closed();
+    settled.input(Input::QueryAnswered(QueryAnswer::Paid(evidence()), BillView::SettledOtherwise));
+    assert_eq!(settled.payment.state(), State::Refunding);
+    settled.input(Input::RefundAnswered(RefundAnswer::Done { acquirer_no: "2".into() }));
+    assert_eq!(settled.payment.state(), State::Refunded);
+}
+
+#[test]
+fn late_checks_come_at_1_10_and_60_minutes_and_end() {
+    let mut story = reversing_unpaid().reversal(ReversalAnswer::Done).query(QueryAnswer::Failed(refusal()));
+    let ended = story.now.up;
+    for minutes in [1, 10, 60] {
+        story = story.query(QueryAnswer::Failed(refusal()));
+        assert_eq!(story.now.up, ended.after_ms(minutes * 60 * SECOND));
+    }
+    assert!(story.payment.is_at_rest());
+}
+
+#[test]
+fn held_is_never_reversed_by_itself() {
+    let mut story = in_state(State::Held);
+    for _ in 0..20 {
+        story = story.query(QueryAnswer::NotFound);
+    }
+    assert_eq!(story.payment.state(), State::Held);
+    story.query(QueryAnswer::Paid(evidence())).ends(State::Paid, &format!("charge {}", "query ".repeat(21).trim_end()));
+}
+
+#[test]
+fn the_goods_keys_open_after_a_minute_and_cancel_after_15_s() {
+    let mut story = Story::begin().charge(no_answer()).after(10 * SECOND);
+    assert_eq!(story.input(Input::Cancel(say())), Some(Refused::TooEarly(5 * SECOND)));
+    assert_eq!(story.input(Input::HandedOver(say())), Some(Refused::TooEarly(50 * SECOND)));
+    let mut story = story.after(5 * SECOND);
+    assert_eq!(story.input(Input::Cancel(say())), None);
+    assert_eq!(story.calls.last(), Some(&"query"), "asks at once");
+    story.input(Input::QueryAnswered(QueryAnswer::Pending, BillView::Open));
+    assert_eq!(story.payment.state(), State::Reversing);
+    let story = story.reversal(ReversalAnswer::Done).query(QueryAnswer::Failed(refusal()));
+    assert!(matches!(story.facts.last(), Some(Fact::Closed(f)) if f.reason.as_str() == "cancelled"));
+}
+
+#[test]
+fn a_void_is_for_the_same_beijing_day() {
+    let mut story = in_state(State::Paid);
+    story.now.wall = parse_beijing("20260106000000").expect("a time");
+    let (approval, place) = (approval(), place(story.now.wall));
+    assert_eq!(story.input(Input::Void { approval, place }), Some(Refused::OtherDay));
+    assert_eq!(story.payment.state(), State::Paid);
+}
+
+#[test]
+fn refunds_never_exceed_what_was_paid() {
+    let mut story = in_state(State::PartRefunded);
+    assert_eq!(story.payment.remaining(), Fen::new(1000));
+    let order =
+        |fen| ReturnOrder { amount: Fen::new(fen), place: place(UtcMs(0)), approval: Some(approval()), reason: None };
+    assert_eq!(story.input(Input::Refund(order(1001))), Some(Refused::OverRemaining));
+    assert_eq!(story.input(Input::Refund(order(1000))), None);
+    assert_eq!(story.input(Input::Refund(order(1))), Some(Refused::State), "one at a time");
+    story.input(Input::RefundAnswered(RefundAnswer::Processing));
+    story.wait();
+    story.input(Input::RefundQueried(RefundAnswer::NotFound));
+    story.wait();
+    story.input(Input::RefundAnswered(RefundAnswer::Done { acquirer_no: "3".into() }));
+    story.ends(State::Refunded, "charge refund refund query_refund refund");
+}
+
+#[test]
+fn a_restart_turns_a_charge_under_way_into_a_doubt_and_asks() {
+    let story = Story::begin();
+    let mut resumed = Payment::replay(&story.facts, TIMINGS).expect("an intent");
+    let now = Now { wall: story.now.wall, up: Ticks(3) };
+    let (facts, _) = resumed.resume(now).split();
+    assert!(matches!(facts.as_slice(), [Fact::Doubted(_)]));
+    assert_eq!(resumed.wake(), Some(now.up));
+    let mut numbers = story.numbers.clone();
+    let (_, held) = resumed.step(now, Input::Due, &mut numbers).split();
+    let effects = held.release(Committed::after_durable_commit());
+    assert!(matches!(effects.as_slice(), [Effect::Call { call: Call::Query { .. }, .. }]));
+}
+
+#[test]
+fn a_void_keeps_its_row_through_all_tries() {
+    let mut story = in_state(State::Paid);
+    let (approval, place) = (approval(), place(story.now.wall));
+    story.input(Input::Void { approval, place });
+    let story = story
+        .reversal(silence(|detail| ReversalAnswer::Unknown { detail }))
+        .reversal(ReversalAnswer::Refused(refusal()))
+        .reversal(ReversalAnswer::Done);
+    let intended = story.facts.iter().filter_map(|fact| match fact {
+        Fact::ReversalIntended(f) => Some(f.reversal_no),
+        _ => None,
+    });
+    let numbers: Vec<_> = intended.collect();
+    assert_eq!(numbers.len(), 2);
+    let Some(Fact::Reversed(reversed)) = story.facts.last() else { panic!("{:?}", story.facts.last()) };
+    assert_eq!((reversed.void_no, reversed.reversal_no), (Some(numbers[0]), Some(numbers[1])));
+    assert_eq!(story.receipts, 2, "one of the sale, one of the void");
+}
+
+#[test]
+fn paid_right_after_a_done_reversal_is_asked_about_before_it_is_believed() {
+    let mut story = reversing_unpaid().reversal(ReversalAnswer::Done);
+    for _ in 0..3 {
+        story = story.query(QueryAnswer::Paid(evidence()));
+        assert_eq!(story.payment.state(), State::Reversing);
+    }
+    story.query(QueryAnswer::Failed(refusal())).ends(State::Closed, "reverse query query query query");
+    let mut story = reversing_unpaid().reversal(ReversalAnswer::Done);
+    for _ in 0..4 {
+        story = story.query(QueryAnswer::Paid(evidence()));
+    }
+    assert_eq!(story.payment.state(), State::Paid, "what four questions in a row confirm");
+}
+
+#[test]
+fn a_cancel_trusts_only_a_query_that_left_after_it() {
+    let mut story = Story::begin().charge(no_answer()).after(16 * SECOND);
+    story.input(Input::Due);
+    assert_eq!(story.calls.last(), Some(&"query"), "under way");
+    story = story.after(1);
+    assert_eq!(story.input(Input::Cancel(say())), None);
+    story.input(Input::QueryAnswered(QueryAnswer::Pending, BillView::Open));
+    assert_eq!(story.payment.state(), State::Pending, "that query had left before");
+    story.query(QueryAnswer::Paid(evidence())).ends(State::Paid, "charge query query");
+}
+
+#[test]
+fn a_cancel_survives_a_restart() {
+    let mut story = Story::begin().charge(no_answer()).after(16 * SECOND);
+    story.input(Input::Cancel(say()));
+    let mut resumed = Payment::replay(&story.facts, TIMINGS).expect("an intent");
+    let now = Now { wall: story.now.wall, up: Ticks(3) };
+    let _ = resumed.resume(now);
+    let _ = resumed.step(now, Input::Due, &mut story.numbers);
+    let step = resumed.step(now, Input::QueryAnswered(QueryAnswer::NotFound, BillView::Open), &mut story.numbers);
+    assert!(matches!(step.split().0.as_slice(), [Fact::ReversalIntended(_)]));
+}
+
+#[test]
+fn a_give_back_that_is_refused_is_owed_until_it_is_done() {
+    let mut story = reversing_unpaid().reversal(ReversalAnswer::Done).query(QueryAnswer::Failed(refusal()));
+    story.wait();
+    story.input(Input::QueryAnswered(QueryAnswer::Paid(evidence()), BillView::SettledOtherwise));
+    for _ in 0..3 {
+        assert_eq!(story.payment.state(), State::Refunding);
+        story.input(Input::RefundAnswered(RefundAnswer::Refused(refusal())));
+        assert_eq!(story.payment.state(), State::Paid);
+        let replayed = Payment::replay(&story.facts, TIMINGS).map(|mut payment| {
+            let _ = payment.resume(story.now);
+            payment.wake()
+        });
+        assert_eq!(replayed, Some(Some(story.now.up)), "also after a restart");
+        story.wait();
+    }
+    story.input(Input::RefundAnswered(RefundAnswer::Done { acquirer_no: "9".into() }));
+    assert_eq!(story.payment.state(), State::Refunded);
+    assert!(story.payment.is_at_rest());
+}
+
+#[test]
+fn a_refused_void_after_an_unanswered_try_asks_before_it_says_paid() {
+    let void = || {
+        let mut story = in_state(State::Paid);
+        let (approval, place) = (approval(), place(story.now.wall));
+        story.input(Input::Void { approval, place });
+        story
+            .reversal(silence(|detail| ReversalAnswer::Unknown { detail }))
+            .reversal(ReversalAnswer::NotFound)
+            .reversal(ReversalAnswer::Refused(refusal()))
+    };
+    void().query(QueryAnswer::Reversed).ends(State::Reversed, "charge reverse query_reversal reverse query");
+    void().query(QueryAnswer::Paid(evidence())).ends(State::Paid, "charge reverse query_reversal reverse query");
+}
+
+#[test]
+fn past_midnight_nothing_is_cancelled() {
+    let mut story = Story::begin().charge(no_answer()).after(100 * SECOND);
+    story.now.wall = parse_beijing("20260106000030").expect("a time");
+    let story = story.query(QueryAnswer::Pending);
+    assert_eq!(story.payment.state(), State::Pending, "the customer holds it: wait");
+    story.query(QueryAnswer::NotFound).ends(State::Closed, "charge query query");
+}
+
+#[test]
+fn long_texts_of_others_are_cut() {
+    let long = Refusal { code: "3999".into(), message: "长".repeat(40_000) };
+    let story = Story::begin().charge(ChargeAnswer::Declined(long));
+    for fact in &story.facts {
+        assert_eq!(Fact::from_bytes(&fact.to_bytes()).as_ref(), Ok(fact), "reads back");
+    }
+}
