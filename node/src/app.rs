@@ -63,6 +63,17 @@ impl App {
         Now { wall: wall(), up: Ticks(up) }
     }
 
+    /// Looks one thing up by its key, on this thread: it takes microseconds, and handing it to another would take longer.
+    pub(crate) fn look<T>(
+        &self,
+        work: impl FnOnce(&guitai_store::query::Connection) -> Result<T, StoreError>,
+    ) -> Result<T, Problem> {
+        self.reader.read(work).map_err(|error| {
+            tracing::error!(%error, "read failed");
+            Code::Internal.into()
+        })
+    }
+
     /// Reads on a thread that may block.
     pub(crate) async fn read<T: Send + 'static>(
         self: &Arc<Self>,

@@ -1,7 +1,7 @@
 //! `guitai-node run`: everything started in order, and stopped in the reverse one.
 
 use std::{
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, OnceLock},
     time::Instant,
 };
 
@@ -11,7 +11,7 @@ use guitai_devices::scan::ScanBox;
 use guitai_http::{guard, password::Passwords, serve, session::Sessions, throttle::Throttle};
 use guitai_link::acquirer::AcquirerClient;
 use guitai_store::{Integrity, Journal, Reader};
-use guitai_till::{Output, Setup};
+use guitai_till::{Handle, Output, Setup};
 use tokio::sync::{broadcast, mpsc, watch};
 
 use crate::{
@@ -92,7 +92,6 @@ fn start(config: &Config, place: &Place, enrolment: &Enrolment, stop: &watch::Re
     let (committed_to, committed) = watch::channel(journal.last());
     let (shown_to, shown) = mpsc::unbounded_channel();
     let (print_to, prints) = mpsc::unbounded_channel();
-    let (calls_to, mut calls) = mpsc::unbounded_channel();
 
     let setup = Setup {
         journal,
@@ -104,8 +103,11 @@ fn start(config: &Config, place: &Place, enrolment: &Enrolment, stop: &watch::Re
         subject: title.clone(),
     };
     let tell = Arc::clone(&waiters);
+    // The engine's first outputs come before its handle is known here; the call then waits the moment it takes.
+    let door = Arc::new(OnceLock::new());
+    let engine_door = Arc::clone(&door);
     let output = move |output| match output {
-        Output::Call { call, expected } => _ = calls_to.send((call, expected)),
+        Output::Call { call, expected } => acquirer.perform(call, expected, Handle::clone(engine_door.wait())),
         Output::Show(changed, fact) => {
             tell.tell(changed);
             _ = shown_to.send((changed, fact));
@@ -118,12 +120,7 @@ fn start(config: &Config, place: &Place, enrolment: &Enrolment, stop: &watch::Re
         tracing::error!(%error, "a commit failed; the node ends so that it starts from what is on disk");
         std::process::exit(1);
     })?;
-    let engine_door = till.clone();
-    tokio::spawn(async move {
-        while let Some((call, expected)) = calls.recv().await {
-            acquirer.perform(call, expected, engine_door.clone());
-        }
-    });
+    let _ = door.set(till.clone());
 
     let scans = Arc::new(Scans::default());
     let scan_clock = move || Ticks(u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX));

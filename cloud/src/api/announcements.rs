@@ -1,6 +1,6 @@
 //! Announcements: written here, read in the stores, read marks come back.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{cmp::Reverse, collections::BTreeMap, sync::Arc};
 
 use axum::{
     Json,
@@ -100,7 +100,11 @@ fn gathered(letters: &Letters) -> Vec<HubAnnouncement> {
 }
 
 fn shown(copies: &[(&StoreLine, &Announcement)]) -> Option<HubAnnouncement> {
-    let (_, newest) = copies.iter().max_by_key(|(_, item)| item.edited_at)?;
+    // An edit at headquarters stamps every copy alike; among those, the one whose words stand alone holds a store's own edit too.
+    let alike = |item: &Announcement| {
+        copies.iter().filter(|(_, other)| (&other.title, &other.body) == (&item.title, &item.body)).count()
+    };
+    let (_, newest) = copies.iter().max_by_key(|(_, item)| (item.edited_at, Reverse(alike(item))))?;
     let stores = copies.iter().map(|(line, item)| StoreReads {
         store: line.id.to_string(),
         name: line.name.clone(),

@@ -46,8 +46,8 @@ pub(crate) async fn charge(
     let wait = wait(charge.wait_ms)?;
     let idempotency = idempotency(&who, asked.key.as_str(), asked.request);
     // A scanned code is gone when its request comes again: what that request did is answered first.
-    if let Some(order_no) = earlier(&app, &idempotency).await? {
-        return answer(&app, order_no).await;
+    if let Some(order_no) = earlier(&app, &idempotency)? {
+        return answer(&app, order_no);
     }
     let (till, at) = till(&app, charge.till.as_deref())?;
     let Some(terminal) = at.terminal.clone() else {
@@ -55,7 +55,7 @@ pub(crate) async fn charge(
     };
     let bill = match (charge.bill, charge.retry_of) {
         (Some(named), None) => Some(bill(named)?),
-        (None, Some(order_no)) => Some(bill_of(&app, &who, &order_no, amount).await?),
+        (None, Some(order_no)) => Some(bill_of(&app, &who, &order_no, amount)?),
         (None, None) => None,
         (Some(_), Some(_)) => {
             let both = Problem::malformed("retry_of");
@@ -74,7 +74,7 @@ pub(crate) async fn charge(
     };
     let (accepted, waiting) = app.ask(|reply| Command::Charge(request, reply)).await?;
     waiting.final_or(wait).await;
-    answer(&app, accepted.order_no).await
+    answer(&app, accepted.order_no)
 }
 
 /// One payment.
@@ -86,7 +86,7 @@ pub(crate) async fn one(
     Path(order_no): Path<String>,
 ) -> Result<Json<dto::Payment>, Problem> {
     who.require(Scope::Read).or_else(|_| who.require(Scope::Charge))?;
-    let row = visible(&app, &who, &order_no).await?;
+    let row = visible(&app, &who, &order_no)?;
     Ok(Json(payment_dto(&row, &app)))
 }
 
@@ -128,10 +128,10 @@ pub(crate) async fn cancel(
     Path(order_no): Path<String>,
     asked: Keyed<dto::Nothing>,
 ) -> Result<Json<dto::Payment>, Problem> {
-    let no = own_charge(&app, &who, &order_no).await?;
+    let no = own_charge(&app, &who, &order_no)?;
     let say = say(&who, &asked);
     app.ask(|reply| Command::Cancel(no, say, reply)).await?;
-    answer(&app, no).await
+    answer(&app, no)
 }
 
 /// 货已交: the goods are gone; keep asking, never reverse by itself.
@@ -143,10 +143,10 @@ pub(crate) async fn handed_over(
     Path(order_no): Path<String>,
     asked: Keyed<dto::Nothing>,
 ) -> Result<Json<dto::Payment>, Problem> {
-    let no = own_charge(&app, &who, &order_no).await?;
+    let no = own_charge(&app, &who, &order_no)?;
     let say = say(&who, &asked);
     app.ask(|reply| Command::HandedOver(no, say, reply)).await?;
-    answer(&app, no).await
+    answer(&app, no)
 }
 
 /// 没交货: take it back as soon as the acquirer answers.
@@ -158,10 +158,10 @@ pub(crate) async fn not_handed_over(
     Path(order_no): Path<String>,
     asked: Keyed<dto::Nothing>,
 ) -> Result<Json<dto::Payment>, Problem> {
-    let no = own_charge(&app, &who, &order_no).await?;
+    let no = own_charge(&app, &who, &order_no)?;
     let say = say(&who, &asked);
     app.ask(|reply| Command::NotHandedOver(no, say, reply)).await?;
-    answer(&app, no).await
+    answer(&app, no)
 }
 
 fn say(who: &Principal, asked: &Keyed<dto::Nothing>) -> Say {
@@ -169,9 +169,9 @@ fn say(who: &Principal, asked: &Keyed<dto::Nothing>) -> Say {
 }
 
 /// What the same request did before; another body under the same key is a conflict.
-async fn earlier(app: &Arc<App>, asked: &Idempotency) -> Result<Option<OrderNo>, Problem> {
-    let (store, caller, key) = (app.store.as_str().to_owned(), asked.caller.clone(), asked.key.clone());
-    let found = app.read(move |connection| query::earlier_request(connection, &store, &caller, &key)).await?;
+fn earlier(app: &App, asked: &Idempotency) -> Result<Option<OrderNo>, Problem> {
+    let store = app.store.as_str();
+    let found = app.look(|connection| query::earlier_request(connection, store, &asked.caller, &asked.key))?;
     match found {
         Some(found) if found.body_hash != asked.body_hash => Err(Code::IdempotencyConflict.into()),
         found => Ok(found.map(|found| found.order_no)),
@@ -179,8 +179,8 @@ async fn earlier(app: &Arc<App>, asked: &Idempotency) -> Result<Option<OrderNo>,
 }
 
 /// The bill of an earlier attempt of the same sale.
-async fn bill_of(app: &Arc<App>, who: &Principal, order_no: &str, amount: Fen) -> Result<Bill, Problem> {
-    let row = visible(app, who, order_no).await.map_err(|problem| problem.field("retry_of"))?;
+fn bill_of(app: &App, who: &Principal, order_no: &str, amount: Fen) -> Result<Bill, Problem> {
+    let row = visible(app, who, order_no).map_err(|problem| problem.field("retry_of"))?;
     let same = row.kind == "charge" && row.amount == amount;
     let bill = row.bill.filter(|_| same).ok_or_else(|| {
         Problem::malformed("retry_of")
@@ -191,22 +191,21 @@ async fn bill_of(app: &Arc<App>, who: &Principal, order_no: &str, amount: Fen) -
 }
 
 /// The payment as it now stands.
-pub(super) async fn answer(app: &Arc<App>, no: OrderNo) -> Result<Json<dto::Payment>, Problem> {
-    let row = app.read(move |connection| query::payment(connection, no.as_str())).await?;
+pub(super) fn answer(app: &App, no: OrderNo) -> Result<Json<dto::Payment>, Problem> {
+    let row = app.look(|connection| query::payment(connection, no.as_str()))?;
     row.map(|row| Json(payment_dto(&row, app))).ok_or_else(|| Code::NotFound.into())
 }
 
 /// A row this caller may see; what they may not see does not exist for them.
-pub(super) async fn visible(app: &Arc<App>, who: &Principal, order_no: &str) -> Result<PaymentRow, Problem> {
-    let no = order_no.to_owned();
-    let row = app.read(move |connection| query::payment(connection, &no)).await?;
+pub(super) fn visible(app: &App, who: &Principal, order_no: &str) -> Result<PaymentRow, Problem> {
+    let row = app.look(|connection| query::payment(connection, order_no))?;
     let own = own_only(who);
     row.filter(|row| own.as_ref().is_none_or(|own| *own == row.cashier)).ok_or_else(|| Code::NotFound.into())
 }
 
-async fn own_charge(app: &Arc<App>, who: &Principal, order_no: &str) -> Result<OrderNo, Problem> {
+fn own_charge(app: &App, who: &Principal, order_no: &str) -> Result<OrderNo, Problem> {
     who.require(Scope::Charge)?;
-    visible(app, who, order_no).await.map(|row| row.no)
+    visible(app, who, order_no).map(|row| row.no)
 }
 
 /// Administrators and programs see everything, cashiers only their own.

@@ -43,7 +43,7 @@ pub(crate) async fn reprint(
     who: Principal,
     Path(order_no): Path<String>,
 ) -> Result<(StatusCode, Json<Taken>), Problem> {
-    let receipt = receipt(&app, &who, &order_no, Copy::Again).await?;
+    let receipt = receipt(&app, &who, &order_no, Copy::Again)?;
     match app.printer.print(receipt) {
         Some(Ok(job)) => Ok((StatusCode::ACCEPTED, Json(Taken { job }))),
         Some(Err(_)) => Err(Code::Busy.into()),
@@ -62,7 +62,7 @@ pub(crate) async fn picture(
     Path(order_no): Path<String>,
 ) -> Result<Response, Problem> {
     static FONT: LazyLock<Result<Font, String>> = LazyLock::new(|| Font::find().map_err(|error| error.to_string()));
-    let receipt = receipt(&app, &who, &order_no, Copy::First).await?;
+    let receipt = receipt(&app, &who, &order_no, Copy::First)?;
     let drawn = tokio::task::spawn_blocking(move || {
         let font = FONT.as_ref().map_err(Clone::clone)?;
         let columns = Columns::Mm80;
@@ -80,8 +80,8 @@ pub(crate) async fn picture(
     }
 }
 
-async fn receipt(app: &Arc<App>, who: &Principal, order_no: &str, copy: Copy) -> Result<Receipt, Problem> {
-    let row = visible(app, who, order_no).await?;
+fn receipt(app: &App, who: &Principal, order_no: &str, copy: Copy) -> Result<Receipt, Problem> {
+    let row = visible(app, who, order_no)?;
     let head = Letterhead { title: &app.title, store: &app.store, clock: &app.clock };
     head.receipt(&row, app.now().wall, copy).ok_or_else(|| {
         Problem::new(Code::StateForbids)

@@ -41,10 +41,10 @@ pub(crate) async fn void(
         approver,
         idempotency: payments::idempotency(&who, asked.key.as_str(), asked.request),
     };
-    let request = request(&app, &who, &order_no, approval, None).await?;
+    let request = request(&app, &who, &order_no, approval, None)?;
     let (accepted, waiting) = app.ask(|reply| Command::Void(request, reply)).await?;
     waiting.final_or(WAIT).await;
-    payments::answer(&app, accepted.order_no).await
+    payments::answer(&app, accepted.order_no)
 }
 
 /// Gives a part or the rest back.
@@ -66,10 +66,10 @@ pub(crate) async fn refund(
         idempotency: payments::idempotency(&who, asked.key.as_str(), asked.request),
     };
     let reason = payments::remark(asked.value.reason)?;
-    let request = request(&app, &who, &order_no, approval, reason).await?;
+    let request = request(&app, &who, &order_no, approval, reason)?;
     let (accepted, waiting) = app.ask(|reply| Command::Refund(request, amount, reply)).await?;
     waiting.final_or(WAIT).await;
-    payments::answer(&app, accepted.order_no).await
+    payments::answer(&app, accepted.order_no)
 }
 
 /// The administrator whose password was given; a key of scope `refund` needs none.
@@ -99,14 +99,14 @@ async fn approver(
 }
 
 /// The return counts at the payment's own till, and for whoever acts now.
-async fn request(
-    app: &Arc<App>,
+fn request(
+    app: &App,
     who: &Principal,
     order_no: &str,
     approval: Approval,
     reason: Option<String>,
 ) -> Result<ReturnRequest, Problem> {
-    let row = payments::visible(app, who, order_no).await?;
+    let row = payments::visible(app, who, order_no)?;
     if row.kind != "charge" {
         return Err(Code::StateForbids.into());
     }

@@ -117,6 +117,7 @@ test('list, totals, giving back, notices', async ({ counter, administrator, worl
   await expect(administrator.getByTestId('tile-paid')).toBeVisible()
   await picture(administrator, 'totals')
   await counter.keyboard.press('F4')
+  await expect(counter.getByTestId('reverse-no')).toBeFocused()
   await hand(counter, orderNo)
   await expect(counter.getByTestId('reverse-original')).toBeVisible()
   await picture(counter, 'void')

@@ -70,6 +70,7 @@ test('list, totals, giving back, notices', async ({ counter }) => {
   await expect(counter.getByTestId('tile-paid')).toBeVisible()
   await check(counter, 'totals')
   await counter.keyboard.press('F4')
+  await expect(counter.getByTestId('reverse-no')).toBeFocused()
   await check(counter, 'reverse, empty')
   await hand(counter, orderNo)
   await expect(counter.getByTestId('reverse-original')).toBeVisible()

@@ -100,6 +100,7 @@ test('a refund by keyboard from the list: a part, then never more than what is l
   await expect.poll(() => tile(counter, 'refunded')).toEqual({ fen: before.fen - 1030, orders: before.orders + 1 })
 
   await counter.keyboard.press('F4')
+  await expect(counter.getByTestId('reverse-no')).toBeFocused()
   await hand(counter, orderNo)
   await expect(counter.getByTestId('refund-amount')).toHaveValue('19.70')
   await counter.getByTestId('refund-amount').fill('19.71')
@@ -112,6 +113,7 @@ test('a refund by keyboard from the list: a part, then never more than what is l
 test('a cashier’s own password does not give money back', async ({ counter, world }) => {
   const orderNo = await charge(counter, '9.90')
   await counter.keyboard.press('F4')
+  await expect(counter.getByTestId('reverse-no')).toBeFocused()
   await hand(counter, orderNo)
   await expect(counter.getByTestId('approver-account')).toBeFocused()
   await approve(counter, '03', world.about.password)
@@ -122,6 +124,7 @@ test('a cashier’s own password does not give money back', async ({ counter, wo
 
 test('an order number that cannot be one is told at once', async ({ counter }) => {
   await counter.keyboard.press('F4')
+  await expect(counter.getByTestId('reverse-no')).toBeFocused()
   await hand(counter, '2611221000')
   await counter.keyboard.press('Enter')
   await expect(counter.getByTestId('reverse-no-error')).toHaveText('交易单号是 20 位数字，最后两位是校验')
