@@ -24,7 +24,7 @@ use guitai_http::{
     session::Role,
 };
 use guitai_store::query::{self, PaymentFilter, PaymentRow};
-use guitai_till::{ChargeRequest, Command};
+use guitai_till::{ChargeRequest, Command, Reply};
 
 use super::refusal;
 use crate::{app::App, config::Till};
@@ -128,10 +128,7 @@ pub(crate) async fn cancel(
     Path(order_no): Path<String>,
     asked: Keyed<dto::Nothing>,
 ) -> Result<Json<dto::Payment>, Problem> {
-    let no = own_charge(&app, &who, &order_no)?;
-    let say = say(&who, &asked);
-    app.ask(|reply| Command::Cancel(no, say, reply)).await?;
-    answer(&app, no)
+    said(&app, &who, &order_no, &asked, Command::Cancel).await
 }
 
 /// 货已交: the goods are gone; keep asking, never reverse by itself.
@@ -143,10 +140,7 @@ pub(crate) async fn handed_over(
     Path(order_no): Path<String>,
     asked: Keyed<dto::Nothing>,
 ) -> Result<Json<dto::Payment>, Problem> {
-    let no = own_charge(&app, &who, &order_no)?;
-    let say = say(&who, &asked);
-    app.ask(|reply| Command::HandedOver(no, say, reply)).await?;
-    answer(&app, no)
+    said(&app, &who, &order_no, &asked, Command::HandedOver).await
 }
 
 /// 没交货: take it back as soon as the acquirer answers.
@@ -158,14 +152,22 @@ pub(crate) async fn not_handed_over(
     Path(order_no): Path<String>,
     asked: Keyed<dto::Nothing>,
 ) -> Result<Json<dto::Payment>, Problem> {
-    let no = own_charge(&app, &who, &order_no)?;
-    let say = say(&who, &asked);
-    app.ask(|reply| Command::NotHandedOver(no, say, reply)).await?;
-    answer(&app, no)
+    said(&app, &who, &order_no, &asked, Command::NotHandedOver).await
 }
 
-fn say(who: &Principal, asked: &Keyed<dto::Nothing>) -> Say {
-    Say { by: who.caller(), idempotency: idempotency(who, asked.key.as_str(), asked.request) }
+/// Passes on what a person says about one of their open payments.
+async fn said(
+    app: &App,
+    who: &Principal,
+    order_no: &str,
+    asked: &Keyed<dto::Nothing>,
+    command: fn(OrderNo, Say, Reply) -> Command,
+) -> Result<Json<dto::Payment>, Problem> {
+    who.require(Scope::Charge)?;
+    let no = visible(app, who, order_no)?.no;
+    let say = Say { by: who.caller(), idempotency: idempotency(who, asked.key.as_str(), asked.request) };
+    app.ask(|reply| command(no, say, reply)).await?;
+    answer(app, no)
 }
 
 /// What the same request did before; another body under the same key is a conflict.
@@ -201,11 +203,6 @@ pub(super) fn visible(app: &App, who: &Principal, order_no: &str) -> Result<Paym
     let row = app.look(|connection| query::payment(connection, order_no))?;
     let own = own_only(who);
     row.filter(|row| own.as_ref().is_none_or(|own| *own == row.cashier)).ok_or_else(|| Code::NotFound.into())
-}
-
-fn own_charge(app: &App, who: &Principal, order_no: &str) -> Result<OrderNo, Problem> {
-    who.require(Scope::Charge)?;
-    visible(app, who, order_no).map(|row| row.no)
 }
 
 /// Administrators and programs see everything, cashiers only their own.
