@@ -30,14 +30,24 @@ fn fen(amount: Fen) -> i64 {
     integer(amount.get())
 }
 
-fn write_row(connection: &Connection, store: &StoreId, no: FactNo, change: &RowChange) -> Result<(), StoreError> {
+fn write_row(connection: &Connection, store: &StoreId, fact_no: FactNo, change: &RowChange) -> Result<(), StoreError> {
     match change {
-        RowChange::ChargeOpened(intent) => insert_charge(connection, store, no, intent),
-        RowChange::ReturnOpened(row) => insert_return(connection, store, no, row),
+        RowChange::ChargeOpened(intent) => insert_charge(connection, store, fact_no, intent),
+        RowChange::ReturnOpened(row) => insert_return(connection, store, fact_no, row),
         RowChange::StateChanged { no, state, reason, message, at } => run(
             connection,
-            "UPDATE payment SET state = ?2, reason = ?3, message = ?4, changed_at = ?5 WHERE no = ?1 AND store = ?6",
-            params![no.as_str(), state.as_str(), reason, message, at.0, store.as_str()],
+            "UPDATE payment SET state = ?2, reason = ?3, message = ?4, changed_at = ?5, epoch = ?7, number = ?8
+             WHERE no = ?1 AND store = ?6",
+            params![
+                no.as_str(),
+                state.as_str(),
+                reason,
+                message,
+                at.0,
+                store.as_str(),
+                fact_no.epoch,
+                integer(fact_no.number)
+            ],
         ),
         RowChange::Received { no, acquirer_no, wallet_no, wallet, received } => run(
             connection,

@@ -57,6 +57,7 @@ CREATE TABLE payment (
     changed_at    INTEGER NOT NULL,
     remark        TEXT,
     approver      TEXT,
+    -- the last fact that changed this row
     epoch         INTEGER NOT NULL,
     number        INTEGER NOT NULL,
     -- a store's facts change its own rows only, whatever number they name

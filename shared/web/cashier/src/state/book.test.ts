@@ -13,6 +13,15 @@ describe('book', () => {
     expect(newer(row('1', '1-10'), row('2', '1-1')).order_no).toBe('2')
   })
 
+  it('never waits again for what has a result', () => {
+    const as = (state: Payment['state']): Payment => ({ ...row('1', '1-9'), state })
+    expect(newer(as('closed'), as('pending')).state).toBe('closed')
+    expect(newer(as('paid'), as('unknown')).state).toBe('paid')
+    expect(newer(as('reversing'), as('held')).state).toBe('reversing')
+    expect(newer(as('unknown'), as('pending')).state).toBe('pending')
+    expect(newer(as('paid'), as('reversing')).state).toBe('reversing')
+  })
+
   it('keeps rows newest first, each once', () => {
     let rows: Payment[] = []
     for (const no of ['2', '1', '4', '3', '4']) rows = upsert(rows, row(no, '1-1'))

@@ -1,17 +1,21 @@
 // Keeping payments in order: the newest fact wins whichever way it came, rows stand newest first.
-import type { Payment } from '@guitai/api'
+import type { Payment, PaymentState } from '@guitai/api'
 
 function factNo(fact: string): [number, number] {
   const [epoch = 0, number = 0] = fact.split('-').map(Number)
   return [epoch, number]
 }
 
+/** No payment comes back to these. A row's fact may be the one that opened it, so among equals the state decides. */
+const WAITING: ReadonlySet<PaymentState> = new Set<PaymentState>(['pending', 'unknown', 'held'])
+
 /** An answer may come after a newer event; a fact number never goes back. */
 export function newer(known: Payment | undefined | null, seen: Payment): Payment {
   if (known === undefined || known === null || known.order_no !== seen.order_no) return seen
   const [epochA, numberA] = factNo(known.fact)
   const [epochB, numberB] = factNo(seen.fact)
-  return epochB > epochA || (epochB === epochA && numberB >= numberA) ? seen : known
+  if (epochA === epochB && numberA === numberB) return WAITING.has(seen.state) && !WAITING.has(known.state) ? known : seen
+  return epochB > epochA || (epochB === epochA && numberB > numberA) ? seen : known
 }
 
 export function upsert(rows: Payment[], seen: Payment, insert = true): Payment[] {
