@@ -7,8 +7,6 @@ const browser = {
     '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
     '--disable-component-update', '--disable-sync',
   ],
-  // The browser's own controls (dates) speak the shop's language too.
-  env: { ...process.env, LANGUAGE: 'zh_CN' } as Record<string, string>,
 }
 
 export default defineConfig({

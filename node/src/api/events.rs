@@ -53,7 +53,8 @@ async fn missed(app: &Arc<App>, seen: FactNo) -> Result<Vec<Event>, Problem> {
             let cut = changed.len() > limits::PAGE_MAX;
             changed.truncate(limits::PAGE_MAX);
             let rows = changed.into_iter().filter_map(|(fact, no)| match query::payment(connection, &no) {
-                Ok(row) => row.map(|row| Ok((fact, row))),
+                // A payment is told once, as it stands, at the fact that last changed it.
+                Ok(row) => row.filter(|row| row.fact == fact).map(|row| Ok((fact, row))),
                 Err(error) => Some(Err(error)),
             });
             Ok((rows.collect::<Result<Vec<_>, _>>()?, cut))

@@ -95,3 +95,22 @@ test('with the event line down the result still comes', async ({ counter, world 
   await expect(word(counter)).toHaveText('成功', SETTLED)
   expect(await world.booked(orderNo)).toMatchObject({ charges: 1 })
 })
+
+test('a payment given up stays given up, whatever answer comes late', async ({ counter, world }) => {
+  const orderNo = await charge(counter, '3.03')
+  await expect(word(counter)).toHaveText('支付中')
+  const cancel = counter.getByTestId('cancel')
+  await expect(cancel).toBeVisible({ timeout: 30_000 })
+  // The answer to the key, as old as it may get on its way.
+  await counter.route('**/cancel', async (route) => {
+    const before = await world.atNode<Payment>(`/payments/${orderNo}`)
+    await route.fetch()
+    await expect(result(counter)).toHaveAttribute('data-result', 'cancelled')
+    await route.fulfill({ json: before })
+  })
+  await Promise.all([counter.waitForResponse('**/cancel'), counter.keyboard.press('Alt+x')])
+  await expect(result(counter)).toHaveAttribute('data-result', 'cancelled')
+  await expect(counter.getByTestId('recent-row').first()).toHaveAttribute('data-state', 'closed')
+  await expect(word(counter)).toHaveText('已关闭')
+  expect(await world.booked(orderNo)).toMatchObject({ state: 'closed', charges: 0 })
+})
