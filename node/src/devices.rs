@@ -228,7 +228,7 @@ impl Letterhead<'_> {
             wallet: row.wallet,
             acquirer_no: row.acquirer_no.clone(),
             wallet_no: row.wallet_no.clone(),
-            paid_at: self.clock.local_text(row.changed_at),
+            paid_at: self.clock.local_text(row.paid_at.unwrap_or(row.changed_at)),
             printed_at: self.clock.local_text(printed_at),
             bill_number: row
                 .bill

@@ -76,7 +76,7 @@ pub(crate) fn shown(row: &PaymentRow) -> Payment {
         }),
         business_day: Date(row.business_day),
         created_at: Time(row.at),
-        finished_at: is_known(row.state).then_some(Time(row.changed_at)),
+        finished_at: row.paid_at.or(is_known(row.state).then_some(row.changed_at)).map(Time),
         remark: row.remark.clone(),
         approver: row.approver.clone(),
         can: Can::default(),

@@ -281,7 +281,7 @@ pub(super) fn remark(text: Option<String>) -> Result<Option<String>, Problem> {
 
 /// A row as the API shows it, with what may be done to it now.
 pub(crate) fn payment_dto(row: &PaymentRow, app: &App) -> dto::Payment {
-    let final_at = row.state.is_final().then_some(row.changed_at.into());
+    let final_at = row.paid_at.or(row.state.is_final().then_some(row.changed_at)).map(Into::into);
     dto::Payment {
         order_no: row.no.to_string(),
         kind: Kind::parse(&row.kind).unwrap_or(Kind::Charge),

@@ -49,11 +49,11 @@ fn write_row(connection: &Connection, store: &StoreId, fact_no: FactNo, change: 
                 integer(fact_no.number)
             ],
         ),
-        RowChange::Received { no, acquirer_no, wallet_no, wallet, received } => run(
+        RowChange::Received { no, acquirer_no, wallet_no, wallet, received, at } => run(
             connection,
-            "UPDATE payment SET acquirer_no = ?2, wallet_no = ?3, wallet = ?4, received = ?5
+            "UPDATE payment SET acquirer_no = ?2, wallet_no = ?3, wallet = ?4, received = ?5, paid_at = ?7
              WHERE no = ?1 AND store = ?6",
-            params![no.as_str(), acquirer_no, wallet_no, wallet.as_str(), fen(*received), store.as_str()],
+            params![no.as_str(), acquirer_no, wallet_no, wallet.as_str(), fen(*received), store.as_str(), at.0],
         ),
         RowChange::RefundedTo { no, refunded } => run(
             connection,

@@ -54,6 +54,7 @@ pub struct PaymentRow {
     pub business_day: Day,
     pub at: UtcMs,
     pub changed_at: UtcMs,
+    pub paid_at: Option<UtcMs>,
     pub remark: Option<String>,
     pub approver: Option<String>,
     pub fact: FactNo,
@@ -139,7 +140,7 @@ impl Reader {
 
 const PAYMENT_COLUMNS: &str = "no, store, kind, original, state, reason, message, amount, received, refunded, wallet,
     code_last_two, acquirer, acquirer_no, wallet_no, till, cashier, bill_source, bill_number, bill_total, business_day, at,
-    changed_at, remark, approver, epoch, number";
+    changed_at, remark, approver, epoch, number, paid_at";
 
 /// One row by its number.
 ///
@@ -231,6 +232,7 @@ fn payment_row(row: &Row<'_>) -> Result<PaymentRow, StoreError> {
         business_day: Day::from_number(row.get(20)?).ok_or_else(|| corrupt("business_day"))?,
         at: UtcMs(row.get(21)?),
         changed_at: UtcMs(row.get(22)?),
+        paid_at: row.get::<_, Option<i64>>(27)?.map(UtcMs),
         remark: row.get(23)?,
         approver: row.get(24)?,
         fact: FactNo { epoch: row.get(25)?, number: unsigned(row.get(26)?) },

@@ -55,6 +55,7 @@ CREATE TABLE payment (
     business_day  INTEGER NOT NULL,
     at            INTEGER NOT NULL,
     changed_at    INTEGER NOT NULL,
+    paid_at       INTEGER,
     remark        TEXT,
     approver      TEXT,
     -- the last fact that changed this row

@@ -45,6 +45,8 @@ pub enum RowChange {
         wallet: Wallet,
         /// What the customer paid after discounts.
         received: Fen,
+        /// When this store knew.
+        at: UtcMs,
     },
     /// The sum given back so far.
     RefundedTo {
@@ -148,6 +150,7 @@ fn rows(fact: &Fact) -> Vec<RowChange> {
                 wallet_no: f.wallet_no.clone(),
                 wallet: f.wallet,
                 received: f.received,
+                at: f.at,
             },
         ],
         Fact::Declined(f) => vec![told(f.order_no, State::Declined, f.at, None, Some(f.message.clone()))],
