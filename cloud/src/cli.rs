@@ -53,7 +53,7 @@ pub(crate) enum Command {
 #[derive(Debug, Args)]
 pub(crate) struct ConfigFile {
     /// 配置文件 / the configuration file
-    #[arg(long = "config", value_name = "FILE")]
+    #[arg(long = "config", value_name = "FILE", default_value = "hub.toml", env = "GUITAI_HUB_CONFIG")]
     pub(crate) path: PathBuf,
 }
 

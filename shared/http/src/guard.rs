@@ -18,7 +18,7 @@ use axum::{
     middleware::{Next, from_fn, from_fn_with_state},
     response::{IntoResponse, Response},
 };
-use http_body_util::Limited;
+use http_body_util::{BodyExt, Limited};
 
 use crate::{
     problem::{self, Code, Problem},
@@ -27,6 +27,9 @@ use crate::{
 
 /// The largest request body: the longest charge is below 2 KiB, an announcement of 10,000 hanzi 30 KiB.
 pub const BODY_MAX_BYTES: usize = 64 * 1024;
+
+/// A refused body is read off up to this size, so that its sender hears why.
+const REFUSED_BODY_MAX_BYTES: usize = 4 * 1024 * 1024;
 
 /// The header a page of ours adds to every request that changes something. A foreign page cannot without a preflight, and
 /// preflights are refused.
@@ -140,7 +143,23 @@ async fn refuse_other_hosts(State(hosts): State<Arc<Hosts>>, request: Request, n
 async fn refuse_foreign(request: Request, next: Next) -> Response {
     match check(&request) {
         Ok(()) => next.run(request.map(|body| Body::new(Limited::new(body, BODY_MAX_BYTES)))).await,
-        Err(problem) => problem.into_response(),
+        Err(problem) => {
+            read_off(request.into_body()).await;
+            problem.into_response()
+        }
+    }
+}
+
+/// Reads what a refused sender still has to say, within a bound: a connection closed in the middle of it would take the answer
+/// down with it. The body's deadline holds here too.
+async fn read_off(mut body: Body) {
+    let mut left = REFUSED_BODY_MAX_BYTES;
+    while let Some(Ok(frame)) = body.frame().await {
+        let size = frame.data_ref().map_or(0, |data| data.len());
+        if size > left {
+            return;
+        }
+        left -= size;
     }
 }
 
