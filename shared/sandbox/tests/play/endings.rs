@@ -115,7 +115,8 @@ fn awkward_reversals() {
     let (abnormal, _) = world.charge(1018);
     let (first, answer) = world.reverse(abnormal, 1018);
     assert_eq!(word(&answer), "Unknown");
-    assert_eq!(word(&world.query_reversal(first)), "Unknown");
+    // By its own number the answer is firm: this cancel did nothing (decision 3).
+    assert_eq!(word(&world.query_reversal(first)), "Refused");
     assert_eq!(world.query(abnormal, 1018), QueryAnswer::Pending);
     assert_eq!(world.reverse(abnormal, 1018).1, ReversalAnswer::Done);
     world.check_book(abnormal, "closed", 0, 0);
