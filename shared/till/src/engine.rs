@@ -67,6 +67,8 @@ pub struct Engine {
     /// Effects of steps taken, each with the last fact of its step.
     held: Vec<(Held, FactNo)>,
     after: Vec<Box<dyn FnOnce() + Send>>,
+    /// Facts of the open transaction, logged when nobody waits for the engine any more.
+    unlogged: Vec<(FactNo, &'static str, OrderNo, State)>,
     sealed: FactNo,
 }
 
@@ -86,6 +88,7 @@ impl Engine {
             waits: BTreeSet::new(),
             held: Vec::new(),
             after: Vec::new(),
+            unlogged: Vec::new(),
             sealed,
         };
         for order_no in unfinished {
@@ -159,6 +162,9 @@ impl Engine {
             output(Output::Committed(last));
         }
         self.open.retain(|_, payment| !payment.is_at_rest());
+        for (fact, kind, order_no, state) in self.unlogged.drain(..) {
+            tracing::info!(%fact, kind, order.no = %order_no, state = state.as_str());
+        }
         Ok(())
     }
 
@@ -318,7 +324,7 @@ impl Engine {
         let (facts, held) = step.split();
         for fact in &facts {
             let no = self.setup.journal.append(fact)?;
-            tracing::info!(fact = %no, kind = fact.name(), order.no = %payment.order_no(), state = payment.state().as_str());
+            self.unlogged.push((no, fact.name(), payment.order_no(), payment.state()));
         }
         self.held.push((held, self.setup.journal.last()));
         if let Some(wake) = payment.wake() {
