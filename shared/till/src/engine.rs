@@ -7,7 +7,7 @@ use guitai_core::{
     ids::{AccountId, FactNo, Issuer, Numbering, OrderNo, TillId},
     journal::{
         Committed,
-        fact::{Approval, Bill, Fact, Idempotency, Place},
+        fact::{Bill, Fact, Idempotency, Place},
     },
     limits,
     money::Fen,
@@ -382,10 +382,4 @@ impl std::fmt::Debug for Engine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Engine").field("open", &self.open.len()).field("sealed", &self.sealed).finish_non_exhaustive()
     }
-}
-
-/// An approval by a program's key of scope `refund`.
-#[must_use]
-pub const fn key_approval(by: String, idempotency: Idempotency) -> Approval {
-    Approval { by, approver: None, idempotency }
 }
