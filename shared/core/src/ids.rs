@@ -152,6 +152,11 @@ impl Numbering {
         OrderNo::compose(day, self.issuer, second, sequence)
     }
 
+    /// Leaves a used range behind: the acquirer said that a number was used before.
+    pub fn jump(&mut self) {
+        self.last = self.last.map(|(day, second, sequence)| (day, second + 60, sequence));
+    }
+
     /// Numbers run ahead of the clock when more than 100 are drawn in a second. The seconds field holds 99,999, so even a
     /// burst at midnight of 13,599 seconds' worth (1.3 million numbers) stays within its day.
     fn successor((day, second, sequence): (Day, u32, u32)) -> (Day, u32, u32) {

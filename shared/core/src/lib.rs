@@ -8,12 +8,15 @@
 extern crate alloc;
 
 pub mod acquirer;
+pub mod bill;
 pub mod ids;
 pub mod journal;
 pub mod limits;
 pub mod money;
 pub mod payment;
+pub mod people;
 pub mod receipt;
+pub mod rows;
 pub mod secret;
 pub mod stats;
 pub mod sync;

@@ -1,19 +1,24 @@
 //! The fold that makes a day's figures. Node and hub run the same one, so their sums can only differ by facts not yet synced.
 //!
-//! A payment counts once as paid, on the business day of its intent; a void and each refund count as movements of their own
-//! on the day they happen. Net is paid minus voided minus refunded.
+//! A payment counts once as paid, with what was asked, on the business day of its intent; a void and each refund count as
+//! movements of their own on the day they happen. Net is paid minus voided minus refunded. What an acquirer's discount took off
+//! is a figure beside them.
+
+use alloc::{vec, vec::Vec};
 
 use crate::{
-    journal::fact::{Fact, Place},
     money::Fen,
+    payment::{Fact, Place, Standing},
     secret::Wallet,
 };
 
 /// Which way money moved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Movement {
-    /// In.
+    /// In, as asked.
     Paid,
+    /// Of what was asked, what the customer did not pay himself.
+    Discounted,
     /// Back, whole, by void.
     Voided,
     /// Back, by refund.
@@ -21,11 +26,14 @@ pub enum Movement {
 }
 
 impl Movement {
+    const ALL: [Self; 4] = [Self::Paid, Self::Discounted, Self::Voided, Self::Refunded];
+
     /// The name in the database.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Paid => "paid",
+            Self::Discounted => "discounted",
             Self::Voided => "voided",
             Self::Refunded => "refunded",
         }
@@ -34,11 +42,20 @@ impl Movement {
     /// Reads [`Self::as_str`] back.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Paid, Self::Voided, Self::Refunded].into_iter().find(|movement| movement.as_str() == text)
+        Self::ALL.into_iter().find(|movement| movement.as_str() == text)
+    }
+
+    /// Whether it is money going back.
+    #[must_use]
+    pub const fn is_back(self) -> bool {
+        match self {
+            Self::Voided | Self::Refunded => true,
+            Self::Paid | Self::Discounted => false,
+        }
     }
 }
 
-/// One movement to add: count 1, and the amount.
+/// One movement to count, or to take off where its day was wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StatChange {
     /// Which way.
@@ -49,19 +66,35 @@ pub struct StatChange {
     pub place: Place,
     /// How much.
     pub amount: Fen,
+    /// Whether it is taken off instead of added.
+    pub off: bool,
 }
 
-/// What a fact adds to its day.
+/// What a fact counts.
 #[must_use]
-pub fn count(fact: &Fact) -> Option<StatChange> {
-    let (movement, wallet, place, amount) = match fact {
-        Fact::Paid(f) => (Movement::Paid, f.wallet, &f.place, f.amount),
-        Fact::Reversed(f) if f.void_no.is_some() => (Movement::Voided, f.wallet, &f.place, f.amount),
-        Fact::Refunded(f) => (Movement::Refunded, f.wallet, &f.place, f.amount),
+pub fn count(fact: &Fact, before: Option<&Standing>, after: &Standing) -> Vec<StatChange> {
+    let wallet = after.wallet();
+    let back = |movement, place: Option<&Place>, amount| {
+        let place = place.unwrap_or(&after.intent().place).clone();
+        vec![StatChange { movement, wallet, place, amount, off: false }]
+    };
+    match fact {
+        Fact::Paid(_) => taken(after, &after.intent().place, false),
+        Fact::DayCorrected(_) => {
+            let Some(before) = before.filter(|before| before.received().is_some()) else { return vec![] };
+            let mut moved = taken(before, &before.intent().place, true);
+            moved.extend(taken(after, &after.intent().place, false));
+            moved
+        }
+        Fact::Reversed(f) if f.void_no.is_some() => {
+            let reversal = before.and_then(Standing::reversal);
+            back(Movement::Voided, reversal.map(|reversal| &reversal.place), f.amount)
+        }
+        Fact::Refunded(f) => {
+            let refund = before.and_then(Standing::refund);
+            back(Movement::Refunded, refund.map(|refund| &refund.place), f.amount)
+        }
         Fact::Reversed(_)
-        | Fact::Opened(_)
-        | Fact::AccountSet(_)
-        | Fact::ApiKeyCreated(_)
         | Fact::Intended(_)
         | Fact::Pended(_)
         | Fact::Doubted(_)
@@ -73,8 +106,22 @@ pub fn count(fact: &Fact) -> Option<StatChange> {
         | Fact::CancelAsked(_)
         | Fact::ReversalIntended(_)
         | Fact::ReversalRefused(_)
+        | Fact::GiveBackOwed(_)
+        | Fact::LateChecked(_)
+        | Fact::NumberUsed(_)
+        | Fact::Settled(_)
         | Fact::RefundIntended(_)
-        | Fact::RefundRefused(_) => return None,
-    };
-    Some(StatChange { movement, wallet, place: place.clone(), amount })
+        | Fact::RefundRefused(_) => vec![],
+    }
+}
+
+fn taken(standing: &Standing, place: &Place, off: bool) -> Vec<StatChange> {
+    let asked = standing.intent().amount;
+    let received = standing.received().map_or(asked, |received| received.amount);
+    let discount = asked.checked_sub(received).filter(|discount| *discount > Fen::ZERO);
+    let change =
+        |movement, amount| StatChange { movement, wallet: standing.wallet(), place: place.clone(), amount, off };
+    let mut changes = vec![change(Movement::Paid, asked)];
+    changes.extend(discount.map(|discount| change(Movement::Discounted, discount)));
+    changes
 }

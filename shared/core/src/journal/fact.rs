@@ -1,13 +1,23 @@
 //! What can happen at a store. A stored fact is CBOR `[kind, body]`, the body a map of numbered fields; kinds and fields are
 //! only ever added. Unknown kinds are kept byte for byte. Trailing bytes and non-canonical forms are refused.
+//!
+//! Each family of facts lives with its module, which says what its facts mean: [`crate::people`], [`crate::bill`],
+//! [`crate::payment`]. Here is only what they share: the envelope, and the journal's own first fact.
 
 use alloc::vec::Vec;
 
-use minicbor::{Decoder, Encode, Encoder, data::Type};
+use minicbor::{Decode, Decoder, Encode, Encoder, data::Type};
 
-pub use super::body::*;
-use super::canonical::is_canonical;
-use crate::{ids::OrderNo, limits};
+use super::{
+    canonical::is_canonical,
+    text::{Record, Salt, Text},
+};
+use crate::{
+    bill,
+    ids::{Issuer, OrderNo, StoreId},
+    limits, payment, people,
+    time::UtcMs,
+};
 
 /// Why bytes are not a fact we can digest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,111 +30,82 @@ pub enum FactError {
     Undigestible,
 }
 
-macro_rules! facts {
-    ($($(#[$doc:meta])* $kind:literal => $name:ident,)*) => {
-        /// Something that happened.
-        #[derive(Clone, Debug, PartialEq, Eq)]
-        pub enum Fact {
-            $($(#[$doc])* $name($name),)*
-        }
-
-        impl Fact {
-            /// The bytes to store and hash.
-            #[must_use]
-            pub fn to_bytes(&self) -> Vec<u8> {
-                match self {
-                    $(Self::$name(body) => encode($kind, body),)*
-                }
-            }
-
-            /// Reads stored bytes.
-            ///
-            /// # Errors
-            /// Tells bytes nobody may store from facts a newer version wrote.
-            pub fn from_bytes(bytes: &[u8]) -> Result<Self, FactError> {
-                let (kind, body) = envelope(bytes)?;
-                match kind {
-                    $($kind => minicbor::decode(body).map(Self::$name).map_err(|_| FactError::Undigestible),)*
-                    unknown => Err(FactError::UnknownKind(unknown)),
-                }
-            }
-
-            /// The name of the kind, for people and logs.
-            #[must_use]
-            pub const fn name(&self) -> &'static str {
-                match self {
-                    $(Self::$name(_) => stringify!($name),)*
-                }
-            }
-        }
-    };
-}
-
-facts! {
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fact {
     /// An epoch of the journal began: first fact of each.
-    1 => Opened,
-    /// An account was made or changed, whole.
-    10 => AccountSet,
-    /// A key for a program was made.
-    11 => ApiKeyCreated,
-    /// A charge was about to be sent.
-    20 => Intended,
-    /// The customer is acting, after a doubt.
-    21 => Pended,
-    /// No explicit answer: the charge may or may not have taken money.
-    22 => Doubted,
-    /// Money was taken: explicit, matching answer.
-    23 => Paid,
-    /// The acquirer refused; no money moved.
-    24 => Declined,
-    /// Ended without ever having taken money.
-    25 => Closed,
-    /// A paid answer that does not match its intent: a person must look.
-    26 => Quarantined,
-    /// The cashier handed the goods over during a doubt: never reverse by itself.
-    27 => HandedOver,
-    /// The goods stayed in the shop: reverse as soon as reachable.
-    28 => NotHandedOver,
-    /// The cashier gave the payment up: ask, and take it back unless it was paid.
-    29 => CancelAsked,
-    /// A reversal was about to be sent, under this number.
-    30 => ReversalIntended,
-    /// Taken and given back whole.
-    31 => Reversed,
-    /// The acquirer refused to reverse.
-    32 => ReversalRefused,
-    /// A refund was about to be sent, under this number.
-    40 => RefundIntended,
-    /// The refund's money went back.
-    41 => Refunded,
-    /// The refund was refused; the money stayed.
-    42 => RefundRefused,
+    Opened(Opened),
+    /// Who may do what.
+    People(people::Fact),
+    /// What a bill of the shop comes to.
+    Bill(bill::Fact),
+    /// What happened to a payment.
+    Payment(payment::Fact),
 }
+
+/// See [`Fact::Opened`].
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Opened {
+    /// Whose journal it is.
+    #[n(0)]
+    pub store: StoreId,
+    /// Whose numbers it draws.
+    #[n(1)]
+    pub issuer: Issuer,
+    /// When.
+    #[n(2)]
+    pub at: UtcMs,
+}
+
+const OPENED: u16 = 1;
 
 impl Fact {
-    /// The number this fact draws from its store's sequence.
+    /// The bytes to store and hash. Its texts must have been committed to ([`Self::commit_texts`]).
     #[must_use]
-    pub const fn draws(&self) -> Option<OrderNo> {
+    pub fn to_bytes(&self) -> Vec<u8> {
         match self {
-            Self::Intended(f) => Some(f.order_no),
-            Self::ReversalIntended(f) => Some(f.reversal_no),
-            Self::RefundIntended(f) => Some(f.refund_no),
-            Self::Opened(_)
-            | Self::AccountSet(_)
-            | Self::ApiKeyCreated(_)
-            | Self::Pended(_)
-            | Self::Doubted(_)
-            | Self::Paid(_)
-            | Self::Declined(_)
-            | Self::Closed(_)
-            | Self::Quarantined(_)
-            | Self::HandedOver(_)
-            | Self::NotHandedOver(_)
-            | Self::CancelAsked(_)
-            | Self::Reversed(_)
-            | Self::ReversalRefused(_)
-            | Self::Refunded(_)
-            | Self::RefundRefused(_) => None,
+            Self::Opened(opened) => encode(OPENED, opened),
+            Self::People(fact) => fact.to_bytes(),
+            Self::Bill(fact) => fact.to_bytes(),
+            Self::Payment(fact) => fact.to_bytes(),
+        }
+    }
+
+    /// Reads stored bytes; texts stay closed until their records open them.
+    ///
+    /// # Errors
+    /// Tells bytes nobody may store from facts a newer version wrote.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, FactError> {
+        let (kind, body) = envelope(bytes)?;
+        if kind == OPENED {
+            return minicbor::decode(body).map(Self::Opened).map_err(|_| FactError::Undigestible);
+        }
+        None.or_else(|| people::Fact::decode(kind, body).map(|fact| fact.map(Self::People)))
+            .or_else(|| bill::Fact::decode(kind, body).map(|fact| fact.map(Self::Bill)))
+            .or_else(|| payment::Fact::decode(kind, body).map(|fact| fact.map(Self::Payment)))
+            .unwrap_or(Err(FactError::UnknownKind(kind)))
+    }
+
+    /// The name of the kind, for people and logs.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Opened(_) => "Opened",
+            Self::People(fact) => fact.name(),
+            Self::Bill(fact) => fact.name(),
+            Self::Payment(fact) => fact.name(),
+        }
+    }
+
+    /// When this store recorded it.
+    #[must_use]
+    pub const fn at(&self) -> UtcMs {
+        match self {
+            Self::Opened(opened) => opened.at,
+            Self::People(fact) => fact.at(),
+            Self::Bill(fact) => fact.at(),
+            Self::Payment(fact) => fact.at(),
         }
     }
 
@@ -132,31 +113,129 @@ impl Fact {
     #[must_use]
     pub const fn order_no(&self) -> Option<OrderNo> {
         match self {
-            Self::Opened(_) | Self::AccountSet(_) | Self::ApiKeyCreated(_) => None,
-            Self::Intended(f) => Some(f.order_no),
-            Self::Pended(f) => Some(f.order_no),
-            Self::Doubted(f) => Some(f.order_no),
-            Self::Paid(f) => Some(f.order_no),
-            Self::Declined(f) => Some(f.order_no),
-            Self::Closed(f) => Some(f.order_no),
-            Self::Quarantined(f) => Some(f.order_no),
-            Self::HandedOver(f) => Some(f.order_no),
-            Self::NotHandedOver(f) => Some(f.order_no),
-            Self::CancelAsked(f) => Some(f.order_no),
-            Self::ReversalIntended(f) => Some(f.order_no),
-            Self::Reversed(f) => Some(f.order_no),
-            Self::ReversalRefused(f) => Some(f.order_no),
-            Self::RefundIntended(f) => Some(f.order_no),
-            Self::Refunded(f) => Some(f.order_no),
-            Self::RefundRefused(f) => Some(f.order_no),
+            Self::Payment(fact) => Some(fact.order_no()),
+            Self::Opened(_) | Self::People(_) | Self::Bill(_) => None,
         }
+    }
+
+    /// The number this fact draws from its journal's sequence.
+    #[must_use]
+    pub const fn draws(&self) -> Option<OrderNo> {
+        match self {
+            Self::Payment(fact) => fact.draws(),
+            Self::Opened(_) | Self::People(_) | Self::Bill(_) => None,
+        }
+    }
+
+    /// Its texts, in an order that never changes: a text's place is its slot.
+    pub fn texts_mut(&mut self) -> Vec<&mut Text> {
+        match self {
+            Self::Opened(_) => Vec::new(),
+            Self::People(fact) => fact.texts_mut(),
+            Self::Bill(fact) => fact.texts_mut(),
+            Self::Payment(fact) => fact.texts_mut(),
+        }
+    }
+
+    /// Commits to every text; answers the records to lie beside the fact.
+    pub fn commit_texts(&mut self, mut salt: impl FnMut(u8) -> Salt) -> Vec<Record> {
+        let texts = self.texts_mut().into_iter().zip(0_u8..);
+        texts.filter_map(|(text, slot)| text.commit(slot, salt(slot))).collect()
+    }
+
+    /// Puts the texts back that lie beside the fact; answers whether every record was one of its own.
+    pub fn open_texts(&mut self, records: impl IntoIterator<Item = Record>) -> bool {
+        let mut texts = self.texts_mut();
+        records.into_iter().all(|record| texts.get_mut(usize::from(record.slot)).is_some_and(|text| text.open(record)))
     }
 }
 
-fn encode<T: Encode<()>>(kind: u16, body: &T) -> Vec<u8> {
+impl From<Opened> for Fact {
+    fn from(opened: Opened) -> Self {
+        Self::Opened(opened)
+    }
+}
+
+/// A family of facts: its enum, and what follows from its list of kinds. A kind's texts stand in brackets.
+macro_rules! family {
+    ($family:ident: $($(#[$doc:meta])* $kind:literal => $name:ident $([$($text:ident),+])?,)*) => {
+        /// What can happen here.
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub enum Fact {
+            $($(#[$doc])* $name($name),)*
+        }
+
+        impl Fact {
+            /// The name of the kind, for people and logs.
+            #[must_use]
+            pub const fn name(&self) -> &'static str {
+                match self {
+                    $(Self::$name(_) => stringify!($name),)*
+                }
+            }
+
+            /// When this store recorded it.
+            #[must_use]
+            pub const fn at(&self) -> $crate::time::UtcMs {
+                match self {
+                    $(Self::$name(fact) => fact.at,)*
+                }
+            }
+
+            pub(crate) fn to_bytes(&self) -> alloc::vec::Vec<u8> {
+                match self {
+                    $(Self::$name(fact) => $crate::journal::fact::encode($kind, fact),)*
+                }
+            }
+
+            /// None if no kind of this family has the number.
+            pub(crate) fn decode(kind: u16, body: &[u8]) -> Option<Result<Self, $crate::journal::fact::FactError>> {
+                use $crate::journal::fact::FactError;
+                match kind {
+                    $($kind => Some(minicbor::decode(body).map(Self::$name).map_err(|_| FactError::Undigestible)),)*
+                    _ => None,
+                }
+            }
+
+            pub(crate) fn texts_mut(&mut self) -> alloc::vec::Vec<&mut $crate::journal::text::Text> {
+                match self {
+                    $(Self::$name(_fact) => {
+                        #[allow(unused_mut, reason = "most kinds have no text")]
+                        let mut texts = alloc::vec::Vec::new();
+                        $($(texts.extend(_fact.$text.iter_mut());)+)?
+                        texts
+                    })*
+                }
+            }
+        }
+
+        $(
+            impl From<$name> for Fact {
+                fn from(fact: $name) -> Self {
+                    Self::$name(fact)
+                }
+            }
+
+            impl From<$name> for $crate::journal::fact::Fact {
+                fn from(fact: $name) -> Self {
+                    Self::$family(Fact::$name(fact))
+                }
+            }
+        )*
+
+        impl From<Fact> for $crate::journal::fact::Fact {
+            fn from(fact: Fact) -> Self {
+                Self::$family(fact)
+            }
+        }
+    };
+}
+pub(crate) use family;
+
+pub(crate) fn encode<T: Encode<()>>(kind: u16, body: &T) -> Vec<u8> {
     let mut e = Encoder::new(Vec::new());
     let written = e.array(2).and_then(|e| e.u16(kind)).and_then(|e| e.encode(body)).is_ok();
-    debug_assert!(written, "writing to memory cannot fail");
+    debug_assert!(written, "memory takes everything, and texts are committed to first");
     e.into_writer()
 }
 
@@ -180,10 +259,7 @@ fn envelope(bytes: &[u8]) -> Result<(u16, &[u8]), FactError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        ids::{Issuer, Numbering, StoreId},
-        time::UtcMs,
-    };
+    use crate::ids::Numbering;
 
     fn opened() -> Fact {
         let store = StoreId::parse("S001").expect("a name");
@@ -191,11 +267,16 @@ mod tests {
     }
 
     #[test]
-    fn facts_read_back_as_written() {
+    fn facts_read_back_as_written_and_their_texts_with_their_records() {
         let no = Numbering::resume(Issuer::new(7).expect("in range"), None).next(UtcMs(1_767_579_072_000));
-        let doubt = Fact::Doubted(Doubted { order_no: no, at: UtcMs(1_767_579_072_000), detail: "超时".into() });
-        for fact in [opened(), doubt] {
-            assert_eq!(Fact::from_bytes(&fact.to_bytes()), Ok(fact));
+        let mut doubt: Fact =
+            payment::Doubted { order_no: no, at: UtcMs(1_767_579_072_000), detail: Some("超时".into()) }.into();
+        let records = doubt.commit_texts(|slot| [slot; 16]);
+        assert_eq!(records.len(), 1);
+        for (fact, records) in [(opened(), Vec::new()), (doubt, records)] {
+            let mut read = Fact::from_bytes(&fact.to_bytes()).expect("as written");
+            assert!(read.open_texts(records));
+            assert_eq!(read, fact);
         }
     }
 

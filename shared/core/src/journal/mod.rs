@@ -3,13 +3,10 @@
 //! - [`fact`]: what can happen, and how it is stored: canonical CBOR `[kind, body]`.
 //! - [`chain`]: the hash chain over the stored bytes and the seals that sign its head.
 //! - [`text`]: texts beside facts, which keep commitments to them.
-//! - [`projection`]: the one fold from facts to rows; node and hub both write what it says.
 
-mod body;
 mod canonical;
 pub mod chain;
 pub mod fact;
-pub mod projection;
 pub mod text;
 
 /// Proof that facts are durable. Effects are released only against it.

@@ -3,6 +3,7 @@
 //! gone leaves the chain whole; a record that was altered no longer fits its commitment.
 
 use alloc::string::String;
+use core::fmt;
 
 use minicbor::{
     Decode, Encode,
@@ -21,7 +22,8 @@ pub type Salt = [u8; 16];
 pub type Commitment = [u8; 32];
 
 /// A text of a fact. In memory it is whole, or only its commitment when the record is gone; stored, it is its commitment.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// Equal are texts that read the same.
+#[derive(Clone, Default)]
 pub struct Text {
     plain: Option<String>,
     commitment: Option<Commitment>,
@@ -31,7 +33,7 @@ pub struct Text {
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct Record {
-    /// Which of the fact's texts it is, from 0, in the order its kind lists them.
+    /// Which of the fact's texts it is, from 0, in the order of [`super::fact::Fact::texts_mut`].
     #[n(0)]
     pub slot: u8,
     /// See [`Salt`].
@@ -86,6 +88,24 @@ impl Record {
     #[must_use]
     pub fn salt(&self) -> &Salt {
         &self.salt
+    }
+}
+
+impl PartialEq for Text {
+    fn eq(&self, other: &Self) -> bool {
+        self.plain == other.plain
+    }
+}
+
+impl Eq for Text {}
+
+/// Never the text itself: it may be a password's verifier or a customer's words, and facts are printed and logged.
+impl fmt::Debug for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.plain {
+            Some(plain) => write!(f, "Text({} characters)", plain.chars().count()),
+            None => f.write_str("Text(gone)"),
+        }
     }
 }
 

@@ -1,51 +1,62 @@
-//! One payment, from intent to its end.
+//! One payment, from intent to its end: [`standing`] says what each fact means, the other files decide which fact is next.
 //!
 //! ```text
 //! state         | charge answered         | query answered                          | due          | person
 //! --------------+-------------------------+-----------------------------------------+--------------+---------------------------
-//! pending       | paid, declined, closed, | as charge; past the deadline not-paid   | query        | cancel: hasten
-//!               | unknown, quarantined    | → reversing                             |              | handed over → held
-//! unknown       | (same)                  | (same); customer acting → pending       | query        | (same)
+//! pending       | paid, declined, closed, | as charge; given up: back; past the     | query        | cancel, not handed over
+//!               | unknown, quarantined    | deadline not-paid → reversing           |              | handed over → held
+//! unknown       | (same)                  | (same); customer acting → pending       | query        | (same); settle when stuck
 //! held          | (same)                  | paid, declined, quarantined; else asks  | query        | not handed over → unknown
-//! reversing     | –                       | after a done or refused reversal:       | reverse,     | –
-//!               |                         | closed, reversed, paid                  | query        |
-//! closed        | –                       | a late paid → paid, or given back       | checks, 1,   | –
-//! reversed      | –                       |   (only after a reversal of ours)       | 10, 60 min   | –
-//! paid          | –                       | –                                       | –            | void → reversing
-//! part_refunded | –                       | –                                       | –            | refund → refunding
+//! reversing     | –                       | after a firm word: closed, reversed,    | reverse,     | settle when stuck
+//!               |                         | paid and given back                     | query        |
+//! closed        | –                       | a late paid → paid, or given back       | 6 checks,    | –
+//! reversed      | –                       |   (ends that money can follow)          | to 72 h      | –
+//! paid          | –                       | –                                       | what is owed | void → reversing, refund
+//! part_refunded | –                       | –                                       | what is owed | refund → refunding
 //! refunding     | refund answered → refunded, part_refunded, back  (queried until firm)  | refund query | –
-//! declined, refunded, quarantined: final
+//! quarantined   | –                       | –                                       | –            | settle: accept, give back
+//! declined, refunded: final
 //! ```
 //!
 //! Rules (design section 3): a payment code goes out in one call; after any doubt the next call is a query; a reversal
-//! follows only a query sent past the deadline that was answered not-paid or still pending; held is never reversed by itself;
-//! a late paid is attached to its bill if that is still open and given back otherwise. At most one call of a payment is
-//! under way at any time, so answers cannot overtake each other.
+//! follows only a query sent past the deadline, or after the cashier gave up, that was answered not-paid or still pending; held
+//! is never reversed by itself; what was given up or is being reversed goes back if it was paid after all, other late money is
+//! attached to its bill if it fits. What is owed stays owed until it is done. At most one call of a payment is under way at any
+//! time, so answers cannot overtake each other.
 
 mod charge;
+mod clash;
+mod fact;
+mod late;
 mod recovery;
 mod refund;
-mod replay;
+mod resume;
 mod reversal;
+mod settle;
+mod standing;
 mod step;
 #[cfg(test)]
 mod tests;
+mod wait;
 
 use alloc::string::String;
 
-pub use charge::COUNTER_BILLS;
+pub use fact::*;
 pub use recovery::{CANCEL_AFTER_MS, GOODS_KEYS_AFTER_MS};
 pub use refund::ReturnOrder;
-pub use step::{BillView, Effect, Held, Input, Refused, Say, Step};
+pub use standing::{Claimed, LATE_CHECKS_MS, Received, Refund, Reversal, Said, Standing, Watch};
+pub use step::{Effect, Held, Input, Refused, Say, Step};
 
 use crate::{
     acquirer::{Terminal, Timings},
+    bill::BillKey,
     ids::{Numbering, OrderNo},
-    journal::fact::{Bill, Idempotency, Intended, Place},
     money::Fen,
-    secret::{PaymentCode, Wallet},
+    people::Idempotency,
+    secret::PaymentCode,
     time::{Now, Ticks},
 };
+use wait::{Calling, Wait};
 
 /// The states on the wire (design section 3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -132,22 +143,6 @@ impl State {
             Self::Pending | Self::Unknown | Self::Held | Self::Reversing | Self::Refunding => false,
         }
     }
-
-    /// Whether the payment covers or locks its sum on the bill (rule 7).
-    #[must_use]
-    pub const fn holds_its_bill(self) -> bool {
-        match self {
-            Self::Pending
-            | Self::Paid
-            | Self::Unknown
-            | Self::Held
-            | Self::Refunding
-            | Self::PartRefunded
-            | Self::Quarantined => true,
-            // 正在退回，请重新收款: what is being taken back makes room for the next attempt.
-            Self::Declined | Self::Closed | Self::Reversing | Self::Reversed | Self::Refunded => false,
-        }
-    }
 }
 
 /// A sale to be charged.
@@ -167,116 +162,81 @@ pub struct Order {
     pub subject: String,
     /// Where it counts.
     pub place: Place,
-    /// What it pays; without one the sale opens its own.
-    pub bill: Option<Bill>,
+    /// What it pays; without one the sale is a bill of its own.
+    pub bill: Option<BillKey>,
     /// A remark of the cashier.
     pub remark: Option<String>,
     /// Who asked, with what key.
     pub idempotency: Idempotency,
+    /// Whether no witness vouched for the time.
+    pub clock_doubted: bool,
 }
 
-/// One payment and what is under way for it.
+/// One payment: where it stands, and what it waits for.
 #[derive(Clone, Debug)]
 pub struct Payment {
-    intent: Intended,
+    standing: Standing,
+    wait: Wait,
     timings: Timings,
-    state: State,
-    wallet: Wallet,
-    refunded: Fen,
-    /// The reversal under way or done.
-    reversal: Option<reversal::Reversal>,
-    /// The refund under way.
-    refund: Option<refund::Refund>,
-    /// The call under way; its answer is the only one awaited.
-    calling: Option<Calling>,
-    /// When to act next.
-    wake: Option<Ticks>,
-    /// From when the deadline counts: the charge, or the restart.
-    asked_at: Ticks,
-    /// When a person asked to have it taken back before the deadline.
-    hastened_at: Option<Ticks>,
-    /// A late payment whose give-back was refused: it is tried again until it is done.
-    owes_back: bool,
-    /// When the last query left.
-    queried_at: Ticks,
-    /// Which late check comes next.
-    check: usize,
-}
-
-/// Which call's answer is awaited.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Calling {
-    Charge,
-    Query,
-    Reverse,
-    QueryReversal,
-    Refund,
-    QueryRefund,
 }
 
 impl Payment {
+    /// Everything durable about it.
+    #[must_use]
+    pub const fn standing(&self) -> &Standing {
+        &self.standing
+    }
+
     /// The order number.
     #[must_use]
     pub const fn order_no(&self) -> OrderNo {
-        self.intent.order_no
+        self.standing.intent().order_no
     }
 
     /// The state on the wire.
     #[must_use]
     pub const fn state(&self) -> State {
-        self.state
-    }
-
-    /// What was intended.
-    #[must_use]
-    pub const fn intent(&self) -> &Intended {
-        &self.intent
-    }
-
-    /// What a paid payment still holds: its amount less what went back.
-    #[must_use]
-    pub fn remaining(&self) -> Fen {
-        self.intent.amount.checked_sub(self.refunded).unwrap_or(Fen::ZERO)
+        self.standing.state()
     }
 
     /// When to send [`Input::Due`].
     #[must_use]
     pub const fn wake(&self) -> Option<Ticks> {
-        self.wake
+        self.wait.wake
     }
 
     /// Whether nothing is under way and nothing will wake it: it may leave memory.
     #[must_use]
     pub const fn is_at_rest(&self) -> bool {
-        self.wake.is_none() && self.calling.is_none()
+        self.wait.wake.is_none() && self.wait.calling.is_none()
     }
 
     /// Takes one input. Every (state, input) pair has an answer; one that fits nothing under way changes nothing.
     pub fn step(&mut self, now: Now, input: Input, numbers: &mut Numbering) -> Step {
         match input {
-            Input::ChargeAnswered(answer) => match self.take_answer_of(Calling::Charge) {
-                Some(()) => self.charge_answered(now, answer),
-                None => Step::nothing(),
+            Input::ChargeAnswered { answer, date } => match self.wait.answered(Calling::Charge) {
+                true => self.charge_answered(now, answer, date, numbers),
+                false => Step::nothing(),
             },
-            Input::QueryAnswered(answer, bill) => match self.take_answer_of(Calling::Query) {
-                Some(()) => self.query_answered(now, answer, bill, numbers),
-                None => Step::nothing(),
+            Input::QueryAnswered { answer, late } => match self.wait.answered(Calling::Query) {
+                true => self.query_answered(now, answer, late, numbers),
+                false => Step::nothing(),
             },
-            Input::ReversalAnswered(answer) => match self.take_answer_of(Calling::Reverse) {
-                Some(()) => self.reversal_answered(now, answer),
-                None => Step::nothing(),
+            Input::ReversalAnswered(answer) => match self.wait.answered(Calling::Reverse) {
+                true => self.reversal_answered(now, answer, numbers),
+                false => Step::nothing(),
             },
-            Input::ReversalQueried(answer) => match self.take_answer_of(Calling::QueryReversal) {
-                Some(()) => self.reversal_queried(now, answer, numbers),
-                None => Step::nothing(),
+            Input::ReversalQueried(answer) => match self.wait.answered(Calling::QueryReversal) {
+                true => self.reversal_queried(now, answer, numbers),
+                false => Step::nothing(),
             },
-            Input::RefundAnswered(answer) => match self.take_answer_of(Calling::Refund) {
-                Some(()) => self.refund_answered(now, answer),
-                None => Step::nothing(),
+            Input::RefundAnswered(answer) => match self.wait.answered(Calling::Refund) {
+                true => self.refund_answered(now, answer, numbers),
+                false => Step::nothing(),
             },
-            Input::RefundQueried(answer) => match self.take_answer_of(Calling::QueryRefund) {
-                Some(()) => self.refund_answered(now, answer),
-                None => Step::nothing(),
+            Input::RefundQueried(answer) => match self.wait.answered(Calling::QueryRefund) {
+                true => self.refund_queried(now, answer),
+                false => Step::nothing(),
             },
             Input::Due => self.due(now, numbers),
             Input::Cancel(say) => self.cancel(now, say),
@@ -284,10 +244,17 @@ impl Payment {
             Input::NotHandedOver(say) => self.not_hand_over(now, say),
             Input::Void { approval, place } => self.void(now, approval, place, numbers),
             Input::Refund(order) => self.refund(now, order, numbers),
+            Input::Settle { how, approval, note } => self.settle(now, how, approval, note, numbers),
+            Input::CorrectDay { intended_at, business_day, hour } => {
+                self.correct_day(now, intended_at, business_day, hour)
+            }
         }
     }
 
-    fn take_answer_of(&mut self, call: Calling) -> Option<()> {
-        (self.calling == Some(call)).then(|| self.calling = None)
+    /// Puts a fact on record: the only way in which a payment's standing changes.
+    fn record(&mut self, fact: impl Into<Fact>) -> Step {
+        let fact = fact.into();
+        self.standing.evolve(&fact);
+        Step::record(fact, self.order_no())
     }
 }

@@ -1,11 +1,15 @@
 //! Out of doubt: asking at the acquirer's pace, the deadline, and what the cashier may say meanwhile.
 
-use super::{BillView, Calling, Payment, Refused, Say, State, Step};
+use super::{
+    Payment, Refused, Say, State, Step,
+    fact::{CancelAsked, ClosedReason, DayCorrected, HandedOver, NotHandedOver, Pended, TakeBack},
+    wait::Calling,
+};
 use crate::{
     acquirer::{Call, QueryAnswer},
+    bill::Late,
     ids::Numbering,
-    journal::fact::{CancelAsked, ClosedReason, Fact, HandedOver, NotHandedOver, Pended},
-    time::{Now, beijing_day},
+    time::{Day, Now, UtcMs, beijing_day},
 };
 
 /// From this age of a doubt the cashier may say what became of the goods (rule 5), in ms.
@@ -20,28 +24,25 @@ pub(super) const HELD_QUERY_MS: u64 = 60_000;
 /// This long after the deadline a doubt is asked about at the slower pace, in ms.
 pub(super) const LONG_DOUBT_MS: u64 = 600_000;
 
-/// After a reversal of ours a late charge can still land: asked again at 1, 10 and 60 minutes, in ms from the last.
-pub(super) const LATE_CHECKS_MS: [u64; 3] = [60_000, 540_000, 3_000_000];
-
 impl Payment {
     pub(super) fn due(&mut self, now: Now, numbers: &mut Numbering) -> Step {
-        if self.calling.is_some() || self.wake.is_none_or(|wake| wake > now.up) {
+        if self.wait.calling.is_some() || self.wait.wake.is_none_or(|wake| wake > now.up) {
             return Step::nothing();
         }
-        match self.state {
+        match self.state() {
             State::Pending | State::Unknown | State::Held | State::Closed | State::Reversed => self.query(now),
             State::Reversing => self.reversal_due(now, numbers),
             State::Refunding => self.refund_due(),
-            State::Paid if self.owes_back => self.give_back_late(now, numbers),
-            State::Paid | State::Declined | State::PartRefunded | State::Refunded | State::Quarantined => {
-                self.wake = None;
+            State::Paid | State::PartRefunded => self.give_back(now, numbers),
+            State::Declined | State::Refunded | State::Quarantined => {
+                self.wait.rest();
                 Step::nothing()
             }
         }
     }
 
     pub(super) fn query(&mut self, now: Now) -> Step {
-        self.queried_at = now.up;
+        self.wait.decisive = self.standing.is_given_up() || self.is_past_deadline(now);
         self.call(Calling::Query, Call::Query { order_no: self.order_no() })
     }
 
@@ -49,14 +50,19 @@ impl Payment {
         &mut self,
         now: Now,
         answer: QueryAnswer,
-        bill: BillView,
+        late: Late,
         numbers: &mut Numbering,
     ) -> Step {
-        match self.state {
+        if let (Some(answered_at), State::Pending | State::Unknown | State::Held) =
+            (self.standing.number_used(), self.state())
+        {
+            return self.clash_answered(now, answered_at, answer, numbers);
+        }
+        match self.state() {
             State::Pending | State::Unknown => self.open_answered(now, answer, numbers),
             State::Held => self.held_answered(now, answer),
-            State::Reversing => self.reversing_answered(now, answer, bill, numbers),
-            State::Closed | State::Reversed => self.late_check_answered(now, answer, bill, numbers),
+            State::Reversing => self.reversing_answered(now, answer, late, numbers),
+            State::Closed | State::Reversed => self.late_check_answered(now, answer, late, numbers),
             State::Paid
             | State::Declined
             | State::Refunding
@@ -68,15 +74,17 @@ impl Payment {
 
     fn open_answered(&mut self, now: Now, answer: QueryAnswer, numbers: &mut Numbering) -> Step {
         match answer {
-            QueryAnswer::Paid(evidence) => self.paid(now, evidence),
+            QueryAnswer::Paid(evidence) => self.paid_while_open(now, evidence, numbers),
             QueryAnswer::Failed(refusal) => self.declined(now, refusal),
             QueryAnswer::Mismatched { detail, claimed } => self.quarantined(now, detail, claimed),
             QueryAnswer::Reversed => self.found_reversed(now),
-            QueryAnswer::Pending | QueryAnswer::NotFound if self.past_deadline() && self.is_its_day(now) => {
-                self.reverse(now, numbers)
+            // Past midnight acquirers reverse no more: what does not exist is over, what the customer holds is closed.
+            QueryAnswer::NotFound if self.wait.decisive && self.take_back(now) == TakeBack::Close => {
+                self.closed(now, self.end_reason(), None)
             }
-            // Past midnight acquirers cancel no more: what does not exist is over, what the customer holds is waited for.
-            QueryAnswer::NotFound if self.past_deadline() => self.closed_with_checks(now, ClosedReason::Expired),
+            QueryAnswer::Pending | QueryAnswer::NotFound if self.wait.decisive => {
+                self.reverse(now, self.take_back(now), numbers)
+            }
             QueryAnswer::Pending => {
                 self.wait_for_query(now);
                 self.customer_acts(now)
@@ -92,38 +100,48 @@ impl Payment {
         }
     }
 
-    /// Only a query that left after the deadline speaks for the time after it.
-    fn past_deadline(&self) -> bool {
-        let deadline = self.asked_at.after_ms(self.timings.deadline_ms);
-        let deadline = self.hastened_at.map_or(deadline, |hastened| hastened.min(deadline));
-        self.queried_at >= deadline
+    /// How an end without money is called.
+    pub(super) const fn end_reason(&self) -> ClosedReason {
+        if self.standing.is_given_up() { ClosedReason::Cancelled } else { ClosedReason::Expired }
     }
 
-    pub(super) fn is_its_day(&self, now: Now) -> bool {
-        beijing_day(now.wall) == beijing_day(self.intent.at)
+    fn is_past_deadline(&self, now: Now) -> bool {
+        self.wait.asked.elapsed_ms(now) >= self.timings.deadline_ms
+    }
+
+    pub(super) fn is_long_past_deadline(&self, now: Now) -> bool {
+        self.wait.asked.elapsed_ms(now) >= self.timings.deadline_ms.saturating_add(LONG_DOUBT_MS)
+    }
+
+    /// How it can be taken back now: acquirers reverse on the day of the charge.
+    pub(super) fn take_back(&self, now: Now) -> TakeBack {
+        if beijing_day(now.wall) == beijing_day(self.standing.intent().at) {
+            TakeBack::Reverse
+        } else {
+            TakeBack::Close
+        }
     }
 
     /// The acquirer's interval; the last query before the deadline waits for it, so that its answer counts. A doubt that
     /// outlives the deadline many times over (a line down for hours) is asked about every minute.
-    fn wait_for_query(&mut self, now: Now) {
-        let deadline = self.asked_at.after_ms(self.timings.deadline_ms);
-        let long_over = now.up >= deadline.after_ms(LONG_DOUBT_MS);
-        let interval = if long_over { HELD_QUERY_MS } else { self.timings.query_interval_ms };
+    pub(super) fn wait_for_query(&mut self, now: Now) {
+        let interval = if self.is_long_past_deadline(now) { HELD_QUERY_MS } else { self.timings.query_interval_ms };
         let next = now.up.after_ms(interval);
-        self.wake = Some(match self.hastened_at {
+        self.wait.wake = Some(if self.standing.is_given_up() && !self.wait.decisive {
             // The query just answered left before the person spoke: ask again at once.
-            Some(hastened) if self.queried_at < hastened => now.up,
-            _ if now.up < deadline => next.min(deadline),
-            _ => next,
+            now.up
+        } else if self.is_past_deadline(now) {
+            next
+        } else {
+            next.min(self.wait.asked.reaches(now, self.timings.deadline_ms))
         });
     }
 
     fn customer_acts(&mut self, now: Now) -> Step {
-        if self.state != State::Unknown {
+        if self.state() != State::Unknown {
             return Step::nothing();
         }
-        self.state = State::Pending;
-        self.record(Fact::Pended(Pended { order_no: self.order_no(), at: now.wall }))
+        self.record(Pended { order_no: self.order_no(), at: now.wall })
     }
 
     fn held_answered(&mut self, now: Now, answer: QueryAnswer) -> Step {
@@ -133,98 +151,81 @@ impl Payment {
             QueryAnswer::Mismatched { detail, claimed } => self.quarantined(now, detail, claimed),
             QueryAnswer::Reversed => self.found_reversed(now),
             QueryAnswer::Pending | QueryAnswer::NotFound | QueryAnswer::Unknown { .. } => {
-                self.wake = Some(now.up.after_ms(HELD_QUERY_MS));
+                self.wait.wake = Some(now.up.after_ms(HELD_QUERY_MS));
                 Step::nothing()
             }
         }
-    }
-
-    fn late_check_answered(&mut self, now: Now, answer: QueryAnswer, bill: BillView, numbers: &mut Numbering) -> Step {
-        match answer {
-            QueryAnswer::Paid(evidence) => self.late_paid(now, evidence, bill, numbers),
-            QueryAnswer::Mismatched { detail, claimed } => self.quarantined(now, detail, claimed),
-            // An unanswered check is made again soon; an answered one moves on to the next.
-            QueryAnswer::Unknown { .. } => {
-                self.wake = Some(now.up.after_ms(HELD_QUERY_MS));
-                Step::nothing()
-            }
-            QueryAnswer::Pending | QueryAnswer::Failed(_) | QueryAnswer::NotFound | QueryAnswer::Reversed => {
-                self.check = self.check.saturating_add(1);
-                self.wait_for_late_check(now);
-                Step::nothing()
-            }
-        }
-    }
-
-    pub(super) fn wait_for_late_check(&mut self, now: Now) {
-        self.wake = LATE_CHECKS_MS.get(self.check).map(|ms| now.up.after_ms(*ms));
-    }
-
-    /// Ends as closed and goes on checking, since a late charge can still land.
-    pub(super) fn closed_with_checks(&mut self, now: Now, reason: ClosedReason) -> Step {
-        let step = self.closed(now, reason, None);
-        self.check = 0;
-        self.wait_for_late_check(now);
-        step
     }
 
     /// The cashier gives the payment up: ask at once, and take a not-paid for the end.
     pub(super) fn cancel(&mut self, now: Now, say: Say) -> Step {
-        match self.state {
-            State::Pending | State::Unknown => {
-                if let Some(refused) = self.too_early(now, CANCEL_AFTER_MS) {
-                    return refused;
-                }
-                let Say { by, idempotency } = say;
-                let order_no = self.order_no();
-                let asked = Fact::CancelAsked(CancelAsked { order_no, at: now.wall, by, idempotency });
-                self.record(asked).then(self.hasten(now))
-            }
-            _ => Step::refuse(Refused::State),
+        if let Some(refused) = self.may_give_up(now, &say, CANCEL_AFTER_MS, &[State::Pending, State::Unknown]) {
+            return refused;
         }
-    }
-
-    pub(super) fn hand_over(&mut self, now: Now, say: Say) -> Step {
-        match self.state {
-            State::Pending | State::Unknown => {
-                if let Some(refused) = self.too_early(now, GOODS_KEYS_AFTER_MS) {
-                    return refused;
-                }
-                self.state = State::Held;
-                self.hastened_at = None;
-                let Say { by, idempotency } = say;
-                let order_no = self.order_no();
-                self.record(Fact::HandedOver(HandedOver { order_no, at: now.wall, by, idempotency }))
-            }
-            State::Held => Step::nothing(),
-            _ => Step::refuse(Refused::State),
-        }
+        let Say { by, idempotency, approver } = say;
+        self.record(CancelAsked { order_no: self.order_no(), at: now.wall, by, idempotency, approver })
+            .then(self.hasten(now))
     }
 
     pub(super) fn not_hand_over(&mut self, now: Now, say: Say) -> Step {
-        match self.state {
-            State::Pending | State::Unknown | State::Held => {
-                if let Some(refused) = self.too_early(now, GOODS_KEYS_AFTER_MS) {
-                    return refused;
-                }
-                self.state = State::Unknown;
-                let Say { by, idempotency } = say;
-                let order_no = self.order_no();
-                let said = Fact::NotHandedOver(NotHandedOver { order_no, at: now.wall, by, idempotency });
-                self.record(said).then(self.hasten(now))
+        let from = [State::Pending, State::Unknown, State::Held];
+        if let Some(refused) = self.may_give_up(now, &say, GOODS_KEYS_AFTER_MS, &from) {
+            return refused;
+        }
+        let Say { by, idempotency, approver } = say;
+        self.record(NotHandedOver { order_no: self.order_no(), at: now.wall, by, idempotency, approver })
+            .then(self.hasten(now))
+    }
+
+    pub(super) fn hand_over(&mut self, now: Now, say: Say) -> Step {
+        match self.state() {
+            State::Pending | State::Unknown => {}
+            State::Held => return Step::refuse(Refused::SaidAlready),
+            State::Paid
+            | State::Declined
+            | State::Reversing
+            | State::Closed
+            | State::Reversed
+            | State::Refunding
+            | State::PartRefunded
+            | State::Refunded
+            | State::Quarantined => return Step::refuse(Refused::State),
+        }
+        if let Some(refused) = self.too_early(now, GOODS_KEYS_AFTER_MS) {
+            return refused;
+        }
+        let Say { by, idempotency, approver: _ } = say;
+        self.record(HandedOver { order_no: self.order_no(), at: now.wall, by, idempotency })
+    }
+
+    /// Giving up what was given up does nothing, unless an approver now lets the bill go.
+    fn may_give_up(&self, now: Now, say: &Say, earliest_ms: u64, from: &[State]) -> Option<Step> {
+        use super::Said;
+        if !from.contains(&self.state()) {
+            return Some(Step::refuse(Refused::State));
+        }
+        match self.standing.said() {
+            Some(Said::GivenUp { freed, .. }) if freed || say.approver.is_none() => {
+                Some(Step::refuse(Refused::SaidAlready))
             }
-            _ => Step::refuse(Refused::State),
+            Some(Said::GivenUp { .. } | Said::HandedOver) | None => self.too_early(now, earliest_ms),
         }
     }
 
     fn hasten(&mut self, now: Now) -> Step {
-        self.hastened_at = Some(now.up);
-        if self.calling.is_some() { Step::nothing() } else { self.query(now) }
+        if self.wait.calling.is_some() { Step::nothing() } else { self.query(now) }
     }
 
-    fn too_early(&self, now: Now, earliest_ms: u64) -> Option<Step> {
-        let open_at = self.asked_at.after_ms(earliest_ms);
-        let left = open_at.0.saturating_sub(now.up.0);
+    pub(super) fn too_early(&self, now: Now, earliest_ms: u64) -> Option<Step> {
+        let left = earliest_ms.saturating_sub(self.wait.asked.elapsed_ms(now));
         (left > 0).then(|| Step::refuse(Refused::TooEarly(left)))
+    }
+
+    /// The clock was in doubt at the intent: the day is put right by a fact, not by changing one.
+    pub(super) fn correct_day(&mut self, now: Now, intended_at: UtcMs, business_day: Day, hour: u8) -> Step {
+        if !self.standing.intent().clock_doubted {
+            return Step::nothing();
+        }
+        self.record(DayCorrected { order_no: self.order_no(), at: now.wall, intended_at, business_day, hour })
     }
 }

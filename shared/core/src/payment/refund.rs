@@ -2,156 +2,141 @@
 
 use alloc::string::String;
 
-use super::{Calling, Effect, Payment, Refused, State, Step, charge::clip};
+use super::{
+    Effect, Payment, Refused, State, Step,
+    fact::{Place, RefundIntended, RefundRefused, Refunded},
+    wait::{Calling, Next, clip},
+};
 use crate::{
     acquirer::{Call, RefundAnswer},
-    ids::{Numbering, OrderNo},
-    journal::fact::{Approval, Fact, Place, RefundIntended, RefundRefused, Refunded},
+    ids::Numbering,
+    journal::text::Text,
     money::Fen,
+    people::Approval,
     time::Now,
 };
 
 /// Waits between questions about a refund: 5 s at first, every minute from the seventh, in ms.
-fn backoff_ms(tries: u32) -> u64 {
+const fn backoff_ms(tries: u32) -> u64 {
     if tries < 7 { 5_000 } else { 60_000 }
 }
 
-/// A give-back that was refused (funds too small that day) is tried again this much later, in ms.
-pub(super) const OWED_RETRY_MS: u64 = 3_600_000;
-
-/// A refund a person asks for.
+/// A refund a person asks for, or one that is owed.
 #[derive(Clone, Debug)]
 pub struct ReturnOrder {
     /// What goes back.
     pub amount: Fen,
     /// Where it counts.
     pub place: Place,
-    /// Who asks and who approves; absent where a late payment goes back by itself.
+    /// Who asks and who approves; absent where money that is owed goes back by itself.
     pub approval: Option<Approval>,
     /// The reason given.
     pub reason: Option<String>,
 }
 
-/// A refund under way.
-#[derive(Clone, Debug)]
-pub(super) struct Refund {
-    pub(super) no: OrderNo,
-    pub(super) amount: Fen,
-    pub(super) place: Place,
-    pub(super) next: Next,
-    pub(super) tries: u32,
-    /// Whether a late payment goes back by itself, which is owed until it is done.
-    pub(super) owed: bool,
-}
-
-/// What the refund does when its wait is over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Next {
-    /// Send it (again) under its number.
-    Send,
-    /// Ask what became of it.
-    Ask,
-}
-
 impl Payment {
     pub(super) fn refund(&mut self, now: Now, order: ReturnOrder, numbers: &mut Numbering) -> Step {
-        match self.state {
+        match self.state() {
             State::Paid | State::PartRefunded => {}
-            _ => return Step::refuse(Refused::State),
+            State::Pending
+            | State::Declined
+            | State::Unknown
+            | State::Held
+            | State::Reversing
+            | State::Closed
+            | State::Reversed
+            | State::Refunding
+            | State::Refunded
+            | State::Quarantined => return Step::refuse(Refused::State),
         }
-        if order.amount > self.remaining() {
+        if order.amount > self.standing.remaining() {
             return Step::refuse(Refused::OverRemaining);
         }
-        let no = numbers.next(now.wall);
-        let place = order.place.clone();
-        self.state = State::Refunding;
-        let owed = order.approval.is_none();
-        self.refund = Some(Refund { no, amount: order.amount, place, next: Next::Send, tries: 0, owed });
-        let intended = self.record(Fact::RefundIntended(RefundIntended {
+        self.wait.begin();
+        let intended = self.record(RefundIntended {
             order_no: self.order_no(),
             at: now.wall,
-            refund_no: no,
+            refund_no: numbers.next(now.wall),
             amount: order.amount,
             place: order.place,
             approval: order.approval,
-            reason: order.reason,
-        }));
+            reason: order.reason.map(Text::new),
+        });
         intended.then(self.refund_due())
     }
 
-    /// A late payment whose bill was settled otherwise goes back whole.
-    pub(super) fn give_back_late(&mut self, now: Now, numbers: &mut Numbering) -> Step {
-        let order = ReturnOrder {
-            amount: self.remaining(),
-            place: self.intent.place.clone(),
-            approval: None,
-            reason: Some("late payment, bill settled otherwise".into()),
-        };
-        self.refund(now, order, numbers)
-    }
-
     pub(super) fn refund_due(&mut self) -> Step {
-        let Some(refund) = &self.refund else { return Step::nothing() };
+        let Some(refund) = self.standing.refund() else { return Step::nothing() };
         let (refund_no, amount, order_no) = (refund.no, refund.amount, self.order_no());
-        match refund.next {
+        match self.wait.next {
             Next::Send => self.call(Calling::Refund, Call::Refund { refund_no, order_no, amount }),
-            Next::Ask => self.call(Calling::QueryRefund, Call::QueryRefund { refund_no }),
+            Next::Ask | Next::AskCharge => {
+                self.call(Calling::QueryRefund, Call::QueryRefund { refund_no, order_no, amount })
+            }
         }
     }
 
-    /// The answer to the refund or to its query.
-    pub(super) fn refund_answered(&mut self, now: Now, answer: RefundAnswer) -> Step {
+    /// The answer to the refund.
+    pub(super) fn refund_answered(&mut self, now: Now, answer: RefundAnswer, numbers: &mut Numbering) -> Step {
         match answer {
             RefundAnswer::Done { acquirer_no } => self.refunded(now, acquirer_no),
             RefundAnswer::Refused(refusal) => self.refund_refused(now, refusal.code, refusal.message),
             RefundAnswer::Processing | RefundAnswer::Unknown { .. } => self.wait_for_refund(now, Next::Ask),
             RefundAnswer::NotFound => self.wait_for_refund(now, Next::Send),
+            // Nothing of ours was ever sent under this number: it is another's, and ours did not happen.
+            RefundAnswer::NumberUsed { detail } if !self.wait.seen_before => {
+                numbers.jump();
+                self.refund_refused(now, "number_used".into(), detail)
+            }
+            RefundAnswer::NumberUsed { .. } => self.wait_for_refund(now, Next::Ask),
+        }
+    }
+
+    /// The answer to the refund's query.
+    pub(super) fn refund_queried(&mut self, now: Now, answer: RefundAnswer) -> Step {
+        match answer {
+            RefundAnswer::Done { acquirer_no } => self.refunded(now, acquirer_no),
+            RefundAnswer::Refused(refusal) => self.refund_refused(now, refusal.code, refusal.message),
+            RefundAnswer::Processing | RefundAnswer::Unknown { .. } | RefundAnswer::NumberUsed { .. } => {
+                self.wait_for_refund(now, Next::Ask)
+            }
+            RefundAnswer::NotFound => self.wait_for_refund(now, Next::Send),
         }
     }
 
     fn wait_for_refund(&mut self, now: Now, next: Next) -> Step {
-        if let Some(refund) = &mut self.refund {
-            refund.next = next;
-            refund.tries = refund.tries.saturating_add(1);
-            self.wake = Some(now.up.after_ms(backoff_ms(refund.tries)));
-        }
+        self.wait.next = next;
+        self.wait.seen_before = true;
+        self.wait.tries = self.wait.tries.saturating_add(1);
+        self.wait.wake = Some(now.up.after_ms(backoff_ms(self.wait.tries)));
         Step::nothing()
     }
 
     fn refunded(&mut self, now: Now, acquirer_no: String) -> Step {
-        let Some(refund) = self.refund.take() else { return Step::nothing() };
-        self.refunded = self.refunded.checked_add(refund.amount).unwrap_or(self.intent.amount);
-        let left = self.remaining();
-        self.rest(if left == Fen::ZERO { State::Refunded } else { State::PartRefunded });
-        self.owes_back = false;
-        let fact = Fact::Refunded(Refunded {
+        let Some(refund) = self.standing.refund().cloned() else { return Step::nothing() };
+        self.wait.rest();
+        let left = self.standing.remaining().checked_sub(refund.amount).unwrap_or(Fen::ZERO);
+        let received = self.standing.received().map_or(Fen::ZERO, |received| received.amount);
+        let refunded = self.record(Refunded {
             order_no: self.order_no(),
             at: now.wall,
             refund_no: refund.no,
             amount: refund.amount,
-            refunded: self.refunded,
+            refunded: received.checked_sub(left).unwrap_or(Fen::ZERO),
             left,
             acquirer_no: clip(acquirer_no),
-            wallet: self.wallet,
-            place: refund.place,
         });
-        self.record(fact).then(Step::perform(Effect::PrintReceipt(refund.no)))
+        // A person's part of what is owed leaves the rest owed, at once.
+        self.wait_for_owed(now, 0);
+        refunded.then(Step::perform(Effect::PrintReceipt(refund.no)))
     }
 
     fn refund_refused(&mut self, now: Now, code: String, message: String) -> Step {
-        let Some(refund) = self.refund.take() else { return Step::nothing() };
-        self.rest(if self.refunded == Fen::ZERO { State::Paid } else { State::PartRefunded });
-        if refund.owed {
-            self.owes_back = true;
-            self.wake = Some(now.up.after_ms(OWED_RETRY_MS));
-        }
-        self.record(Fact::RefundRefused(RefundRefused {
-            order_no: self.order_no(),
-            at: now.wall,
-            refund_no: refund.no,
-            code: clip(code),
-            message: clip(message),
-            refunded_before: self.refunded,
-        }))
+        let Some(refund_no) = self.standing.refund().map(|refund| refund.no) else { return Step::nothing() };
+        self.wait.rest();
+        let (code, message) = (clip(code), Some(clip(message).into()));
+        let refused = self.record(RefundRefused { order_no: self.order_no(), at: now.wall, refund_no, code, message });
+        self.wait_for_owed_later(now);
+        refused
     }
 }

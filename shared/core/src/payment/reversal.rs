@@ -4,150 +4,107 @@
 //! about. After a firm answer the charge is asked about once more, to store which way it went.
 
 use super::{
-    BillView, Calling, Payment, Refused, State, Step,
-    charge::clip,
-    recovery::{HELD_QUERY_MS, LONG_DOUBT_MS},
+    Effect, Payment, Refused, State, Step,
+    fact::{Place, ReversalIntended, ReversalRefused, Reversed, TakeBack},
+    recovery::HELD_QUERY_MS,
+    standing::Reversal,
+    wait::{Calling, Next, Word, clip},
 };
 use crate::{
     acquirer::{Call, PaidEvidence, QueryAnswer, Refusal, ReversalAnswer},
-    ids::{Numbering, OrderNo},
-    journal::fact::{Approval, ClosedReason, Fact, Place, ReversalIntended, ReversalRefused, Reversed},
+    bill::Late,
+    ids::Numbering,
+    people::Approval,
     time::Now,
 };
 
+/// A charge said to be paid this often after its reversal was done is believed.
+const CONTRADICTIONS_MAX: u8 = 3;
+
 /// Waits between tries: 5, 10, 20, 40 s, then every minute, and from the thirtieth try every hour, in ms.
-fn backoff_ms(tries: u32) -> u64 {
+const fn backoff_ms(tries: u32) -> u64 {
     match tries {
         0 | 1 => 5_000,
         2 => 10_000,
         3 => 20_000,
         4 => 40_000,
         5..=29 => 60_000,
-        _ => 3_600_000,
+        30.. => 3_600_000,
     }
-}
-
-/// A reversal under way.
-#[derive(Clone, Debug)]
-pub(super) struct Reversal {
-    pub(super) no: OrderNo,
-    /// A void's first number, which its row keeps through all tries.
-    pub(super) void_no: Option<OrderNo>,
-    pub(super) place: Place,
-    pub(super) purpose: Purpose,
-    pub(super) next: Next,
-    pub(super) tries: u32,
-    /// The acquirer's firm word on the last try.
-    pub(super) word: Option<Word>,
-}
-
-/// A firm word on a reversal.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Word {
-    /// Done; how often the charge was still said to be paid since.
-    Done { contradicted: u8 },
-    /// Refused.
-    Refused(Refusal),
-}
-
-/// A charge said to be paid this often after its reversal was done is believed.
-const CONTRADICTIONS_MAX: u8 = 3;
-
-/// Why it is taken back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Purpose {
-    /// Not paid by the deadline.
-    Expiry,
-    /// The cashier gave it up.
-    Cancellation,
-    /// A person voids a paid payment.
-    Void,
-}
-
-/// What the reversal does when its wait is over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Next {
-    /// Send the reversal under its number.
-    Send,
-    /// Ask what became of the call.
-    AskReversal,
-    /// Firmly answered: ask which way the charge went.
-    AskCharge,
 }
 
 impl Payment {
     /// Takes an unanswered charge back.
-    pub(super) fn reverse(&mut self, now: Now, numbers: &mut Numbering) -> Step {
-        let hastened = self.hastened_at.is_some();
-        let purpose = if hastened { Purpose::Cancellation } else { Purpose::Expiry };
-        let place = self.intent.place.clone();
-        self.intend_reversal(now, purpose, place, 0, None, numbers).then(self.send_reversal())
+    pub(super) fn reverse(&mut self, now: Now, how: TakeBack, numbers: &mut Numbering) -> Step {
+        self.wait.begin();
+        let place = self.standing.intent().place.clone();
+        self.intend_reversal(now, place, how, None, numbers).then(self.send_reversal())
     }
 
     pub(super) fn void(&mut self, now: Now, approval: Approval, place: Place, numbers: &mut Numbering) -> Step {
-        if self.state != State::Paid {
+        if self.state() != State::Paid {
             return Step::refuse(Refused::State);
         }
-        if !self.is_its_day(now) {
+        if self.take_back(now) != TakeBack::Reverse {
             return Step::refuse(Refused::OtherDay);
         }
-        self.intend_reversal(now, Purpose::Void, place, 0, Some(approval), numbers).then(self.send_reversal())
+        self.wait.begin();
+        self.intend_reversal(now, place, TakeBack::Reverse, Some(approval), numbers).then(self.send_reversal())
     }
 
     fn intend_reversal(
         &mut self,
         now: Now,
-        purpose: Purpose,
         place: Place,
-        tries: u32,
+        how: TakeBack,
         void: Option<Approval>,
         numbers: &mut Numbering,
     ) -> Step {
-        let no = numbers.next(now.wall);
-        let earlier = self.reversal.as_ref().and_then(|reversal| reversal.void_no);
-        let void_no = earlier.or((purpose == Purpose::Void).then_some(no));
-        self.state = State::Reversing;
-        self.reversal =
-            Some(Reversal { no, void_no, place: place.clone(), purpose, next: Next::Send, tries, word: None });
-        self.record(Fact::ReversalIntended(ReversalIntended {
-            order_no: self.order_no(),
-            at: now.wall,
-            reversal_no: no,
-            amount: self.intent.amount,
-            place,
-            void,
-        }))
+        self.wait.next = Next::Send;
+        self.wait.word = None;
+        let (order_no, amount) = (self.order_no(), self.standing.intent().amount);
+        let reversal_no = numbers.next(now.wall);
+        self.record(ReversalIntended { order_no, at: now.wall, reversal_no, amount, place, void, how })
     }
 
     fn send_reversal(&mut self) -> Step {
-        let Some(reversal) = &mut self.reversal else { return Step::nothing() };
-        reversal.tries = reversal.tries.saturating_add(1);
-        let reversal_no = reversal.no;
-        let call = Call::Reverse { reversal_no, order_no: self.order_no(), amount: self.intent.amount };
+        let Some(Reversal { no: reversal_no, how, .. }) = self.standing.reversal().cloned() else {
+            return Step::nothing();
+        };
+        self.wait.tries = self.wait.tries.saturating_add(1);
+        let order_no = self.order_no();
+        let call = match how {
+            TakeBack::Reverse => Call::Reverse { reversal_no, order_no, amount: self.standing.intent().amount },
+            TakeBack::Close => Call::Close { order_no },
+        };
         self.call(Calling::Reverse, call)
     }
 
     pub(super) fn reversal_due(&mut self, now: Now, numbers: &mut Numbering) -> Step {
-        let Some(reversal) = &self.reversal else { return Step::nothing() };
-        match reversal.next {
-            Next::Send => self.send_again(now, numbers),
-            Next::AskReversal => {
-                let reversal_no = reversal.no;
-                self.call(Calling::QueryReversal, Call::QueryReversal { reversal_no })
+        let Some(reversal) = self.standing.reversal() else { return self.query(now) };
+        match (self.wait.next, reversal.how) {
+            (Next::Send, _) => self.send_again(now, numbers),
+            (Next::Ask, TakeBack::Reverse) => {
+                let (reversal_no, order_no) = (reversal.no, self.order_no());
+                let amount = self.standing.intent().amount;
+                self.call(Calling::QueryReversal, Call::QueryReversal { reversal_no, order_no, amount })
             }
-            Next::AskCharge => self.query(now),
+            // Closing has no number to ask by: the order itself tells.
+            (Next::Ask, TakeBack::Close) | (Next::AskCharge, _) => self.query(now),
         }
     }
 
-    /// A new try is a new number: acquirers refuse a used one (Allinpay 3888). The person's approval stands in the first.
+    /// A new try is a new number: acquirers refuse a used one (Allinpay 3888). The person's approval stands in the first. What
+    /// was to be reversed yesterday is closed today.
     fn send_again(&mut self, now: Now, numbers: &mut Numbering) -> Step {
-        let Some(Reversal { place, purpose, tries, .. }) = self.reversal.clone() else {
+        let Some(Reversal { place, void_no, .. }) = self.standing.reversal().cloned() else {
             return Step::nothing();
         };
-        self.intend_reversal(now, purpose, place, tries, None, numbers).then(self.send_reversal())
+        let how = if void_no.is_some() { TakeBack::Reverse } else { self.take_back(now) };
+        self.intend_reversal(now, place, how, None, numbers).then(self.send_reversal())
     }
 
-    pub(super) fn reversal_answered(&mut self, now: Now, answer: ReversalAnswer) -> Step {
+    pub(super) fn reversal_answered(&mut self, now: Now, answer: ReversalAnswer, numbers: &mut Numbering) -> Step {
         match answer {
             ReversalAnswer::Done => self.reversal_done(now),
             ReversalAnswer::Refused(refusal) => self.reversal_refused(now, refusal),
@@ -155,162 +112,154 @@ impl Payment {
                 let message = "the acquirer does not know the charge".into();
                 self.reversal_refused(now, Refusal { code: "not_found".into(), message })
             }
-            ReversalAnswer::Unknown { .. } => self.wait_for_reversal(now, Next::AskReversal),
+            // Another's number: this try did nothing, and the next is drawn beyond the used range.
+            ReversalAnswer::NumberUsed { .. } => {
+                numbers.jump();
+                self.wait.seen_before = true;
+                self.wait_for_reversal(now, Next::Send)
+            }
+            ReversalAnswer::Unknown { .. } => {
+                self.wait.seen_before = true;
+                self.wait_for_reversal(now, Next::Ask)
+            }
         }
     }
 
     pub(super) fn reversal_queried(&mut self, now: Now, answer: ReversalAnswer, numbers: &mut Numbering) -> Step {
         match answer {
-            ReversalAnswer::Done => self.reversal_done(now),
+            // Whose reversal it was, only the charge can tell.
+            ReversalAnswer::Done => {
+                self.wait.word = Some(Word::Done { contradicted: 0 });
+                self.ask_charge(now)
+            }
             // This try did nothing and never will: the next one is sent at once, since the wait came before the question.
             ReversalAnswer::Refused(_) | ReversalAnswer::NotFound => self.send_again(now, numbers),
-            ReversalAnswer::Unknown { .. } => {
-                if let Some(reversal) = &mut self.reversal {
-                    reversal.tries = reversal.tries.saturating_add(1);
-                }
-                self.wait_for_reversal(now, Next::AskReversal)
+            ReversalAnswer::NumberUsed { .. } | ReversalAnswer::Unknown { .. } => {
+                self.wait.tries = self.wait.tries.saturating_add(1);
+                self.wait_for_reversal(now, Next::Ask)
             }
         }
     }
 
     fn wait_for_reversal(&mut self, now: Now, next: Next) -> Step {
-        if let Some(reversal) = &mut self.reversal {
-            reversal.next = next;
-            self.wake = Some(now.up.after_ms(backoff_ms(reversal.tries)));
-        }
+        self.wait.next = next;
+        self.wait.wake = Some(now.up.after_ms(backoff_ms(self.wait.tries)));
         Step::nothing()
     }
 
     fn reversal_done(&mut self, now: Now) -> Step {
-        let Some(reversal) = &mut self.reversal else { return Step::nothing() };
-        reversal.word = Some(Word::Done { contradicted: 0 });
-        match reversal.purpose {
-            Purpose::Void => self.reversed(now),
-            Purpose::Expiry | Purpose::Cancellation => self.ask_charge(now),
-        }
+        self.wait.word = Some(Word::Done { contradicted: 0 });
+        if self.standing.is_being_voided() { self.reversed(now) } else { self.ask_charge(now) }
     }
 
     /// A refused void leaves the payment paid, unless an earlier try went unanswered and may still have worked: then the charge
     /// is asked about first.
     fn reversal_refused(&mut self, now: Now, refusal: Refusal) -> Step {
-        let Some(reversal) = &mut self.reversal else { return Step::nothing() };
-        reversal.word = Some(Word::Refused(refusal.clone()));
-        match reversal.purpose {
-            Purpose::Void if reversal.tries <= 1 => self.void_refused(now, refusal),
-            Purpose::Void => self.ask_charge(now),
-            Purpose::Expiry | Purpose::Cancellation => {
-                let fact = self.refused_fact(now, refusal);
-                self.record(fact).then(self.ask_charge(now))
-            }
+        self.wait.word = Some(Word::Refused(refusal.clone()));
+        if !self.standing.is_being_voided() {
+            let refused = self.refused(now, refusal);
+            return refused.then(self.ask_charge(now));
         }
+        if self.wait.seen_before { self.ask_charge(now) } else { self.void_refused(now, refusal) }
     }
 
     fn void_refused(&mut self, now: Now, refusal: Refusal) -> Step {
-        let fact = self.refused_fact(now, refusal);
-        self.reversal = None;
-        self.rest(State::Paid);
-        self.record(fact)
+        self.wait.rest();
+        let refused = self.refused(now, refusal);
+        self.wait_for_owed_later(now);
+        refused
     }
 
-    fn refused_fact(&self, now: Now, refusal: Refusal) -> Fact {
-        let reversal = self.reversal.as_ref();
-        Fact::ReversalRefused(ReversalRefused {
+    fn refused(&mut self, now: Now, refusal: Refusal) -> Step {
+        let reversal = self.standing.reversal();
+        let fact = ReversalRefused {
             order_no: self.order_no(),
             at: now.wall,
             reversal_no: reversal.map_or(self.order_no(), |reversal| reversal.no),
             code: clip(refusal.code),
-            message: clip(refusal.message),
+            message: Some(clip(refusal.message).into()),
             void_no: reversal.and_then(|reversal| reversal.void_no),
-        })
+        };
+        self.record(fact)
     }
 
     fn ask_charge(&mut self, now: Now) -> Step {
-        if let Some(reversal) = &mut self.reversal {
-            reversal.next = Next::AskCharge;
-        }
+        self.wait.next = Next::AskCharge;
         self.query(now)
     }
 
-    /// Which way the charge went, after its reversal was firmly answered.
+    /// Which way the charge went, after its reversal was firmly answered; or, where closing was not answered, instead of it.
     pub(super) fn reversing_answered(
         &mut self,
         now: Now,
         answer: QueryAnswer,
-        bill: BillView,
+        late: Late,
         numbers: &mut Numbering,
     ) -> Step {
         match answer {
-            QueryAnswer::Paid(evidence) => self.paid_while_reversing(now, evidence, bill, numbers),
+            QueryAnswer::Paid(evidence) => self.paid_while_reversing(now, evidence, late, numbers),
             QueryAnswer::Reversed => self.found_reversed(now),
-            QueryAnswer::Mismatched { detail, claimed } => self.quarantined(now, detail, claimed),
-            QueryAnswer::Failed(_) | QueryAnswer::NotFound => match self.reversal.as_ref().map(|r| r.purpose) {
-                Some(Purpose::Cancellation) => self.closed_with_checks(now, ClosedReason::Cancelled),
-                Some(Purpose::Expiry) | None => self.closed_with_checks(now, ClosedReason::Expired),
-                // A paid payment does not vanish: ask on.
-                Some(Purpose::Void) => self.ask_charge_later(now),
-            },
-            QueryAnswer::Pending | QueryAnswer::Unknown { .. } => self.ask_charge_later(now),
+            // A void is of a payment whose money is known already.
+            QueryAnswer::Mismatched { detail, claimed } if !self.standing.is_being_voided() => {
+                self.quarantined(now, detail, claimed)
+            }
+            QueryAnswer::Failed(_) | QueryAnswer::NotFound if !self.standing.is_being_voided() => {
+                self.closed(now, self.end_reason(), None)
+            }
+            // Still the customer's to pay, and nothing on its way against it: once more.
+            QueryAnswer::Pending if self.wait.next == Next::Ask => self.wait_for_reversal(now, Next::Send),
+            // A paid payment does not vanish: ask on.
+            QueryAnswer::Failed(_)
+            | QueryAnswer::NotFound
+            | QueryAnswer::Pending
+            | QueryAnswer::Mismatched { .. }
+            | QueryAnswer::Unknown { .. } => self.ask_charge_later(now),
         }
     }
 
-    fn paid_while_reversing(
-        &mut self,
-        now: Now,
-        evidence: PaidEvidence,
-        bill: BillView,
-        numbers: &mut Numbering,
-    ) -> Step {
-        let Some(reversal) = &mut self.reversal else { return self.late_paid(now, evidence, bill, numbers) };
-        match (&mut reversal.word, reversal.purpose) {
-            (Some(Word::Refused(refusal)), Purpose::Void) => {
+    fn paid_while_reversing(&mut self, now: Now, evidence: PaidEvidence, late: Late, numbers: &mut Numbering) -> Step {
+        let voiding = self.standing.is_being_voided();
+        match &mut self.wait.word {
+            Some(Word::Refused(refusal)) if voiding => {
                 let refusal = refusal.clone();
                 self.void_refused(now, refusal)
             }
             // The acquirer's books may lag behind its own answer: what was just taken back is not shown as paid.
-            (Some(Word::Done { contradicted }), _) if *contradicted < CONTRADICTIONS_MAX => {
+            Some(Word::Done { contradicted }) if *contradicted < CONTRADICTIONS_MAX => {
                 *contradicted = contradicted.saturating_add(1);
                 self.ask_charge_later(now)
             }
-            _ => self.late_paid(now, evidence, bill, numbers),
+            // That reversal was not of this charge: the void goes on, under a new number.
+            Some(Word::Done { .. }) if voiding => self.wait_for_reversal(now, Next::Send),
+            None if voiding => self.wait_for_reversal(now, Next::Send),
+            Some(Word::Done { .. } | Word::Refused(_)) | None => self.paid_late(now, evidence, late, numbers),
         }
     }
 
     fn ask_charge_later(&mut self, now: Now) -> Step {
-        let over = now.up >= self.asked_at.after_ms(self.timings.deadline_ms).after_ms(LONG_DOUBT_MS);
-        let interval = if over { HELD_QUERY_MS } else { self.timings.query_interval_ms };
-        self.wake = Some(now.up.after_ms(interval));
+        let interval = if self.is_long_past_deadline(now) { HELD_QUERY_MS } else { self.timings.query_interval_ms };
+        self.wait.wake = Some(now.up.after_ms(interval));
         Step::nothing()
     }
 
     /// The acquirer says: taken and given back.
     pub(super) fn found_reversed(&mut self, now: Now) -> Step {
-        let ours = self.reversal.as_ref().is_some_and(|reversal| reversal.purpose != Purpose::Void);
         let step = self.reversed(now);
-        if ours {
-            self.check = 0;
-            self.wait_for_late_check(now);
-        }
+        self.wait_for_late_check(now);
         step
     }
 
     fn reversed(&mut self, now: Now) -> Step {
-        let reversal = self.reversal.as_ref();
-        let place = reversal.map_or_else(|| self.intent.place.clone(), |reversal| reversal.place.clone());
-        let reversal_no = reversal.map(|reversal| reversal.no);
-        let void_no = reversal.and_then(|reversal| reversal.void_no);
-        self.rest(State::Reversed);
-        let step = self.record(Fact::Reversed(Reversed {
-            order_no: self.order_no(),
-            at: now.wall,
-            reversal_no,
-            amount: self.intent.amount,
-            wallet: self.wallet,
-            place,
-            void_no,
-        }));
+        let (reversal_no, void_no) = match self.standing.reversal() {
+            Some(reversal) => (Some(reversal.no), reversal.void_no),
+            None => (None, None),
+        };
+        self.wait.rest();
+        let amount = self.standing.intent().amount;
+        let reversed = self.record(Reversed { order_no: self.order_no(), at: now.wall, reversal_no, amount, void_no });
         match void_no {
-            Some(no) => step.then(Step::perform(super::Effect::PrintReceipt(no))),
-            None => step,
+            Some(no) => reversed.then(Step::perform(Effect::PrintReceipt(no))),
+            None => reversed,
         }
     }
 }

@@ -2,23 +2,36 @@
 
 use alloc::{string::String, vec, vec::Vec};
 
-use super::refund::ReturnOrder;
+use super::{
+    fact::{Fact, Place, Settlement},
+    refund::ReturnOrder,
+};
 use crate::{
     acquirer::{Call, ChargeAnswer, QueryAnswer, RefundAnswer, ReversalAnswer},
-    ids::OrderNo,
-    journal::{
-        Committed,
-        fact::{Approval, Fact, Idempotency, Place},
-    },
+    bill::Late,
+    ids::{AccountId, OrderNo},
+    journal::Committed,
+    people::{Approval, Idempotency},
+    time::{Day, UtcMs},
 };
 
 /// Every cause of a change.
 #[derive(Debug)]
 pub enum Input {
     /// The charge call ended.
-    ChargeAnswered(ChargeAnswer),
+    ChargeAnswered {
+        /// How.
+        answer: ChargeAnswer,
+        /// The acquirer's own time of the answer.
+        date: Option<UtcMs>,
+    },
     /// A query ended; the bill as it stands decides what a late paid means.
-    QueryAnswered(QueryAnswer, BillView),
+    QueryAnswered {
+        /// How.
+        answer: QueryAnswer,
+        /// Whether late money still finds its bill open.
+        late: Late,
+    },
     /// The reversal call ended.
     ReversalAnswered(ReversalAnswer),
     /// The reversal's query ended.
@@ -44,6 +57,24 @@ pub enum Input {
     },
     /// Give a part or the rest back.
     Refund(ReturnOrder),
+    /// A manager ends what only a person can end.
+    Settle {
+        /// How.
+        how: Settlement,
+        /// Who asks and who approves.
+        approval: Approval,
+        /// Why.
+        note: Option<String>,
+    },
+    /// The clock in doubt when the charge was intended turned out to be off.
+    CorrectDay {
+        /// When it really was.
+        intended_at: UtcMs,
+        /// The business day of that moment.
+        business_day: Day,
+        /// The hour on the store's clock.
+        hour: u8,
+    },
 }
 
 /// What a person says about an open payment.
@@ -53,15 +84,8 @@ pub struct Say {
     pub by: String,
     /// With what key.
     pub idempotency: Idempotency,
-}
-
-/// Whether the bill still waits for this payment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BillView {
-    /// Nothing else pays it.
-    Open,
-    /// It was charged again or settled otherwise.
-    SettledOtherwise,
+    /// Who lets the bill go at once.
+    pub approver: Option<AccountId>,
 }
 
 /// Every consequence, performed only after the facts are durable.
@@ -85,6 +109,8 @@ pub enum Effect {
 pub enum Refused {
     /// The payment's state forbids it.
     State,
+    /// That was said already; it is being done.
+    SaidAlready,
     /// The wait is not over: ms left.
     TooEarly(u64),
     /// The acquirer reverses on the day of the charge only; refund instead.
@@ -111,8 +137,8 @@ impl Step {
         Self { refused: Some(why), ..Self::default() }
     }
 
-    pub(super) fn record(fact: Fact, effects: Vec<Effect>) -> Self {
-        Self { facts: vec![fact], effects, refused: None }
+    pub(super) fn record(fact: Fact, shown: OrderNo) -> Self {
+        Self { facts: vec![fact], effects: vec![Effect::Show(shown)], refused: None }
     }
 
     pub(super) fn perform(effect: Effect) -> Self {

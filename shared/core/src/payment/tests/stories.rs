@@ -3,6 +3,7 @@
 use alloc::{format, vec};
 
 use super::*;
+use crate::journal::fact::Fact as Stored;
 
 #[test]
 fn doubt_ends_by_asking() {
@@ -67,42 +68,75 @@ fn an_abnormal_reversal_is_asked_about_and_sent_again_under_a_new_number() {
 }
 
 #[test]
-fn a_refused_reversal_whose_customer_paid_after_all_ends_paid() {
-    reversing_unpaid()
+fn a_refused_reversal_whose_customer_paid_after_all_is_given_back() {
+    let mut story = reversing_unpaid()
         .reversal(ReversalAnswer::Refused(refusal()))
         .query(QueryAnswer::Pending)
-        .query(QueryAnswer::Paid(evidence()))
-        .ends(State::Paid, "reverse query query");
+        .query(QueryAnswer::Paid(evidence()));
+    assert_eq!(story.payment.standing().owed(), Fen::new(1250));
+    story.input(Input::RefundAnswered(RefundAnswer::Done { acquirer_no: "2".into() }));
+    assert_eq!(story.payment.standing().owed(), Fen::ZERO);
+    story.ends(State::Refunded, "reverse query query refund");
+}
+
+/// Expired the day after, when acquirers reverse no more: no reversal of ours is on record.
+fn expired_unreversed() -> Story {
+    let mut story = Story::begin().charge(no_answer()).after(100 * SECOND);
+    story.now.wall = parse_beijing("20260106000030").expect("a time");
+    let mut story = story.query(QueryAnswer::NotFound);
+    assert_eq!(story.payment.state(), State::Closed);
+    story.wait();
+    story
 }
 
 #[test]
-fn a_late_paid_is_attached_or_given_back() {
-    let closed = || {
-        let mut story = reversing_unpaid().reversal(ReversalAnswer::Done).query(QueryAnswer::Failed(refusal()));
-        assert_eq!(story.payment.state(), State::Closed);
-        story.wait();
-        story
-    };
-    let mut open = closed();
-    open.input(Input::QueryAnswered(QueryAnswer::Paid(evidence()), BillView::Open));
+fn a_late_paid_is_attached_if_it_fits_and_given_back_if_not() {
+    let mut open = expired_unreversed();
+    open.answer_query(QueryAnswer::Paid(evidence()), Late::Fits);
     assert_eq!(open.payment.state(), State::Paid);
 
-    let mut settled = closed();
-    settled.input(Input::QueryAnswered(QueryAnswer::Paid(evidence()), BillView::SettledOtherwise));
+    let mut settled = expired_unreversed();
+    settled.answer_query(QueryAnswer::Paid(evidence()), Late::SettledOtherwise);
     assert_eq!(settled.payment.state(), State::Refunding);
     settled.input(Input::RefundAnswered(RefundAnswer::Done { acquirer_no: "2".into() }));
     assert_eq!(settled.payment.state(), State::Refunded);
 }
 
 #[test]
-fn late_checks_come_at_1_10_and_60_minutes_and_end() {
+fn late_money_after_a_reversal_of_ours_goes_back_whatever_its_bill_says() {
     let mut story = reversing_unpaid().reversal(ReversalAnswer::Done).query(QueryAnswer::Failed(refusal()));
-    let ended = story.now.up;
-    for minutes in [1, 10, 60] {
+    story.wait();
+    story.answer_query(QueryAnswer::Paid(evidence()), Late::Fits);
+    assert_eq!(story.payment.state(), State::Refunding);
+}
+
+#[test]
+fn late_checks_count_from_the_end_and_stop_after_72_hours() {
+    let mut story = reversing_unpaid().reversal(ReversalAnswer::Done).query(QueryAnswer::Failed(refusal()));
+    let ended = story.now.wall;
+    for minutes in [1, 10, 60, 6 * 60, 24 * 60, 72 * 60] {
         story = story.query(QueryAnswer::Failed(refusal()));
-        assert_eq!(story.now.up, ended.after_ms(minutes * 60 * SECOND));
+        assert_eq!(story.now.wall.0 - ended.0, minutes * 60_000);
     }
     assert!(story.payment.is_at_rest());
+    assert!(!story.payment.standing().is_unfinished());
+}
+
+#[test]
+fn late_checks_survive_any_pause() {
+    for (hours_off, left) in [(3, 3), (30, 1), (1_000, 0)] {
+        let story = reversing_unpaid().reversal(ReversalAnswer::Done).query(QueryAnswer::Failed(refusal()));
+        let now = Now { wall: UtcMs(story.now.wall.0 + hours_off * 3_600_000), up: Ticks(7) };
+        let mut resumed = Story { now, payment: Payment::replay(&story.facts, TIMINGS).expect("an intent"), ..story };
+        let step = resumed.payment.resume(now);
+        resumed.take(step);
+        assert_eq!(resumed.payment.wake(), Some(now.up), "asked at once after {hours_off} h");
+        resumed = resumed.query(QueryAnswer::Failed(refusal()));
+        for _ in 0..left {
+            resumed = resumed.query(QueryAnswer::Failed(refusal()));
+        }
+        assert!(resumed.payment.is_at_rest(), "after {hours_off} h");
+    }
 }
 
 #[test]
@@ -123,7 +157,7 @@ fn the_goods_keys_open_after_a_minute_and_cancel_after_15_s() {
     let mut story = story.after(5 * SECOND);
     assert_eq!(story.input(Input::Cancel(say())), None);
     assert_eq!(story.calls.last(), Some(&"query"), "asks at once");
-    story.input(Input::QueryAnswered(QueryAnswer::Pending, BillView::Open));
+    story.answer_query(QueryAnswer::Pending, Late::Fits);
     assert_eq!(story.payment.state(), State::Reversing);
     let story = story.reversal(ReversalAnswer::Done).query(QueryAnswer::Failed(refusal()));
     assert!(matches!(story.facts.last(), Some(Fact::Closed(f)) if f.reason.as_str() == "cancelled"));
@@ -141,7 +175,7 @@ fn a_void_is_for_the_same_beijing_day() {
 #[test]
 fn refunds_never_exceed_what_was_paid() {
     let mut story = in_state(State::PartRefunded);
-    assert_eq!(story.payment.remaining(), Fen::new(1000));
+    assert_eq!(story.payment.standing().remaining(), Fen::new(1000));
     let order =
         |fen| ReturnOrder { amount: Fen::new(fen), place: place(UtcMs(0)), approval: Some(approval()), reason: None };
     assert_eq!(story.input(Input::Refund(order(1001))), Some(Refused::OverRemaining));
@@ -201,7 +235,7 @@ fn paid_right_after_a_done_reversal_is_asked_about_before_it_is_believed() {
     for _ in 0..4 {
         story = story.query(QueryAnswer::Paid(evidence()));
     }
-    assert_eq!(story.payment.state(), State::Paid, "what four questions in a row confirm");
+    assert_eq!(story.payment.state(), State::Refunding, "what four questions in a row confirm goes back by refund");
 }
 
 #[test]
@@ -211,9 +245,31 @@ fn a_cancel_trusts_only_a_query_that_left_after_it() {
     assert_eq!(story.calls.last(), Some(&"query"), "under way");
     story = story.after(1);
     assert_eq!(story.input(Input::Cancel(say())), None);
-    story.input(Input::QueryAnswered(QueryAnswer::Pending, BillView::Open));
+    story.answer_query(QueryAnswer::Pending, Late::Fits);
     assert_eq!(story.payment.state(), State::Pending, "that query had left before");
-    story.query(QueryAnswer::Paid(evidence())).ends(State::Paid, "charge query query");
+    // Given up: what the customer paid after all goes back.
+    story.query(QueryAnswer::Paid(evidence())).ends(State::Reversing, "charge query query reverse");
+}
+
+#[test]
+fn given_up_money_is_reversed_and_past_midnight_refunded() {
+    let given_up = || {
+        let mut story = Story::begin().charge(no_answer()).after(16 * SECOND);
+        story.input(Input::Cancel(say()));
+        assert_eq!(story.input(Input::Cancel(say())), Some(Refused::SaidAlready), "a second time it does nothing");
+        story
+    };
+    given_up()
+        .query(QueryAnswer::Paid(evidence()))
+        .reversal(ReversalAnswer::Done)
+        .query(QueryAnswer::Reversed)
+        .ends(State::Reversed, "charge query reverse query");
+    let mut story = given_up();
+    story.now.wall = parse_beijing("20260106000030").expect("a time");
+    let mut story = story.query(QueryAnswer::Paid(evidence()));
+    assert_eq!(story.payment.standing().owed(), Fen::new(1250));
+    story.input(Input::RefundAnswered(RefundAnswer::Done { acquirer_no: "2".into() }));
+    story.ends(State::Refunded, "charge query refund");
 }
 
 #[test]
@@ -224,7 +280,8 @@ fn a_cancel_survives_a_restart() {
     let now = Now { wall: story.now.wall, up: Ticks(3) };
     let _ = resumed.resume(now);
     let _ = resumed.step(now, Input::Due, &mut story.numbers);
-    let step = resumed.step(now, Input::QueryAnswered(QueryAnswer::NotFound, BillView::Open), &mut story.numbers);
+    let answer = Input::QueryAnswered { answer: QueryAnswer::NotFound, late: Late::Fits };
+    let step = resumed.step(now, answer, &mut story.numbers);
     assert!(matches!(step.split().0.as_slice(), [Fact::ReversalIntended(_)]));
 }
 
@@ -232,7 +289,7 @@ fn a_cancel_survives_a_restart() {
 fn a_give_back_that_is_refused_is_owed_until_it_is_done() {
     let mut story = reversing_unpaid().reversal(ReversalAnswer::Done).query(QueryAnswer::Failed(refusal()));
     story.wait();
-    story.input(Input::QueryAnswered(QueryAnswer::Paid(evidence()), BillView::SettledOtherwise));
+    story.answer_query(QueryAnswer::Paid(evidence()), Late::SettledOtherwise);
     for _ in 0..3 {
         assert_eq!(story.payment.state(), State::Refunding);
         story.input(Input::RefundAnswered(RefundAnswer::Refused(refusal())));
@@ -269,15 +326,137 @@ fn past_midnight_nothing_is_cancelled() {
     let mut story = Story::begin().charge(no_answer()).after(100 * SECOND);
     story.now.wall = parse_beijing("20260106000030").expect("a time");
     let story = story.query(QueryAnswer::Pending);
-    assert_eq!(story.payment.state(), State::Pending, "the customer holds it: wait");
-    story.query(QueryAnswer::NotFound).ends(State::Closed, "charge query query");
+    assert_eq!(story.payment.state(), State::Reversing, "what the customer holds is closed");
+    story
+        .reversal(silence(|detail| ReversalAnswer::Unknown { detail }))
+        .query(QueryAnswer::Pending)
+        .reversal(ReversalAnswer::Done)
+        .query(QueryAnswer::Failed(refusal()))
+        .ends(State::Closed, "charge query close query close query");
 }
 
 #[test]
 fn long_texts_of_others_are_cut() {
     let long = Refusal { code: "3999".into(), message: "长".repeat(40_000) };
     let story = Story::begin().charge(ChargeAnswer::Declined(long));
-    for fact in &story.facts {
-        assert_eq!(Fact::from_bytes(&fact.to_bytes()).as_ref(), Ok(fact), "reads back");
+    for fact in story.facts {
+        let mut fact = Stored::from(fact);
+        let records = fact.commit_texts(|_| [0; 16]);
+        let mut read = Stored::from_bytes(&fact.to_bytes()).expect("reads back");
+        assert!(read.open_texts(records));
+        assert_eq!(read, fact);
+    }
+}
+
+#[test]
+fn a_number_used_before_is_never_simply_paid() {
+    let clash = || {
+        let mut story = Story::begin();
+        let answer = ChargeAnswer::NumberUsed { detail: "订单号重复".into() };
+        let date = Some(story.now.wall);
+        story.input(Input::ChargeAnswered { answer, date });
+        assert_eq!(story.payment.standing().reason(), Some("number_used"));
+        story
+    };
+    let found = |change: fn(&mut PaidEvidence, UtcMs)| {
+        let mut story = clash();
+        let mut evidence = evidence();
+        change(&mut evidence, story.now.wall);
+        story = story.query(QueryAnswer::Paid(evidence));
+        story.payment.state()
+    };
+    assert_eq!(found(|_, _| {}), State::Quarantined, "agrees in everything");
+    assert_eq!(found(|e, _| e.asked = Fen::new(1251)), State::Closed);
+    assert_eq!(found(|e, _| e.wallet = Some(Wallet::Alipay)), State::Closed);
+    assert_eq!(found(|e, at| e.finished_at = Some(UtcMs(at.0 - 121_000))), State::Closed);
+    assert_eq!(found(|e, at| e.finished_at = Some(UtcMs(at.0 - 119_000))), State::Quarantined);
+    // However long it is asked about, another's pending order is not reversed.
+    let mut story = clash();
+    for _ in 0..30 {
+        story = story.query(QueryAnswer::Pending);
+    }
+    assert!(!story.calls.contains(&"reverse"));
+    story
+        .query(QueryAnswer::Failed(refusal()))
+        .payment
+        .standing()
+        .reason()
+        .map_or_else(|| panic!("no reason"), |reason| assert_eq!(reason, "number_used"));
+}
+
+#[test]
+fn what_was_discounted_is_not_given_back() {
+    let mut story = Story::begin().charge(ChargeAnswer::Paid(PaidEvidence { received: Fen::new(1125), ..evidence() }));
+    let order =
+        |fen| ReturnOrder { amount: Fen::new(fen), place: place(UtcMs(0)), approval: Some(approval()), reason: None };
+    assert_eq!(story.input(Input::Refund(order(1126))), Some(Refused::OverRemaining));
+    assert_eq!(story.input(Input::Refund(order(1125))), None);
+    story.input(Input::RefundAnswered(RefundAnswer::Done { acquirer_no: "2".into() }));
+    assert_eq!(story.payment.state(), State::Refunded);
+}
+
+#[test]
+fn a_debt_outlives_what_people_try() {
+    let owing = || {
+        let mut story = expired_unreversed();
+        story.answer_query(QueryAnswer::Paid(evidence()), Late::SettledOtherwise);
+        story.input(Input::RefundAnswered(RefundAnswer::Refused(refusal())));
+        assert_eq!(story.payment.state(), State::Paid);
+        story
+    };
+    let order =
+        |fen| ReturnOrder { amount: Fen::new(fen), place: place(UtcMs(0)), approval: Some(approval()), reason: None };
+    // A manager's try is refused as well.
+    let mut story = owing();
+    story.input(Input::Refund(order(1250)));
+    story.input(Input::RefundAnswered(RefundAnswer::Refused(refusal())));
+    assert_eq!(story.payment.standing().owed(), Fen::new(1250));
+    assert!(story.payment.wake().is_some());
+    // A manager gives a part back: the rest follows by itself.
+    let mut story = owing();
+    story.input(Input::Refund(order(250)));
+    story.input(Input::RefundAnswered(RefundAnswer::Done { acquirer_no: "2".into() }));
+    assert_eq!(story.payment.standing().owed(), Fen::new(1000));
+    story.wait();
+    story.input(Input::RefundAnswered(RefundAnswer::Done { acquirer_no: "3".into() }));
+    assert_eq!(story.payment.state(), State::Refunded);
+    // Written off by a manager: nothing goes back any more, and nothing of it pays a bill.
+    let mut story = owing();
+    let settled = Input::Settle { how: Settlement::WriteOff, approval: approval(), note: None };
+    assert_eq!(story.input(settled), None);
+    assert!(story.payment.is_at_rest());
+    assert_eq!(story.payment.standing().claim(), crate::bill::Claim::NONE);
+}
+
+#[test]
+fn a_void_keeps_its_bill_until_it_is_done_and_a_doubt_frees_it_with_an_approver_only() {
+    use crate::bill::Claim;
+    let all = Fen::new(1250);
+    let voiding = in_state(State::Reversing);
+    assert_eq!(voiding.payment.standing().claim(), Claim::covers(all));
+    assert_eq!(voiding.reversal(ReversalAnswer::Done).payment.standing().claim(), Claim::NONE);
+    assert_eq!(reversing_unpaid().payment.standing().claim(), Claim::locks(all));
+    let mut story = Story::begin().charge(no_answer()).after(70 * SECOND);
+    story.input(Input::NotHandedOver(say()));
+    assert_eq!(story.payment.standing().claim(), Claim::locks(all));
+    let approver = AccountId::parse("01").ok();
+    assert_eq!(story.input(Input::NotHandedOver(Say { approver, ..say() })), None, "now with an approver");
+    assert_eq!(story.payment.standing().claim(), Claim::NONE);
+}
+
+#[test]
+fn a_stuck_doubt_is_ended_by_a_manager() {
+    let stuck = || Story::begin().charge(no_answer()).after(100 * SECOND);
+    let settle = |how| Input::Settle { how, approval: approval(), note: Some("后台查过".into()) };
+    let mut early = Story::begin().charge(no_answer());
+    assert_eq!(early.input(settle(Settlement::Close)), Some(Refused::State));
+    for (how, state) in [
+        (Settlement::Accept, State::Paid),
+        (Settlement::Close, State::Closed),
+        (Settlement::GiveBack, State::Reversing),
+    ] {
+        let mut story = stuck();
+        assert_eq!(story.input(settle(how)), None);
+        assert_eq!(story.payment.state(), state);
     }
 }

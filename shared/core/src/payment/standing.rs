@@ -1,0 +1,427 @@
+//! Where a payment stands: everything about it that is durable. [`Standing::evolve`] is its only writer and the one place that
+//! says what a payment's fact means; rows, figures, bills and the live payment all read the outcome here.
+
+use alloc::string::{String, ToString};
+
+use super::{
+    State,
+    fact::{ClosedReason, Fact, Intended, Place, Settlement, TakeBack},
+};
+use crate::{
+    bill::{BillKey, Claim},
+    ids::OrderNo,
+    journal::text::Text,
+    money::Fen,
+    secret::Wallet,
+    time::UtcMs,
+};
+
+/// Everything durable about one payment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    intent: Intended,
+    state: State,
+    reason: Option<ClosedReason>,
+    message: Option<String>,
+    wallet: Wallet,
+    /// What the customer paid; none until money was taken.
+    received: Option<Received>,
+    refunded: Fen,
+    owed: Fen,
+    said: Option<Said>,
+    number_used: Option<UtcMs>,
+    claimed: Option<Claimed>,
+    settled: Option<Settlement>,
+    reversal: Option<Reversal>,
+    refund: Option<Refund>,
+    watch: Option<Watch>,
+}
+
+/// Money taken, as the acquirer told it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Received {
+    /// What the customer paid after discounts.
+    pub amount: Fen,
+    /// The acquirer's number.
+    pub acquirer_no: String,
+    /// The wallet's own number.
+    pub wallet_no: Option<String>,
+    /// When this store knew.
+    pub at: UtcMs,
+}
+
+/// What the cashier said last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Said {
+    /// 货已交.
+    HandedOver,
+    /// 没交货, or given up.
+    GivenUp {
+        /// Whether the bill was let go at once, by an approver.
+        freed: bool,
+        /// Whether it was the cancel key.
+        cancelled: bool,
+    },
+}
+
+/// What an answer claims that does not match its intent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claimed {
+    /// What it says was taken.
+    pub amount: Fen,
+    /// The acquirer's number.
+    pub acquirer_no: String,
+    /// The wallet's own number.
+    pub wallet_no: Option<String>,
+}
+
+/// The last try to take the charge back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reversal {
+    /// Its number.
+    pub no: OrderNo,
+    /// A void's first number, which its row keeps through all tries; none where a doubt is reversed.
+    pub void_no: Option<OrderNo>,
+    /// Where it counts.
+    pub place: Place,
+    /// How it is done.
+    pub how: TakeBack,
+    /// Whether the acquirer refused it.
+    pub refused: bool,
+}
+
+/// A refund under way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refund {
+    /// Its number.
+    pub no: OrderNo,
+    /// What goes back.
+    pub amount: Fen,
+    /// Where it counts.
+    pub place: Place,
+}
+
+/// An end after which money can still land.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Watch {
+    /// When it ended.
+    pub since: UtcMs,
+    /// How many late checks are done.
+    pub checks: u8,
+}
+
+/// Late checks after an end of ours: at 1, 10 and 60 minutes, 6, 24 and 72 hours, in ms from the end.
+pub const LATE_CHECKS_MS: [u64; 6] = [60_000, 600_000, 3_600_000, 21_600_000, 86_400_000, 259_200_000];
+
+impl Standing {
+    /// Where a payment stands with its intent on record.
+    #[must_use]
+    pub const fn intended(intent: Intended) -> Self {
+        Self {
+            state: State::Pending,
+            reason: None,
+            message: None,
+            wallet: intent.code.wallet,
+            received: None,
+            refunded: Fen::ZERO,
+            owed: Fen::ZERO,
+            said: None,
+            number_used: None,
+            claimed: None,
+            settled: None,
+            reversal: None,
+            refund: None,
+            watch: None,
+            intent,
+        }
+    }
+
+    /// Where a payment stands after its facts, oldest first; `None` if they do not begin with its intent.
+    #[must_use]
+    pub fn replay<'f>(facts: impl IntoIterator<Item = &'f Fact>) -> Option<Self> {
+        let mut facts = facts.into_iter();
+        let Fact::Intended(intent) = facts.next()? else { return None };
+        let mut standing = Self::intended(intent.clone());
+        facts.for_each(|fact| standing.evolve(fact));
+        Some(standing)
+    }
+
+    /// What a fact means.
+    pub fn evolve(&mut self, fact: &Fact) {
+        match fact {
+            Fact::Intended(_) => {}
+            Fact::Pended(_) => self.stands(State::Pending, None),
+            Fact::Doubted(f) => self.stands(State::Unknown, f.detail.as_ref()),
+            Fact::Paid(f) => {
+                self.wallet = f.wallet;
+                self.received = Some(Received {
+                    amount: f.received,
+                    acquirer_no: f.acquirer_no.clone(),
+                    wallet_no: f.wallet_no.clone(),
+                    at: f.at,
+                });
+                (self.reversal, self.watch) = (None, None);
+                self.stands(State::Paid, None);
+            }
+            Fact::Declined(f) => self.stands(State::Declined, f.message.as_ref()),
+            Fact::Closed(f) => {
+                self.stands(State::Closed, f.message.as_ref());
+                self.reason = Some(f.reason);
+                self.watch = match f.reason {
+                    ClosedReason::Expired | ClosedReason::Cancelled => Some(Watch { since: f.at, checks: 0 }),
+                    ClosedReason::NotSent | ClosedReason::Configuration | ClosedReason::NumberUsed => None,
+                };
+            }
+            Fact::Quarantined(f) => {
+                self.stands(State::Quarantined, f.detail.as_ref());
+                self.claimed = Some(Claimed {
+                    amount: f.claimed,
+                    acquirer_no: f.acquirer_no.clone(),
+                    wallet_no: f.wallet_no.clone(),
+                });
+            }
+            Fact::HandedOver(_) => {
+                self.said = Some(Said::HandedOver);
+                self.stands(State::Held, None);
+            }
+            Fact::NotHandedOver(f) => {
+                self.said = Some(Said::GivenUp { freed: f.approver.is_some(), cancelled: false });
+                self.stands(State::Unknown, None);
+            }
+            Fact::CancelAsked(f) => {
+                self.said = Some(Said::GivenUp { freed: f.approver.is_some(), cancelled: true });
+            }
+            Fact::ReversalIntended(f) => {
+                // Later tries of a void carry no approval of their own: what it is was said by the first.
+                let void_no = match &self.reversal {
+                    Some(earlier) => earlier.void_no,
+                    None => f.void.as_ref().map(|_| f.reversal_no),
+                };
+                let (no, place, how) = (f.reversal_no, f.place.clone(), f.how);
+                self.reversal = Some(Reversal { no, void_no, place, how, refused: false });
+                self.stands(State::Reversing, None);
+            }
+            Fact::Reversed(f) => {
+                match f.void_no {
+                    Some(_) => self.refunded = f.amount,
+                    None => self.watch = Some(Watch { since: f.at, checks: 0 }),
+                }
+                self.owed = Fen::ZERO;
+                self.stands(State::Reversed, None);
+            }
+            Fact::ReversalRefused(f) => {
+                if f.void_no.is_some() {
+                    self.reversal = None;
+                    self.stands(State::Paid, f.message.as_ref());
+                } else {
+                    self.stands(State::Reversing, f.message.as_ref());
+                    if let Some(reversal) = &mut self.reversal {
+                        reversal.refused = true;
+                    }
+                }
+            }
+            Fact::GiveBackOwed(f) => self.owed = f.amount,
+            Fact::LateChecked(f) => {
+                if let Some(watch) = &mut self.watch {
+                    watch.checks = f.checks;
+                }
+            }
+            Fact::NumberUsed(f) => {
+                self.number_used = Some(f.answered_at);
+                self.stands(State::Unknown, f.detail.as_ref());
+            }
+            Fact::Settled(f) => {
+                self.settled = Some(f.how);
+                match f.how {
+                    Settlement::GiveBack => self.said = Some(Said::GivenUp { freed: true, cancelled: false }),
+                    Settlement::Close => self.said = Some(Said::GivenUp { freed: true, cancelled: true }),
+                    Settlement::WriteOff => self.owed = Fen::ZERO,
+                    Settlement::Accept => {}
+                }
+            }
+            Fact::DayCorrected(f) => {
+                self.intent.at = f.intended_at;
+                self.intent.place.business_day = f.business_day;
+                self.intent.place.hour = f.hour;
+                self.intent.clock_doubted = false;
+            }
+            Fact::RefundIntended(f) => {
+                self.refund = Some(Refund { no: f.refund_no, amount: f.amount, place: f.place.clone() });
+                self.stands(State::Refunding, None);
+            }
+            Fact::Refunded(f) => {
+                self.refund = None;
+                self.refunded = f.refunded;
+                self.owed = self.owed.checked_sub(f.amount).unwrap_or(Fen::ZERO);
+                let all = f.left == Fen::ZERO;
+                self.stands(if all { State::Refunded } else { State::PartRefunded }, None);
+            }
+            Fact::RefundRefused(f) => {
+                self.refund = None;
+                let none = self.refunded == Fen::ZERO;
+                self.stands(if none { State::Paid } else { State::PartRefunded }, f.message.as_ref());
+            }
+        }
+    }
+
+    fn stands(&mut self, state: State, message: Option<&Text>) {
+        self.state = state;
+        self.reason = None;
+        self.message = message.and_then(Text::as_str).map(ToString::to_string);
+    }
+
+    /// What was intended, with its day as corrected.
+    #[must_use]
+    pub const fn intent(&self) -> &Intended {
+        &self.intent
+    }
+
+    /// The state on the wire.
+    #[must_use]
+    pub const fn state(&self) -> State {
+        self.state
+    }
+
+    /// Why it stands so, as a stable name.
+    #[must_use]
+    pub fn reason(&self) -> Option<&'static str> {
+        let used = || self.number_used.is_some() && matches!(self.state, State::Unknown | State::Quarantined);
+        self.reason.or_else(|| used().then_some(ClosedReason::NumberUsed)).map(ClosedReason::as_str)
+    }
+
+    /// Why it stands so, in the acquirer's words or ours.
+    #[must_use]
+    pub fn message(&self) -> Option<&str> {
+        self.message.as_deref()
+    }
+
+    /// Whose wallet it is, as far as is known.
+    #[must_use]
+    pub const fn wallet(&self) -> Wallet {
+        self.wallet
+    }
+
+    /// Money taken.
+    #[must_use]
+    pub const fn received(&self) -> Option<&Received> {
+        self.received.as_ref()
+    }
+
+    /// What went back so far.
+    #[must_use]
+    pub const fn refunded(&self) -> Fen {
+        self.refunded
+    }
+
+    /// What must still go back by itself.
+    #[must_use]
+    pub const fn owed(&self) -> Fen {
+        self.owed
+    }
+
+    /// What the cashier said last.
+    #[must_use]
+    pub const fn said(&self) -> Option<Said> {
+        self.said
+    }
+
+    /// When the acquirer said that this number was used before.
+    #[must_use]
+    pub const fn number_used(&self) -> Option<UtcMs> {
+        self.number_used
+    }
+
+    /// What an answer claims that does not match.
+    #[must_use]
+    pub const fn claimed(&self) -> Option<&Claimed> {
+        self.claimed.as_ref()
+    }
+
+    /// How a person ended it, if one did.
+    #[must_use]
+    pub const fn settled(&self) -> Option<Settlement> {
+        self.settled
+    }
+
+    /// The last try to take it back.
+    #[must_use]
+    pub const fn reversal(&self) -> Option<&Reversal> {
+        self.reversal.as_ref()
+    }
+
+    /// The refund under way.
+    #[must_use]
+    pub const fn refund(&self) -> Option<&Refund> {
+        self.refund.as_ref()
+    }
+
+    /// The end after which money can still land, while late checks are left.
+    #[must_use]
+    pub fn watch(&self) -> Option<Watch> {
+        self.watch.filter(|watch| usize::from(watch.checks) < LATE_CHECKS_MS.len())
+    }
+
+    /// What the customer paid and did not get back.
+    #[must_use]
+    pub fn remaining(&self) -> Fen {
+        let received = self.received.as_ref().map_or(Fen::ZERO, |received| received.amount);
+        received.checked_sub(self.refunded).unwrap_or(Fen::ZERO)
+    }
+
+    /// Whether a void of a paid payment is under way.
+    #[must_use]
+    pub fn is_being_voided(&self) -> bool {
+        self.state == State::Reversing && self.reversal.as_ref().is_some_and(|reversal| reversal.void_no.is_some())
+    }
+
+    /// Whether the cashier gave it up and has not said otherwise since.
+    #[must_use]
+    pub const fn is_given_up(&self) -> bool {
+        matches!(self.said, Some(Said::GivenUp { .. }))
+    }
+
+    /// Rule 6: money that still comes goes back whatever its bill says: given up, or a reversal of ours is on record, and the
+    /// goods were not handed over.
+    #[must_use]
+    pub fn gives_back(&self) -> bool {
+        let reversed = self.reversal.as_ref().is_some_and(|reversal| reversal.void_no.is_none());
+        self.is_given_up() || (reversed && self.said != Some(Said::HandedOver))
+    }
+
+    /// Whether it must go on after a restart: it is not at its end, owes, or can still be paid late.
+    #[must_use]
+    pub fn is_unfinished(&self) -> bool {
+        !self.state.is_final() || self.owed > Fen::ZERO || self.watch().is_some()
+    }
+
+    /// The bill it pays.
+    #[must_use]
+    pub fn bill(&self) -> BillKey {
+        self.intent.bill.clone().unwrap_or_else(|| BillKey::counter(self.intent.order_no))
+    }
+
+    /// What it claims of its bill (rule 7).
+    #[must_use]
+    pub fn claim(&self) -> Claim {
+        let amount = self.intent.amount;
+        let freed = matches!(self.said, Some(Said::GivenUp { freed: true, .. }));
+        let kept = if self.remaining() == Fen::ZERO {
+            Fen::ZERO
+        } else {
+            amount.checked_sub(self.refunded).unwrap_or(Fen::ZERO)
+        };
+        match self.state {
+            State::Pending | State::Unknown if freed => Claim::NONE,
+            State::Reversing if freed && !self.is_being_voided() => Claim::NONE,
+            State::Pending | State::Unknown | State::Held | State::Quarantined => Claim::locks(amount),
+            // What is being taken back keeps its bill until that is done: it may be refused.
+            State::Reversing if self.is_being_voided() => Claim::covers(kept),
+            State::Reversing => Claim::locks(amount),
+            // Written off: it pays nothing and nothing of it is awaited.
+            State::Paid | State::PartRefunded if self.settled == Some(Settlement::WriteOff) => Claim::NONE,
+            State::Paid | State::Refunding | State::PartRefunded if self.owed > Fen::ZERO => Claim::locks(kept),
+            State::Paid | State::Refunding | State::PartRefunded => Claim::covers(kept),
+            State::Declined | State::Closed | State::Reversed | State::Refunded => Claim::NONE,
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! Replay equals live, over everything durable, whatever comes in whatever order.
+
+use super::*;
+
+/// A small generator of its own: the same seed is the same story for ever.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(self.0 >> 33).expect("31 bits") % sides
+    }
+}
+
+fn answers(dice: &mut Dice, story: &Story) -> Vec<Input> {
+    let discounted = PaidEvidence { received: Fen::new(1125), ..evidence() };
+    let wrong = || PaidEvidence { asked: Fen::new(1251), received: Fen::new(1251), ..evidence() };
+    let late = if dice.roll(2) == 0 { Late::Fits } else { Late::SettledOtherwise };
+    let detail = || String::from("no answer");
+    let charge = |answer| Input::ChargeAnswered { answer, date: Some(story.now.wall) };
+    let query = |answer| Input::QueryAnswered { answer, late };
+    let say = |approver: Option<&str>| Say {
+        approver: approver.and_then(|text| AccountId::parse(text).ok()),
+        ..super::say()
+    };
+    let refund = |fen| {
+        Input::Refund(ReturnOrder {
+            amount: Fen::new(fen),
+            place: place(story.now.wall),
+            approval: Some(approval()),
+            reason: Some("退货".into()),
+        })
+    };
+    let settle = |how| Input::Settle { how, approval: approval(), note: None };
+    vec![
+        charge(ChargeAnswer::Paid(evidence())),
+        charge(ChargeAnswer::Paid(discounted.clone())),
+        charge(ChargeAnswer::Pending),
+        charge(ChargeAnswer::Declined(refusal())),
+        charge(ChargeAnswer::NotSent { detail: detail() }),
+        charge(ChargeAnswer::Misconfigured(refusal())),
+        charge(ChargeAnswer::Mismatched { detail: detail(), claimed: wrong() }),
+        charge(ChargeAnswer::NumberUsed { detail: detail() }),
+        charge(ChargeAnswer::Unknown { detail: detail() }),
+        query(QueryAnswer::Paid(evidence())),
+        query(QueryAnswer::Paid(discounted)),
+        query(QueryAnswer::Pending),
+        query(QueryAnswer::Failed(refusal())),
+        query(QueryAnswer::NotFound),
+        query(QueryAnswer::Reversed),
+        query(QueryAnswer::Mismatched { detail: detail(), claimed: wrong() }),
+        query(QueryAnswer::Unknown { detail: detail() }),
+        Input::ReversalAnswered(ReversalAnswer::Done),
+        Input::ReversalAnswered(ReversalAnswer::Refused(refusal())),
+        Input::ReversalAnswered(ReversalAnswer::NotFound),
+        Input::ReversalAnswered(ReversalAnswer::NumberUsed { detail: detail() }),
+        Input::ReversalAnswered(ReversalAnswer::Unknown { detail: detail() }),
+        Input::ReversalQueried(ReversalAnswer::Done),
+        Input::ReversalQueried(ReversalAnswer::Refused(refusal())),
+        Input::ReversalQueried(ReversalAnswer::Unknown { detail: detail() }),
+        Input::RefundAnswered(RefundAnswer::Done { acquirer_no: "2".into() }),
+        Input::RefundAnswered(RefundAnswer::Processing),
+        Input::RefundAnswered(RefundAnswer::Refused(refusal())),
+        Input::RefundAnswered(RefundAnswer::NumberUsed { detail: detail() }),
+        Input::RefundQueried(RefundAnswer::Done { acquirer_no: "3".into() }),
+        Input::RefundQueried(RefundAnswer::NotFound),
+        Input::RefundQueried(RefundAnswer::Refused(refusal())),
+        Input::Cancel(say(None)),
+        Input::Cancel(say(Some("01"))),
+        Input::HandedOver(say(None)),
+        Input::NotHandedOver(say(None)),
+        Input::NotHandedOver(say(Some("01"))),
+        Input::Void { approval: approval(), place: place(story.now.wall) },
+        refund(1),
+        refund(625),
+        refund(1250),
+        settle(Settlement::Accept),
+        settle(Settlement::GiveBack),
+        settle(Settlement::Close),
+        settle(Settlement::WriteOff),
+        Input::CorrectDay { intended_at: story.now.wall, business_day: place(story.now.wall).business_day, hour: 3 },
+    ]
+}
+
+/// Time passes: often to the next wait, sometimes for hours, now and then the process restarts.
+fn pass(dice: &mut Dice, story: &mut Story) {
+    match dice.roll(8) {
+        0 => {
+            story.now.up = story.now.up.after_ms(7_200_000);
+            story.now.wall.0 += 7_200_000;
+        }
+        1 => {
+            story.now = Now { wall: UtcMs(story.now.wall.0 + 60_000), up: Ticks(1) };
+            story.payment = Payment::replay(&story.facts, TIMINGS).expect("begins with its intent");
+            let step = story.payment.resume(story.now);
+            story.take(step);
+        }
+        _ => story.wait(),
+    }
+}
+
+#[test]
+fn replay_equals_live_over_every_durable_field() {
+    let mut reached = alloc::collections::BTreeSet::new();
+    for seed in 0..4_000 {
+        let mut dice = Dice(seed);
+        let mut story = Story::begin();
+        for _ in 0..40 {
+            // `take` compares the whole standing after every step.
+            let mut inputs = answers(&mut dice, &story);
+            let input = inputs.swap_remove(dice.roll(inputs.len()));
+            story.input(input);
+            pass(&mut dice, &mut story);
+            let standing = story.payment.standing();
+            reached.insert(standing.state());
+            let taken = standing.received().map_or(Fen::ZERO, |received| received.amount);
+            let voided = standing.state() == State::Reversed;
+            assert!(voided || standing.refunded() <= taken, "seed {seed}: more given back than taken");
+            assert!(standing.owed() <= taken, "seed {seed}: more owed than taken");
+            let paid = story.facts.iter().filter(|fact| matches!(fact, Fact::Paid(_))).count();
+            assert!(paid <= 1 || !standing.state().is_final() || paid == 1, "seed {seed}: paid {paid} times");
+        }
+        let charges = story.calls.iter().filter(|call| **call == "charge").count();
+        assert_eq!(charges, 1, "seed {seed}: a payment code goes out once");
+    }
+    assert_eq!(reached.len(), State::ALL.len(), "every state was visited: {reached:?}");
+}
