@@ -35,6 +35,10 @@ pub enum Call {
     QueryReversal {
         /// The number of the reversal.
         reversal_no: OrderNo,
+        /// The charge.
+        order_no: OrderNo,
+        /// The charge's whole amount.
+        amount: Fen,
     },
     /// Give a part or the whole back.
     Refund {
@@ -49,6 +53,10 @@ pub enum Call {
     QueryRefund {
         /// The number of the refund.
         refund_no: OrderNo,
+        /// The charge.
+        order_no: OrderNo,
+        /// What goes back.
+        amount: Fen,
     },
 }
 
@@ -108,20 +116,46 @@ pub enum Reply {
     Http {
         /// The status code.
         status: u16,
+        /// The moment of the HTTP `Date` header: a witness of the time, never a judge of the answer.
+        date: Option<UtcMs>,
         /// The body, at most [`crate::limits::ACQUIRER_ANSWER_MAX_BYTES`].
         body: alloc::vec::Vec<u8>,
     },
 }
 
-/// What an answer to a charge or to its query must match to count as paid.
+impl Reply {
+    /// What the other side's clock said, if it answered.
+    #[must_use]
+    pub const fn date(&self) -> Option<UtcMs> {
+        match self {
+            Self::NotSent { .. } | Self::NoAnswer { .. } => None,
+            Self::Http { date, .. } => *date,
+        }
+    }
+}
+
+/// What is known of a charge before it is answered. The number and the amount must match for an answer to count as paid; the
+/// wallet, read off the payment code, tells our trade from another's when a number turns out to be used. No time: one of the
+/// two clocks is wrong, and nobody knows which.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Expected {
     /// The order number.
     pub order_no: OrderNo,
     /// The amount before discounts.
     pub amount: Fen,
-    /// When the intent was recorded: a payment finished before it cannot be this one.
-    pub intended_at: UtcMs,
+    /// Whose payment code it was.
+    pub wallet: Wallet,
+}
+
+/// What an answer to a reversal or a refund, or to its query, must match to count as done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ExpectedReturn {
+    /// The reversal's or refund's own number.
+    pub return_no: OrderNo,
+    /// The charge.
+    pub order_no: OrderNo,
+    /// What goes back.
+    pub amount: Fen,
 }
 
 /// Evidence of a payment.
@@ -133,6 +167,8 @@ pub struct PaidEvidence {
     pub wallet_no: Option<String>,
     /// Which wallet paid, if the answer says so.
     pub wallet: Option<Wallet>,
+    /// What the answer says was asked, before discounts.
+    pub asked: Fen,
     /// What the customer really paid after discounts.
     pub received: Fen,
     /// When the acquirer finished it.
@@ -164,12 +200,17 @@ pub enum ChargeAnswer {
     },
     /// Refused because of keys, merchant or request version; nothing was charged.
     Misconfigured(Refusal),
-    /// A validly signed paid answer whose amount differs or whose time lies before the intent.
+    /// A validly signed paid answer of another amount.
     Mismatched {
         /// What differs.
         detail: String,
         /// What the answer claims.
         claimed: PaidEvidence,
+    },
+    /// The acquirer knows this number from before. This call charged nothing; whose trade has the number is open.
+    NumberUsed {
+        /// The acquirer's words.
+        detail: String,
     },
     /// Anything else.
     Unknown {
@@ -214,7 +255,12 @@ pub enum ReversalAnswer {
     Refused(Refusal),
     /// The acquirer does not know this reversal, or the charge to reverse.
     NotFound,
-    /// Not answered, abnormal, or not understood: ask again.
+    /// The acquirer knows this reversal's number from before; this call reversed nothing.
+    NumberUsed {
+        /// The acquirer's words.
+        detail: String,
+    },
+    /// Not answered, abnormal, not understood, or about something else than asked: ask again.
     Unknown {
         /// Why.
         detail: String,
@@ -235,7 +281,12 @@ pub enum RefundAnswer {
     Refused(Refusal),
     /// The acquirer does not know this refund.
     NotFound,
-    /// Not answered, or not understood: ask again.
+    /// The acquirer knows this refund's number from another trade; this call gave nothing back.
+    NumberUsed {
+        /// The acquirer's words.
+        detail: String,
+    },
+    /// Not answered, not understood, or about something else than asked: ask again.
     Unknown {
         /// Why.
         detail: String,
@@ -258,3 +309,4 @@ pub struct Timings {
 }
 
 pub mod allinpay;
+pub mod date;

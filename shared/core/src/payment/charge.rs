@@ -73,7 +73,7 @@ impl Payment {
                 self.closed(now, ClosedReason::Configuration, Some(refusal.message))
             }
             ChargeAnswer::Mismatched { detail, claimed } => self.quarantined(now, detail, claimed),
-            ChargeAnswer::Unknown { detail } => {
+            ChargeAnswer::NumberUsed { detail } | ChargeAnswer::Unknown { detail } => {
                 self.wake = Some(now.up.after_ms(self.timings.first_query_ms));
                 self.doubt(now, detail)
             }

@@ -95,7 +95,7 @@ impl Payment {
         let (refund_no, amount, order_no) = (refund.no, refund.amount, self.order_no());
         match refund.next {
             Next::Send => self.call(Calling::Refund, Call::Refund { refund_no, order_no, amount }),
-            Next::Ask => self.call(Calling::QueryRefund, Call::QueryRefund { refund_no }),
+            Next::Ask => self.call(Calling::QueryRefund, Call::QueryRefund { refund_no, order_no, amount }),
         }
     }
 
@@ -104,7 +104,9 @@ impl Payment {
         match answer {
             RefundAnswer::Done { acquirer_no } => self.refunded(now, acquirer_no),
             RefundAnswer::Refused(refusal) => self.refund_refused(now, refusal.code, refusal.message),
-            RefundAnswer::Processing | RefundAnswer::Unknown { .. } => self.wait_for_refund(now, Next::Ask),
+            RefundAnswer::Processing | RefundAnswer::NumberUsed { .. } | RefundAnswer::Unknown { .. } => {
+                self.wait_for_refund(now, Next::Ask)
+            }
             RefundAnswer::NotFound => self.wait_for_refund(now, Next::Send),
         }
     }

@@ -132,8 +132,8 @@ impl Payment {
         match reversal.next {
             Next::Send => self.send_again(now, numbers),
             Next::AskReversal => {
-                let reversal_no = reversal.no;
-                self.call(Calling::QueryReversal, Call::QueryReversal { reversal_no })
+                let (reversal_no, order_no, amount) = (reversal.no, self.order_no(), self.intent.amount);
+                self.call(Calling::QueryReversal, Call::QueryReversal { reversal_no, order_no, amount })
             }
             Next::AskCharge => self.query(now),
         }
@@ -155,7 +155,9 @@ impl Payment {
                 let message = "the acquirer does not know the charge".into();
                 self.reversal_refused(now, Refusal { code: "not_found".into(), message })
             }
-            ReversalAnswer::Unknown { .. } => self.wait_for_reversal(now, Next::AskReversal),
+            ReversalAnswer::NumberUsed { .. } | ReversalAnswer::Unknown { .. } => {
+                self.wait_for_reversal(now, Next::AskReversal)
+            }
         }
     }
 
@@ -164,7 +166,7 @@ impl Payment {
             ReversalAnswer::Done => self.reversal_done(now),
             // This try did nothing and never will: the next one is sent at once, since the wait came before the question.
             ReversalAnswer::Refused(_) | ReversalAnswer::NotFound => self.send_again(now, numbers),
-            ReversalAnswer::Unknown { .. } => {
+            ReversalAnswer::NumberUsed { .. } | ReversalAnswer::Unknown { .. } => {
                 if let Some(reversal) = &mut self.reversal {
                     reversal.tries = reversal.tries.saturating_add(1);
                 }

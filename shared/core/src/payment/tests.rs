@@ -150,6 +150,7 @@ fn evidence() -> PaidEvidence {
         acquirer_no: "112094120001088317".into(),
         wallet_no: None,
         wallet: Some(Wallet::Wechat),
+        asked: Fen::new(1250),
         received: Fen::new(1250),
         finished_at: None,
     }

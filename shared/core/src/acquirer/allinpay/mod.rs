@@ -2,11 +2,13 @@
 //!
 //! One request = [`Allinpay::encode`], one answer = the `decode_…` of the same call. The version is always 12: only
 //! then does `retcode` tell a configuration refusal (`PARAMERR`, `SIGNAUTHERR`) from a system error. Rules in order:
-//! a line failure before the first byte is *not sent*; HTTP other than 200, a body that is no flat JSON of strings, a
-//! wrong signature, another merchant or another order number are *unknown*; then the status table in `answer`
-//! decides, and a code that is not in it is unknown.
+//! a line failure before the first byte is *not sent*; HTTP other than 200, a body that is no JSON object, a wrong
+//! signature, another merchant or another order number are *unknown*; then the status table in `answer` decides, and a
+//! code that is not in it is unknown. `members` reads leniently, since acquirers add members and change their types
+//! without asking; `answer` judges strictly.
 
 mod answer;
+mod members;
 mod sign;
 
 use alloc::{format, string::String, vec::Vec};
@@ -65,8 +67,8 @@ impl Allinpay {
         match call {
             Call::Charge(charge) => self.charge(charge, nonce),
             Call::Query { order_no: number }
-            | Call::QueryReversal { reversal_no: number }
-            | Call::QueryRefund { refund_no: number } => {
+            | Call::QueryReversal { reversal_no: number, .. }
+            | Call::QueryRefund { refund_no: number, .. } => {
                 self.request("/tranx/query", nonce, &[("reqsn", number.as_str())])
             }
             Call::Reverse { reversal_no, order_no, amount } => self.request(
@@ -228,9 +230,9 @@ mod tests {
         };
         let query = ("/tranx/query", no.as_str().into(), String::new(), String::new());
         assert_eq!(of(Call::Query { order_no: no }), query);
-        assert_eq!(of(Call::QueryReversal { reversal_no: no }), query);
-        assert_eq!(of(Call::QueryRefund { refund_no: no }), query);
         let amount = Fen::new(5);
+        assert_eq!(of(Call::QueryReversal { reversal_no: no, order_no: other, amount }), query);
+        assert_eq!(of(Call::QueryRefund { refund_no: no, order_no: other, amount }), query);
         let back = |path| (path, other.as_str().into(), no.as_str().into(), "5".into());
         assert_eq!(of(Call::Reverse { reversal_no: other, order_no: no, amount }), back("/tranx/cancel"));
         assert_eq!(of(Call::Refund { refund_no: other, order_no: no, amount }), back("/tranx/refund"));

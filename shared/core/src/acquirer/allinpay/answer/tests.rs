@@ -1,14 +1,20 @@
 //! Every status against every call, and every check an answer must pass.
 
-use alloc::{collections::BTreeMap, string::ToString, vec};
+use alloc::{collections::BTreeMap, string::ToString, vec, vec::Vec};
+
+use serde_json::{Map, Value};
 
 use super::*;
-use crate::acquirer::allinpay::{Config, Keys};
+use crate::{
+    acquirer::allinpay::{Config, Keys},
+    limits,
+    time::UtcMs,
+};
 
-const INTENDED: UtcMs = UtcMs(1_767_579_072_345);
+const SOLD: UtcMs = UtcMs(1_767_579_072_345);
 
 fn number() -> OrderNo {
-    crate::ids::Numbering::resume(crate::ids::Issuer::new(7).expect("in range"), None).next(INTENDED)
+    crate::ids::Numbering::resume(crate::ids::Issuer::new(7).expect("in range"), None).next(SOLD)
 }
 
 fn codec() -> Allinpay {
@@ -21,7 +27,16 @@ fn codec() -> Allinpay {
 }
 
 fn expected() -> Expected {
-    Expected { order_no: number(), amount: Fen::new(1234), intended_at: INTENDED }
+    Expected { order_no: number(), amount: Fen::new(1234), wallet: Wallet::Alipay }
+}
+
+/// The number of a return is the one its answers name; the charge has the one before.
+fn expected_return() -> ExpectedReturn {
+    ExpectedReturn { return_no: number(), order_no: charge_no(), amount: Fen::new(1234) }
+}
+
+fn charge_no() -> OrderNo {
+    crate::ids::Numbering::resume(crate::ids::Issuer::new(8).expect("in range"), None).next(SOLD)
 }
 
 /// A right answer with this status, changed by `changes` before it is signed; an empty value takes a member out.
@@ -53,11 +68,11 @@ fn signed(status: &str, changes: &[(&str, &str)]) -> Reply {
 
 fn reply(members: &BTreeMap<String, String>) -> Reply {
     let object: Map<String, Value> = members.iter().map(|(k, v)| (k.clone(), Value::from(v.as_str()))).collect();
-    Reply::Http { status: 200, body: Value::Object(object).to_string().into_bytes() }
+    Reply::Http { status: 200, date: None, body: Value::Object(object).to_string().into_bytes() }
 }
 
 fn http(status: u16, body: &str) -> Reply {
-    Reply::Http { status, body: body.as_bytes().to_vec() }
+    Reply::Http { status, date: None, body: body.as_bytes().to_vec() }
 }
 
 fn word(debug: &impl core::fmt::Debug) -> String {
@@ -79,7 +94,7 @@ fn every_status_of_every_call() {
         ("3088", "Declined", "Failed", "Refused", "Refused"),
         ("3089", "Unknown", "Unknown", "Unknown", "Unknown"),
         ("3099", "Declined", "Failed", "Refused", "Refused"),
-        ("3888", "Unknown", "Unknown", "Unknown", "Unknown"),
+        ("3888", "NumberUsed", "Unknown", "NumberUsed", "NumberUsed"),
         ("3889", "Declined", "Failed", "Refused", "Refused"),
         ("3999", "Declined", "Failed", "Refused", "Refused"),
         ("3000", "Unknown", "Unknown", "Unknown", "Unknown"),
@@ -87,16 +102,23 @@ fn every_status_of_every_call() {
         ("", "Unknown", "Unknown", "Unknown", "Unknown"),
         ("00000", "Unknown", "Unknown", "Unknown", "Unknown"),
     ];
-    let (codec, no) = (codec(), number());
+    let (codec, back) = (codec(), expected_return());
     for (status, charge, query, reversal, refund) in table {
-        let reply = signed(status, &[]);
-        assert_eq!(word(&codec.decode_charge(&expected(), &reply)), charge, "charge {status}");
-        assert_eq!(word(&codec.decode_query(&expected(), &reply)), query, "query {status}");
-        assert_eq!(word(&codec.decode_reversal(&no, &reply)), reversal, "reversal {status}");
-        let by_its_number = if status == "3089" { "Refused" } else { reversal };
-        assert_eq!(word(&codec.decode_reversal_query(&no, &reply)), by_its_number, "reversal query {status}");
-        assert_eq!(word(&codec.decode_refund(&no, &reply)), refund, "refund {status}");
-        assert_eq!(word(&codec.decode_refund_query(&no, &reply)), refund, "refund query {status}");
+        let sale = signed(status, &[]);
+        assert_eq!(word(&codec.decode_charge(&expected(), &sale)), charge, "charge {status}");
+        assert_eq!(word(&codec.decode_query(&expected(), &sale)), query, "query {status}");
+        let void = signed(status, &[("trxcode", "VSP512")]);
+        assert_eq!(word(&codec.decode_reversal(&back, &void)), reversal, "reversal {status}");
+        let by_its_number = match status {
+            "3089" => "Refused",
+            "3888" => "Unknown",
+            _ => reversal,
+        };
+        assert_eq!(word(&codec.decode_reversal_query(&back, &void)), by_its_number, "reversal query {status}");
+        let given_back = signed(status, &[("trxcode", "VSP513")]);
+        assert_eq!(word(&codec.decode_refund(&back, &given_back)), refund, "refund {status}");
+        let by_its_number = if status == "3888" { "Unknown" } else { refund };
+        assert_eq!(word(&codec.decode_refund_query(&back, &given_back)), by_its_number, "refund query {status}");
     }
     assert!(STATUSES.iter().all(|(status, _)| table.iter().any(|row| row.0 == *status)));
 }
@@ -112,6 +134,7 @@ fn a_paid_answer_carries_its_evidence() {
             acquirer_no: "112094120001088317".into(),
             wallet_no: Some("42000000001".into()),
             wallet: Some(Wallet::Alipay),
+            asked: Fen::new(1234),
             received: Fen::new(1234),
             finished_at: parse_beijing("20260105101112"),
         }
@@ -142,30 +165,98 @@ fn discounts_keep_the_amount_before_them() {
 }
 
 #[test]
-fn a_payment_older_than_its_intent_is_another_one() {
-    // The intent was at 10:11:12.345.
-    for (time, answer) in [
-        ("20260105101112", "Paid"),
-        ("20260105100612", "Paid"),
-        ("20260105100611", "Mismatched"),
-        ("20260104101112", "Mismatched"),
-        ("", "Paid"),
-        ("yesterday", "Unknown"),
+fn no_time_makes_a_payment_another_one() {
+    for (time, finished_at) in [
+        ("20260105101112", Some(SOLD.0 / 1000 * 1000)),
+        ("20260105100512", Some(SOLD.0 / 1000 * 1000 - 360_000)),
+        ("20260104101112", Some(SOLD.0 / 1000 * 1000 - 86_400_000)),
+        ("20360105101112", parse_beijing("20360105101112").map(|at| at.0)),
+        ("", None),
+        ("yesterday", None),
+        ("20261305101112", None),
     ] {
         let reply = signed("0000", &[("fintime", time)]);
-        assert_eq!(word(&codec().decode_query(&expected(), &reply)), answer, "{time}");
+        let QueryAnswer::Paid(evidence) = codec().decode_query(&expected(), &reply) else { panic!("{time}") };
+        assert_eq!(evidence.finished_at, finished_at.map(UtcMs), "{time}");
     }
 }
 
 #[test]
-fn a_refusal_keeps_the_acquirers_words_and_must_be_of_our_amount() {
+fn a_refusal_keeps_the_acquirers_words_and_its_amount_is_not_read() {
     let refusal = Refusal { code: "3999".into(), message: "余额不足".into() };
-    assert_eq!(codec().decode_charge(&expected(), &signed("3999", &[])), ChargeAnswer::Declined(refusal));
-    let silent = signed("3999", &[("trxamt", "")]);
-    assert_eq!(word(&codec().decode_charge(&expected(), &silent)), "Declined");
-    let other = signed("3999", &[("trxamt", "1")]);
-    assert_eq!(word(&codec().decode_charge(&expected(), &other)), "Unknown");
-    assert_eq!(word(&codec().decode_query(&expected(), &other)), "Unknown");
+    for amount in ["1234", "", "1", "12.34", "lots"] {
+        let reply = signed("3999", &[("trxamt", amount), ("initamt", amount)]);
+        assert_eq!(codec().decode_charge(&expected(), &reply), ChargeAnswer::Declined(refusal.clone()), "{amount}");
+        assert_eq!(codec().decode_query(&expected(), &reply), QueryAnswer::Failed(refusal.clone()), "{amount}");
+        let void = signed("3999", &[("trxamt", amount), ("trxcode", "VSP512")]);
+        let refused = ReversalAnswer::Refused(refusal.clone());
+        assert_eq!(codec().decode_reversal(&expected_return(), &void), refused, "{amount}");
+        assert_eq!(codec().decode_reversal_query(&expected_return(), &void), refused, "{amount}");
+    }
+    // The answer to a call is about that call, whatever code it shows of the sale it left alone.
+    let reply = signed("3999", &[]);
+    assert_eq!(codec().decode_refund(&expected_return(), &reply), RefundAnswer::Refused(refusal));
+}
+
+#[test]
+fn a_number_is_asked_about_one_kind_of_trade() {
+    let codes = ["VSP501", "VSP511", "VSP541", "VSP551", "VSP505", "VSP001"];
+    let voids = ["VSP502", "VSP512", "VSP542", "VSP552", "VSP506"];
+    let refunds = ["VSP503", "VSP513", "VSP543", "VSP553", "VSP507"];
+    let (codec, back) = (codec(), expected_return());
+    let all = codes.iter().chain(&voids).chain(&refunds).copied().chain(["VSP907", "VSP599", ""]);
+    for code in all {
+        let success = signed("0000", &[("trxcode", code)]);
+        let refused = signed("3999", &[("trxcode", code)]);
+        let pending = signed("2000", &[("trxcode", code)]);
+        let other = |kinds: &[&[&str]]| kinds.iter().any(|kind| kind.contains(&code));
+        let or_unknown = |word: &'static str, others: bool| if others { "Unknown" } else { word };
+        let no_sale = other(&[&voids, &refunds]);
+        assert_eq!(word(&codec.decode_charge(&expected(), &success)), or_unknown("Paid", no_sale), "{code}");
+        assert_eq!(word(&codec.decode_query(&expected(), &success)), or_unknown("Paid", no_sale), "{code}");
+        assert_eq!(word(&codec.decode_query(&expected(), &refused)), or_unknown("Failed", no_sale), "{code}");
+        assert_eq!(word(&codec.decode_query(&expected(), &pending)), or_unknown("Pending", no_sale), "{code}");
+        let no_void = other(&[&codes, &refunds]);
+        assert_eq!(word(&codec.decode_reversal(&back, &success)), or_unknown("Done", no_void), "{code}");
+        assert_eq!(word(&codec.decode_reversal_query(&back, &success)), or_unknown("Done", no_void), "{code}");
+        assert_eq!(word(&codec.decode_reversal_query(&back, &refused)), or_unknown("Refused", no_void), "{code}");
+        let no_refund = other(&[&codes, &voids]);
+        assert_eq!(word(&codec.decode_refund(&back, &success)), or_unknown("Done", no_refund), "{code}");
+        assert_eq!(word(&codec.decode_refund_query(&back, &success)), or_unknown("Done", no_refund), "{code}");
+        assert_eq!(word(&codec.decode_refund_query(&back, &refused)), or_unknown("Refused", no_refund), "{code}");
+        assert_eq!(word(&codec.decode_refund_query(&back, &pending)), or_unknown("Processing", no_refund), "{code}");
+    }
+    for no_code in ["VSP5012345", "{}", "微信"] {
+        let odd = signed("0000", &[("trxcode", no_code)]);
+        assert_eq!(word(&codec.decode_charge(&expected(), &odd)), "Unknown", "{no_code}");
+        assert_eq!(word(&codec.decode_refund_query(&back, &odd)), "Unknown", "{no_code}");
+    }
+}
+
+#[test]
+fn a_return_is_done_for_its_own_amount_and_its_own_order() {
+    let (codec, back) = (codec(), expected_return());
+    let charge_no = charge_no();
+    // changes; answer to the call, answer to the query
+    let table: [(&[(&str, &str)], &str, &str); 9] = [
+        (&[], "Done", "Done"),
+        (&[("oldreqsn", charge_no.as_str())], "Done", "Done"),
+        (&[("oldreqsn", "26010500007366720097")], "Unknown", "Unknown"),
+        (&[("trxamt", "1233")], "Unknown", "Unknown"),
+        (&[("trxamt", "1235")], "Unknown", "Unknown"),
+        (&[("trxamt", "1100"), ("initamt", "1234")], "Done", "Done"),
+        (&[("trxamt", "1234"), ("initamt", "1235")], "Unknown", "Unknown"),
+        (&[("trxamt", "12.34")], "Unknown", "Unknown"),
+        (&[("trxamt", "")], "Done", "Unknown"),
+    ];
+    for (changes, of_call, of_query) in table {
+        let of_kind = |code: &'static str| signed("0000", &[changes, &[("trxcode", code)]].concat());
+        let (void, refund) = (of_kind("VSP512"), of_kind("VSP513"));
+        assert_eq!(word(&codec.decode_reversal(&back, &void)), of_call, "{changes:?}");
+        assert_eq!(word(&codec.decode_reversal_query(&back, &void)), of_query, "{changes:?}");
+        assert_eq!(word(&codec.decode_refund(&back, &refund)), of_call, "{changes:?}");
+        assert_eq!(word(&codec.decode_refund_query(&back, &refund)), of_query, "{changes:?}");
+    }
 }
 
 #[test]
@@ -186,7 +277,7 @@ fn answers_about_others_and_unsigned_ones_are_unknown() {
         http(200, r#"{"retcode":"SUCCESS","trxstatus":0}"#),
         http(200, r#"{"retcode":"FAIL","retmsg":"x","sign":null}"#),
         Reply::NoAnswer { detail: "timeout".into() },
-        Reply::Http { status: 200, body: vec![b' '; limits::ACQUIRER_ANSWER_MAX_BYTES + 1] },
+        Reply::Http { status: 200, date: None, body: vec![b' '; limits::ACQUIRER_ANSWER_MAX_BYTES + 1] },
     ];
     let Reply::Http { body, .. } = signed("0000", &[]) else { unreachable!() };
     let right = String::from_utf8(body).expect("JSON");
@@ -197,8 +288,8 @@ fn answers_about_others_and_unsigned_ones_are_unknown() {
     for reply in replies {
         assert_eq!(word(&codec().decode_charge(&expected(), &reply)), "Unknown", "{reply:?}");
         assert_eq!(word(&codec().decode_query(&expected(), &reply)), "Unknown", "{reply:?}");
-        assert_eq!(word(&codec().decode_reversal(&number(), &reply)), "Unknown", "{reply:?}");
-        assert_eq!(word(&codec().decode_refund(&number(), &reply)), "Unknown", "{reply:?}");
+        assert_eq!(word(&codec().decode_reversal(&expected_return(), &reply)), "Unknown", "{reply:?}");
+        assert_eq!(word(&codec().decode_refund(&expected_return(), &reply)), "Unknown", "{reply:?}");
     }
     let spaced = http(200, &right.replace(":\"", " :\n \"").replace("anything\"", "anything\",\"empty\":\"\""));
     assert_eq!(word(&codec().decode_query(&expected(), &spaced)), "Paid", "white space and empty members are harmless");
@@ -211,8 +302,8 @@ fn configuration_refusals_end_a_charge_only() {
         let refusal = Refusal { code: code.into(), message: "验签失败".into() };
         assert_eq!(codec().decode_charge(&expected(), &reply), ChargeAnswer::Misconfigured(refusal));
         assert_eq!(word(&codec().decode_query(&expected(), &reply)), "Unknown");
-        assert_eq!(word(&codec().decode_reversal(&number(), &reply)), "Unknown");
-        assert_eq!(word(&codec().decode_refund(&number(), &reply)), "Unknown");
+        assert_eq!(word(&codec().decode_reversal(&expected_return(), &reply)), "Unknown");
+        assert_eq!(word(&codec().decode_refund(&expected_return(), &reply)), "Unknown");
     }
 }
 
@@ -221,5 +312,5 @@ fn not_sent_ends_a_charge_only() {
     let reply = Reply::NotSent { detail: "no route".into() };
     assert_eq!(codec().decode_charge(&expected(), &reply), ChargeAnswer::NotSent { detail: "no route".into() });
     assert_eq!(word(&codec().decode_query(&expected(), &reply)), "Unknown");
-    assert_eq!(word(&codec().decode_refund_query(&number(), &reply)), "Unknown");
+    assert_eq!(word(&codec().decode_refund_query(&expected_return(), &reply)), "Unknown");
 }
