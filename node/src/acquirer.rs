@@ -3,8 +3,8 @@
 use std::{fmt::Write as _, sync::Arc};
 
 use guitai_core::{
-    acquirer::{Call, Expected, Reply, allinpay::Allinpay},
-    ids::OrderNo,
+    acquirer::{Call, Expected, ExpectedReturn, Reply, allinpay::Allinpay},
+    time::UtcMs,
 };
 use guitai_link::acquirer::AcquirerClient;
 use guitai_till::{Answer, Command, Handle};
@@ -31,21 +31,22 @@ impl Acquirer {
         let codec = Arc::clone(&self.codec);
         self.runtime.spawn(async move {
             // A call whose task died may have been sent: it counts as unanswered, so that the payment is asked about.
-            let answer = call.await.unwrap_or_else(|error| {
+            let (answer, date) = call.await.unwrap_or_else(|error| {
                 tracing::error!(order.no = %expected.order_no, %error, "a call to the acquirer failed inside the node");
-                asked.answer(&codec, &expected, &Reply::NoAnswer { detail: "failed inside the node".into() })
+                let reply = Reply::NoAnswer { detail: "failed inside the node".into() };
+                (asked.answer(&codec, &expected, &reply), reply.date())
             });
             // Without an engine there is nobody to tell; the journal's open payment is asked about at the next start.
-            let _ = till.send(Command::Answered(expected.order_no, answer));
+            let _ = till.send(Command::Answered(expected.order_no, answer, date));
         });
     }
 
-    async fn ask(&self, call: Call, expected: &Expected) -> Answer {
+    async fn ask(&self, call: Call, expected: &Expected) -> (Answer, Option<UtcMs>) {
         let request = self.codec.encode(&call, &nonce());
         let asked = Asked::of(&call);
         drop(call);
         let reply = self.client.post(request).await;
-        asked.answer(&self.codec, expected, &reply)
+        (asked.answer(&self.codec, expected, &reply), reply.date())
     }
 }
 
@@ -54,21 +55,29 @@ impl Acquirer {
 pub(crate) enum Asked {
     Charge,
     Query,
-    Reverse(OrderNo),
-    QueryReversal(OrderNo),
-    Refund(OrderNo),
-    QueryRefund(OrderNo),
+    Reverse(ExpectedReturn),
+    QueryReversal(ExpectedReturn),
+    Refund(ExpectedReturn),
+    QueryRefund(ExpectedReturn),
 }
 
 impl Asked {
     pub(crate) const fn of(call: &Call) -> Self {
-        match call {
+        match *call {
             Call::Charge(_) => Self::Charge,
             Call::Query { .. } => Self::Query,
-            Call::Reverse { reversal_no, .. } => Self::Reverse(*reversal_no),
-            Call::QueryReversal { reversal_no } => Self::QueryReversal(*reversal_no),
-            Call::Refund { refund_no, .. } => Self::Refund(*refund_no),
-            Call::QueryRefund { refund_no } => Self::QueryRefund(*refund_no),
+            Call::Reverse { reversal_no: return_no, order_no, amount } => {
+                Self::Reverse(ExpectedReturn { return_no, order_no, amount })
+            }
+            Call::QueryReversal { reversal_no: return_no, order_no, amount } => {
+                Self::QueryReversal(ExpectedReturn { return_no, order_no, amount })
+            }
+            Call::Refund { refund_no: return_no, order_no, amount } => {
+                Self::Refund(ExpectedReturn { return_no, order_no, amount })
+            }
+            Call::QueryRefund { refund_no: return_no, order_no, amount } => {
+                Self::QueryRefund(ExpectedReturn { return_no, order_no, amount })
+            }
         }
     }
 
@@ -77,10 +86,10 @@ impl Asked {
         match self {
             Self::Charge => Answer::Charge(codec.decode_charge(expected, reply)),
             Self::Query => Answer::Query(codec.decode_query(expected, reply)),
-            Self::Reverse(no) => Answer::Reversal(codec.decode_reversal(&no, reply)),
-            Self::QueryReversal(no) => Answer::ReversalQuery(codec.decode_reversal_query(&no, reply)),
-            Self::Refund(no) => Answer::Refund(codec.decode_refund(&no, reply)),
-            Self::QueryRefund(no) => Answer::RefundQuery(codec.decode_refund_query(&no, reply)),
+            Self::Reverse(back) => Answer::Reversal(codec.decode_reversal(&back, reply)),
+            Self::QueryReversal(back) => Answer::ReversalQuery(codec.decode_reversal_query(&back, reply)),
+            Self::Refund(back) => Answer::Refund(codec.decode_refund(&back, reply)),
+            Self::QueryRefund(back) => Answer::RefundQuery(codec.decode_refund_query(&back, reply)),
         }
     }
 }

@@ -204,7 +204,7 @@ impl Trade {
             self.pass(1_000);
             let reply = self.ask(&request);
             let answer = asked.answer(&self.codec, &expected, &reply);
-            self.handle(Command::Answered(expected.order_no, answer))?;
+            self.handle(Command::Answered(expected.order_no, answer, reply.date()))?;
         }
         Ok(())
     }
@@ -213,7 +213,9 @@ impl Trade {
         let random = self.dice.bytes();
         let path = format!("{}{}", self.base_path, request.path);
         match self.sandbox.handle(self.now.wall, &path, request.body.expose().as_bytes(), random) {
-            Outcome::Answer(answer) => Reply::Http { status: answer.status, body: answer.body },
+            Outcome::Answer(answer) => {
+                Reply::Http { status: answer.status, date: Some(self.now.wall), body: answer.body }
+            }
             Outcome::CutShort(_) | Outcome::Silent => Reply::NoAnswer { detail: "no answer".into() },
         }
     }

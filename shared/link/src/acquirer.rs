@@ -13,11 +13,15 @@ use std::{fmt, net::IpAddr, time::Duration};
 
 use bytes::Bytes;
 use guitai_core::{
-    acquirer::{Reply, Request, Timings},
+    acquirer::{Reply, Request, Timings, date::parse_http_date},
     limits::ACQUIRER_ANSWER_MAX_BYTES,
     secret::SecretText,
 };
-use reqwest::{Client, Response, Url, header::CONTENT_TYPE, redirect, retry};
+use reqwest::{
+    Client, Response, Url,
+    header::{CONTENT_TYPE, DATE},
+    redirect, retry,
+};
 
 /// Why a client cannot be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -129,6 +133,7 @@ fn is_this_machine(host: &str) -> bool {
 
 async fn read(mut response: Response) -> Reply {
     let status = response.status().as_u16();
+    let date = response.headers().get(DATE).and_then(|date| parse_http_date(date.to_str().ok()?));
     let mut body = Vec::new();
     loop {
         match response.chunk().await {
@@ -136,7 +141,7 @@ async fn read(mut response: Response) -> Reply {
                 return Reply::NoAnswer { detail: format!("an answer of more than {ACQUIRER_ANSWER_MAX_BYTES} bytes") };
             }
             Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-            Ok(None) => return Reply::Http { status, body },
+            Ok(None) => return Reply::Http { status, date, body },
             Err(error) => return Reply::NoAnswer { detail: detail(&error) },
         }
     }

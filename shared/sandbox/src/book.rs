@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use guitai_core::time::UtcMs;
 use serde::{Deserialize, Serialize};
 
-use crate::outcome::Refusal;
+use crate::outcome::{Refusal, ending};
 
 /// Whose order it is; order numbers of different acquirers do not collide.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -47,8 +47,10 @@ pub struct Order {
     pub order_no: String,
     /// The acquirer's number.
     pub trade_no: String,
-    /// The amount before discounts.
+    /// What was asked, before discounts.
     pub amount_fen: u64,
+    /// What the customer paid, after discounts; none before money was taken.
+    pub received_fen: u64,
     /// Where the money is.
     pub state: State,
     /// What went back by refunds that are done.
@@ -86,6 +88,8 @@ pub struct Reversal {
     pub trade_no: String,
     /// The amount asked for.
     pub amount_fen: u64,
+    /// The trade code, of the acquirer's wire.
+    pub trade_code: String,
     /// The status on the acquirer's wire.
     pub status: String,
     /// Its words.
@@ -119,6 +123,8 @@ pub struct Refund {
     pub trade_no: String,
     /// What goes back.
     pub amount_fen: u64,
+    /// The trade code, of the acquirer's wire.
+    pub trade_code: String,
     /// Where it is.
     pub state: RefundState,
     /// Why it was refused, in the acquirer's words.
@@ -292,17 +298,18 @@ impl Book {
 impl Order {
     /// The order after its money was taken.
     #[must_use]
-    pub const fn take(mut self, at: UtcMs) -> Self {
+    pub fn take(mut self, at: UtcMs) -> Self {
         self.state = State::Paid;
+        self.received_fen = ending(self.amount_fen).amounts.received_fen(self.amount_fen);
         self.charges += 1;
         self.paid_ms = Some(at.0);
         self.due_ms = None;
         self
     }
 
-    /// What refunds have left.
+    /// What refunds have left of what the customer paid.
     #[must_use]
     pub const fn remainder_fen(&self) -> u64 {
-        self.amount_fen.saturating_sub(self.refunded_fen)
+        self.received_fen.saturating_sub(self.refunded_fen)
     }
 }

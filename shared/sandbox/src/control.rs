@@ -1,10 +1,13 @@
 //! The control interface: read the book, move the clock, spoil the line.
 
-use guitai_core::time::UtcMs;
+use guitai_core::{secret::Wallet, time::UtcMs};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::book::{Acquirer, Book};
+use crate::{
+    book::{Acquirer, Book},
+    switches::{Occupied, Odd, What},
+};
 
 /// Before every control path.
 pub const PREFIX: &str = "/control/";
@@ -44,6 +47,27 @@ pub enum Command {
     },
     /// Change the line.
     Line(Line),
+    /// Refuse every new refund or cancel, or take them again.
+    Refuse {
+        /// Refunds or cancels; charges are refused by their amounts.
+        what: Return,
+        /// Whether they are refused from now on.
+        refuse: bool,
+    },
+    /// Spell answers oddly.
+    Odd(Odd),
+    /// Let the next call of a kind find its number used.
+    Occupy(Occupied),
+}
+
+/// What gives money back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Return {
+    /// `refund`.
+    Refund,
+    /// `cancel`.
+    Cancel,
 }
 
 /// A control request that makes no sense.
@@ -70,6 +94,54 @@ struct LineBody {
     _acquirer: Option<Acquirer>,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RefuseBody {
+    what: Return,
+    mode: RefuseMode,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum RefuseMode {
+    Refuse,
+    Accept,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OddBody {
+    form: Odd,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OccupyBody {
+    what: What,
+    amount_fen: Option<u64>,
+    wallet: Option<WalletName>,
+    #[serde(default)]
+    age_ms: i64,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum WalletName {
+    Wechat,
+    Alipay,
+    Unionpay,
+}
+
+impl From<WalletName> for Wallet {
+    fn from(name: WalletName) -> Self {
+        match name {
+            WalletName::Wechat => Self::Wechat,
+            WalletName::Alipay => Self::Alipay,
+            WalletName::Unionpay => Self::Unionpay,
+        }
+    }
+}
+
 /// Reads a control request.
 ///
 /// # Errors
@@ -82,9 +154,25 @@ pub fn parse(method: &str, path: &str, body: &[u8]) -> Result<Command, Rejection
             _ => Err(bad(format!("advance_ms is 0 to {ADVANCE_MAX_MS}"))),
         },
         ("POST", "/control/line") => read::<LineBody>(body).map(|line| Command::Line(line.mode)),
-        (_, "/control/book" | "/control/clock" | "/control/line") => {
-            Err(Rejection { status: 405, reason: "method not allowed".into() })
-        }
+        ("POST", "/control/refuse") => read::<RefuseBody>(body).map(|RefuseBody { what, mode }| Command::Refuse {
+            what,
+            refuse: match mode {
+                RefuseMode::Refuse => true,
+                RefuseMode::Accept => false,
+            },
+        }),
+        ("POST", "/control/odd") => read::<OddBody>(body).map(|odd| Command::Odd(odd.form)),
+        ("POST", "/control/occupy") => match read::<OccupyBody>(body)? {
+            OccupyBody { what, amount_fen, wallet, age_ms: age_ms @ 0..=ADVANCE_MAX_MS } => {
+                Ok(Command::Occupy(Occupied { what, amount_fen, wallet: wallet.map(Wallet::from), age_ms }))
+            }
+            OccupyBody { .. } => Err(bad(format!("age_ms is 0 to {ADVANCE_MAX_MS}"))),
+        },
+        (
+            _,
+            "/control/book" | "/control/clock" | "/control/line" | "/control/refuse" | "/control/odd"
+            | "/control/occupy",
+        ) => Err(Rejection { status: 405, reason: "method not allowed".into() }),
         _ => Err(Rejection { status: 404, reason: "no such control".into() }),
     }
 }
@@ -106,6 +194,7 @@ pub fn show_book(book: &mut Book, wall: UtcMs) -> Value {
             "order_no": order.order_no,
             "trade_no": order.trade_no,
             "amount_fen": order.amount_fen,
+            "received_fen": order.received_fen,
             "state": order.state,
             "refunded_fen": order.refunded_fen,
             "charges": order.charges,
@@ -130,6 +219,22 @@ mod tests {
         assert_eq!(read("POST", "/control/line", named), Ok(Command::Line(Line::Cut)));
         assert_eq!(read("POST", "/control/line", r#"{"mode":"up","acquirer":"nobody"}"#), Err(400));
         assert_eq!(read("POST", "/control/line", r#"{"mode":"sideways"}"#), Err(400));
+        let refuse = r#"{"what":"refund","mode":"refuse"}"#;
+        let refused = Command::Refuse { what: Return::Refund, refuse: true };
+        assert_eq!(read("POST", "/control/refuse", refuse), Ok(refused));
+        assert_eq!(read("POST", "/control/refuse", r#"{"what":"charge","mode":"refuse"}"#), Err(400));
+        let amounts = r#"{"form":"refusal_amount"}"#;
+        assert_eq!(read("POST", "/control/odd", amounts), Ok(Command::Odd(Odd::RefusalAmount)));
+        assert_eq!(read("POST", "/control/odd", r#"{"form":"even"}"#), Err(400));
+        let occupied = Occupied { what: What::Charge, amount_fen: Some(5), wallet: Some(Wallet::Alipay), age_ms: 9 };
+        let occupy = r#"{"what":"charge","amount_fen":5,"wallet":"alipay","age_ms":9}"#;
+        assert_eq!(read("POST", "/control/occupy", occupy), Ok(Command::Occupy(occupied)));
+        let plain = Occupied { what: What::Refund, amount_fen: None, wallet: None, age_ms: 0 };
+        assert_eq!(read("POST", "/control/occupy", r#"{"what":"refund"}"#), Ok(Command::Occupy(plain)));
+        assert_eq!(read("POST", "/control/occupy", r#"{"what":"refund","age_ms":-1}"#), Err(400));
+        for path in ["/control/clock", "/control/refuse", "/control/odd", "/control/occupy"] {
+            assert_eq!(read("GET", path, ""), Err(405), "{path}");
+        }
         assert_eq!(read("POST", "/control/book", ""), Err(405));
         assert_eq!(read("GET", "/control/else", ""), Err(404));
     }

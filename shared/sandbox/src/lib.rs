@@ -9,6 +9,7 @@ pub mod book;
 pub mod control;
 pub mod credentials;
 pub mod outcome;
+pub mod switches;
 
 use guitai_core::time::UtcMs;
 
@@ -17,6 +18,7 @@ use crate::{
     book::Book,
     credentials::Credentials,
     outcome::Manner,
+    switches::Switches,
 };
 
 /// What goes back over the line.
@@ -46,6 +48,7 @@ pub struct Answer {
 pub struct Sandbox {
     wire: Wire,
     book: Book,
+    switches: Switches,
 }
 
 impl Sandbox {
@@ -54,7 +57,7 @@ impl Sandbox {
     /// # Errors
     /// A key of the credentials is not one.
     pub fn new(credentials: &Credentials, book: Book) -> Result<Self, guitai_core::acquirer::allinpay::KeyError> {
-        Ok(Self { wire: Wire::new(credentials)?, book })
+        Ok(Self { wire: Wire::new(credentials)?, book, switches: Switches::default() })
     }
 
     /// Answers one request. `path` is all of the request's path; `wall` is the world's time, to which the book's
@@ -62,8 +65,8 @@ impl Sandbox {
     pub fn handle(&mut self, wall: UtcMs, path: &str, form: &[u8], random: [u8; 16]) -> Outcome {
         match self.wire.open(path, form) {
             Ok(operation) => {
-                let signtype = operation.signtype;
-                self.wire.seal(play(&mut self.book, wall, operation), signtype, random)
+                let (signtype, odd) = (operation.signtype, self.switches.odd);
+                self.wire.seal(play(&mut self.book, &mut self.switches, wall, operation), signtype, odd, random)
             }
             Err(refusal) => refusal.into_outcome(),
         }
@@ -73,13 +76,18 @@ impl Sandbox {
     pub const fn book(&mut self) -> &mut Book {
         &mut self.book
     }
+
+    /// What is switched on.
+    pub const fn switches(&mut self) -> &mut Switches {
+        &mut self.switches
+    }
 }
 
 /// What an operation does to the book, and the answer before it is signed. Signing is left out because it is slow and
 /// needs no book: the shell does it outside its lock.
-pub fn play(book: &mut Book, wall: UtcMs, operation: Operation) -> Played {
+pub fn play(book: &mut Book, switches: &mut Switches, wall: UtcMs, operation: Operation) -> Played {
     let now = book.now(wall);
-    trade::play(book, now, operation)
+    trade::play(book, switches, now, operation)
 }
 
 /// An answer before it is signed.
@@ -101,6 +109,7 @@ mod tests {
         },
         ids::{Issuer, Numbering},
         money::Fen,
+        secret::Wallet,
     };
 
     use super::*;
@@ -124,6 +133,7 @@ mod tests {
             order_no: order_no.to_string(),
             trade_no: "1".into(),
             amount_fen: 1002,
+            received_fen: 0,
             state: State::Pending,
             refunded_fen: 0,
             charges: 0,
@@ -136,7 +146,7 @@ mod tests {
             reversals: 0,
             refusal: None,
         }));
-        let expected = Expected { order_no, amount: Fen::new(1002), intended_at: NOON };
+        let expected = Expected { order_no, amount: Fen::new(1002), wallet: Wallet::Wechat };
         let mut query = |turn: u8| {
             let request = codec.encode(&Call::Query { order_no }, "n");
             let path = format!("{}{}", allinpay::PREFIX, request.path);
@@ -144,7 +154,7 @@ mod tests {
             else {
                 panic!("no answer");
             };
-            codec.decode_query(&expected, &Reply::Http { status: answer.status, body: answer.body })
+            codec.decode_query(&expected, &Reply::Http { status: answer.status, date: None, body: answer.body })
         };
         // Another order of members each time, and past their number.
         assert_eq!(query(1), QueryAnswer::Pending);

@@ -84,6 +84,17 @@ pub enum Amounts {
     Discounted,
 }
 
+impl Amounts {
+    /// What the customer pays of this amount.
+    #[must_use]
+    pub fn received_fen(self, amount_fen: u64) -> u64 {
+        match self {
+            Self::True | Self::OneMore => amount_fen,
+            Self::Discounted => amount_fen.saturating_sub((amount_fen / 10).max(1)),
+        }
+    }
+}
+
 /// Why money is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -9,6 +9,7 @@ use guitai_core::{
     money::Fen,
     payment::{Refused, Say, State},
     secret::PaymentCode,
+    time::UtcMs,
 };
 
 /// One thing to do. Replies come after the commit that makes them true.
@@ -25,8 +26,8 @@ pub enum Command {
     Void(ReturnRequest, Reply),
     /// Give a part or the rest back.
     Refund(ReturnRequest, Fen, Reply),
-    /// An acquirer call ended.
-    Answered(OrderNo, Answer),
+    /// An acquirer call ended; with the moment its answer was dated, if it was.
+    Answered(OrderNo, Answer, Option<UtcMs>),
     /// An account is made or changed.
     SetAccount(AccountSet, Done),
     /// A program's key is made.
@@ -132,7 +133,7 @@ impl fmt::Debug for Command {
             Self::NotHandedOver(no, say, _) => write!(f, "NotHandedOver({no}, {})", say.by),
             Self::Void(request, _) => write!(f, "Void({})", request.order_no),
             Self::Refund(request, amount, _) => write!(f, "Refund({}, {amount})", request.order_no),
-            Self::Answered(no, answer) => write!(f, "Answered({no}, {answer:?})"),
+            Self::Answered(no, answer, _) => write!(f, "Answered({no}, {answer:?})"),
             Self::SetAccount(account, _) => write!(f, "SetAccount({})", account.account),
             Self::CreateApiKey(key, _) => write!(f, "CreateApiKey({})", key.name),
             Self::Stop => f.write_str("Stop"),

@@ -139,7 +139,7 @@ impl Engine {
             Command::NotHandedOver(no, say, reply) => self.say(now, no, say, Input::NotHandedOver, reply),
             Command::Void(request, reply) => self.void(now, request, reply),
             Command::Refund(request, amount, reply) => self.refund(now, request, amount, reply),
-            Command::Answered(no, answer) => self.answered(now, no, answer),
+            Command::Answered(no, answer, _date) => self.answered(now, no, answer),
             Command::SetAccount(account, done) => self.record(&Fact::AccountSet(account), done),
             Command::CreateApiKey(key, done) => self.record(&Fact::ApiKeyCreated(key), done),
             Command::Stop => Ok(()),
@@ -174,8 +174,8 @@ impl Engine {
                 Effect::Call { order_no, call } => {
                     if let Some(payment) = self.open.get(&order_no) {
                         let intent = payment.intent();
-                        let (amount, intended_at) = (intent.amount, intent.at);
-                        output(Output::Call { call, expected: Expected { order_no, amount, intended_at } });
+                        let (amount, wallet) = (intent.amount, intent.code.wallet);
+                        output(Output::Call { call, expected: Expected { order_no, amount, wallet } });
                     }
                 }
                 Effect::Show(order_no) => {

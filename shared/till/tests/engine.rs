@@ -131,7 +131,7 @@ impl Counter {
     }
 
     fn answer(&mut self, order_no: OrderNo, answer: Answer) {
-        self.handle(Command::Answered(order_no, answer));
+        self.handle(Command::Answered(order_no, answer, None));
         self.commit();
     }
 
@@ -151,6 +151,7 @@ fn evidence() -> PaidEvidence {
         acquirer_no: "1".into(),
         wallet_no: None,
         wallet: Some(Wallet::Wechat),
+        asked: Fen::new(1250),
         received: Fen::new(1250),
         finished_at: None,
     }

@@ -13,6 +13,7 @@ use guitai_core::{
     acquirer::{Reply, Request, Timings},
     limits::ACQUIRER_ANSWER_MAX_BYTES,
     secret::SecretText,
+    time::UtcMs,
 };
 use guitai_link::acquirer::{AcquirerClient, BaseError};
 use tokio::{
@@ -150,14 +151,35 @@ async fn a_failed_tls_handshake_is_not_sent() {
 #[tokio::test]
 async fn an_answer_is_an_answer_whatever_its_status() {
     let server = Server::start(Manner::Say(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello".to_vec())).await;
-    assert_eq!(server.post().await, Reply::Http { status: 200, body: b"hello".to_vec() });
+    assert_eq!(server.post().await, Reply::Http { status: 200, date: None, body: b"hello".to_vec() });
     let moved = b"HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n";
     let server = Server::start(Manner::Say(moved.to_vec())).await;
-    assert_eq!(server.post().await, Reply::Http { status: 302, body: Vec::new() }, "no redirect is followed");
+    assert_eq!(
+        server.post().await,
+        Reply::Http { status: 302, date: None, body: Vec::new() },
+        "no redirect is followed"
+    );
     let busy = b"HTTP/1.1 503 Busy\r\nretry-after: 0\r\ncontent-length: 0\r\n\r\n";
     let server = Server::start(Manner::Say(busy.to_vec())).await;
-    assert_eq!(server.post().await, Reply::Http { status: 503, body: Vec::new() });
+    assert_eq!(server.post().await, Reply::Http { status: 503, date: None, body: Vec::new() });
     assert_eq!(server.counts(), (1, 1), "no retry");
+}
+
+#[tokio::test]
+async fn the_date_of_an_answer_is_handed_up_and_a_wrong_one_is_none() {
+    for (header, date) in [
+        ("Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n", Some(UtcMs(784_111_777_000))),
+        ("date: Sunday, 06-Nov-94 08:49:37 GMT\r\n", Some(UtcMs(784_111_777_000))),
+        ("date: half past eight\r\n", None),
+        ("date: \u{ff}\r\n", None),
+        ("", None),
+    ] {
+        let answer = format!("HTTP/1.1 200 OK\r\n{header}content-length: 0\r\n\r\n");
+        let server = Server::start(Manner::Say(answer.into_bytes())).await;
+        let reply = server.post().await;
+        assert!(matches!(reply, Reply::Http { status: 200, .. }), "{header}: {reply:?}");
+        assert_eq!(reply.date(), date, "{header}");
+    }
 }
 
 #[tokio::test]

@@ -4,6 +4,8 @@
 //! everybody, text is Chinese, slashes are escaped and there is white space. A client that reads them reads the real
 //! ones.
 
+mod occupied;
+mod odd;
 pub mod trade;
 
 use std::collections::BTreeMap;
@@ -13,7 +15,8 @@ use guitai_core::{
     secret::{PaymentCode, Wallet},
 };
 
-use crate::{Answer, Outcome, Played, credentials::Credentials, outcome::Manner};
+use self::odd::Spelled;
+use crate::{Answer, Outcome, Played, credentials::Credentials, outcome::Manner, switches::Odd};
 
 /// Before the operation's path in every request.
 pub const PREFIX: &str = "/allinpay/apiweb";
@@ -233,8 +236,8 @@ impl Wire {
 
     /// Signs an answer and puts it on the line.
     #[must_use]
-    pub fn seal(&self, played: Played, signtype: Signtype, random: [u8; 16]) -> Outcome {
-        let whole = |wrong: Wrong| self.signed(&played.members, signtype, random, wrong);
+    pub fn seal(&self, played: Played, signtype: Signtype, odd: Odd, random: [u8; 16]) -> Outcome {
+        let whole = |wrong: Wrong| self.signed(&played.members, signtype, odd, random, wrong);
         match played.manner {
             Manner::Whole => Outcome::Answer(whole(Wrong::Nothing)),
             Manner::WrongSignature => Outcome::Answer(whole(Wrong::Signature)),
@@ -254,10 +257,17 @@ impl Wire {
         }
     }
 
-    fn signed(&self, played: &[(&'static str, String)], signtype: Signtype, random: [u8; 16], wrong: Wrong) -> Answer {
+    fn signed(
+        &self,
+        played: &[(&'static str, String)],
+        signtype: Signtype,
+        odd: Odd,
+        random: [u8; 16],
+        wrong: Wrong,
+    ) -> Answer {
         let nonce: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
         let keys = self.keys(signtype);
-        let mut members = vec![
+        let ours = [
             ("retcode", "SUCCESS"),
             ("cusid", self.cusid.as_str()),
             ("appid", &self.appid),
@@ -267,17 +277,18 @@ impl Wire {
             ("chnldata", "优惠/无"),
             ("futuremember", "以后新增的字段"),
         ];
-        members.extend(played.iter().map(|(name, value)| (*name, value.as_str())));
-        let mut signed = members.clone();
+        let played = played.iter().map(|(name, value)| (*name, value.as_str()));
+        let mut members: Vec<Spelled> =
+            ours.into_iter().chain(played).map(|(name, value)| Spelled::text(name, value)).collect();
+        odd::respell(&mut members, odd);
+        let mut signed: Vec<(&str, &str)> = members.iter().map(Spelled::signed).collect();
         match wrong {
             Wrong::Nothing => {}
             Wrong::Signature => signed.push(("tampered", "1")),
         }
-        let sign = keys.sign(&signed);
-        members.push(("sign", &sign));
-        let turn = usize::from(random[0]) % members.len();
-        members.rotate_left(turn);
-        Answer { status: 200, content_type: JSON, body: json(&members).into_bytes() }
+        let sign = Spelled::text("sign", &keys.sign(&signed));
+        members.push(sign);
+        Answer { status: 200, content_type: JSON, body: odd::body(members, odd, random).into_bytes() }
     }
 }
 
@@ -359,14 +370,6 @@ const fn trade_code(wallet: Wallet) -> &'static str {
 }
 
 fn unsigned(retcode: &str, retmsg: &str) -> Answer {
-    let body = json(&[("retcode", retcode), ("retmsg", retmsg)]);
+    let body = odd::plain(&[("retcode", retcode), ("retmsg", retmsg)]);
     Answer { status: 200, content_type: JSON, body: body.into_bytes() }
-}
-
-/// JSON that keeps the members' order and escapes slashes, as the real one does.
-fn json(members: &[(&str, &str)]) -> String {
-    let text = |text: &str| serde_json::Value::from(text).to_string().replace('/', "\\/");
-    let members: Vec<String> =
-        members.iter().map(|(name, value)| format!("{} : {}", text(name), text(value))).collect();
-    format!("{{ {} }}\n", members.join(" ,\n  "))
 }

@@ -2,28 +2,35 @@
 
 use guitai_core::time::{UtcMs, beijing_day, format_beijing};
 
-use super::{Call, Named, Operation};
+use super::{Call, Named, Operation, occupied::occupy};
 use crate::{
     Played,
     book::{Acquirer, Book, Entry, Order, Refund, RefundState, Reversal, State},
     outcome::{Amounts, Course, Manner, OnReversal, RefundCourse, Refusal, ending, refund_course},
+    switches::Switches,
 };
 
-const OURS: Acquirer = Acquirer::Allinpay;
+pub(super) const OURS: Acquirer = Acquirer::Allinpay;
 
 /// A business status and its words.
-type Status = (&'static str, &'static str);
+pub(super) type Status = (&'static str, &'static str);
 
-const SUCCESS: Status = ("0000", "交易成功");
+pub(super) const SUCCESS: Status = ("0000", "交易成功");
 const PENDING: Status = ("2000", "交易处理中，请查询");
 const UNKNOWN_ORDER: Status = ("1001", "交易不存在");
 const NUMBER_USED: Status = ("3888", "商户订单号重复");
 const CLOSED: Status = ("3045", "订单已关闭");
 const CANCELLED: Status = ("3050", "交易已撤销");
 const CANCEL_ABNORMAL: Status = ("3089", "撤销异常");
+const FUNDS_TOO_SMALL: Status = ("3999", "商户可用资金不足");
+
+/// The last digit of a trade code says what the trade did.
+pub(super) const VOIDED: char = '2';
+pub(super) const REFUNDED: char = '3';
 
 /// Plays one operation at a moment of sandbox time.
-pub(crate) fn play(book: &mut Book, now: UtcMs, operation: Operation) -> Played {
+pub(crate) fn play(book: &mut Book, switches: &mut Switches, now: UtcMs, operation: Operation) -> Played {
+    occupy(book, switches, now, &operation.call);
     match operation.call {
         Call::Charge { reqsn, amount_fen, trade_code, code_hash } => {
             if is_used(book, now, &reqsn) {
@@ -33,8 +40,8 @@ pub(crate) fn play(book: &mut Book, now: UtcMs, operation: Operation) -> Played 
             charge(book, now, order)
         }
         Call::Query(named) => query(book, now, named),
-        Call::Cancel { reqsn, order, amount_fen } => cancel(book, now, &reqsn, order, amount_fen),
-        Call::Refund { reqsn, order, amount_fen } => refund(book, now, &reqsn, order, amount_fen),
+        Call::Cancel { reqsn, order, amount_fen } => cancel(book, switches, now, &reqsn, order, amount_fen),
+        Call::Refund { reqsn, order, amount_fen } => refund(book, switches, now, &reqsn, order, amount_fen),
         Call::Close(named) => close(book, now, named),
     }
 }
@@ -100,7 +107,7 @@ fn query_order(book: &mut Book, now: UtcMs, mut order: Order) -> Played {
     }
 }
 
-fn cancel(book: &mut Book, now: UtcMs, reqsn: &str, named: Named, amount_fen: u64) -> Played {
+fn cancel(book: &mut Book, switches: &Switches, now: UtcMs, reqsn: &str, named: Named, amount_fen: u64) -> Played {
     if is_used(book, now, reqsn) {
         return bare(reqsn, NUMBER_USED);
     }
@@ -108,13 +115,16 @@ fn cancel(book: &mut Book, now: UtcMs, reqsn: &str, named: Named, amount_fen: u6
         return bare(reqsn, UNKNOWN_ORDER);
     };
     let order_no = order.order_no.clone();
-    let (status, message) = cancelled(book, now, order, amount_fen);
+    let trade_code = returned(&order.trade_code, VOIDED);
+    let (status, message) =
+        if switches.refuse_cancels { FUNDS_TOO_SMALL } else { cancelled(book, now, order, amount_fen) };
     let reversal = Reversal {
         acquirer: OURS,
         reversal_no: reqsn.to_owned(),
         order_no,
         trade_no: book.next_trade_no(now),
         amount_fen,
+        trade_code,
         status: status.to_owned(),
         message: message.to_owned(),
         created_ms: now.0,
@@ -156,7 +166,7 @@ fn cancelled(book: &mut Book, now: UtcMs, mut order: Order, amount_fen: u64) -> 
     status
 }
 
-fn refund(book: &mut Book, now: UtcMs, reqsn: &str, named: Named, amount_fen: u64) -> Played {
+fn refund(book: &mut Book, switches: &Switches, now: UtcMs, reqsn: &str, named: Named, amount_fen: u64) -> Played {
     let found = find(book, now, named).filter(|order| !is_hidden(order));
     if let Some(known) = book.refund(OURS, reqsn) {
         let same = known.amount_fen == amount_fen && found.is_some_and(|order| order.order_no == known.order_no);
@@ -170,6 +180,7 @@ fn refund(book: &mut Book, now: UtcMs, reqsn: &str, named: Named, amount_fen: u6
         State::Paid | State::PartRefunded | State::Refunded => {
             let free_fen = order.remainder_fen().saturating_sub(book.refunding_fen(OURS, &order.order_no));
             match refund_course(amount_fen) {
+                _ if switches.refuse_refunds => (RefundState::Refused, FUNDS_TOO_SMALL.1),
                 _ if amount_fen > free_fen => (RefundState::Refused, "退款金额超过可退金额"),
                 RefundCourse::AtOnce => (RefundState::Done, ""),
                 RefundCourse::DoneAtQuery(_) | RefundCourse::RefusedAtQuery(_) => (RefundState::Processing, ""),
@@ -185,6 +196,7 @@ fn refund(book: &mut Book, now: UtcMs, reqsn: &str, named: Named, amount_fen: u6
         order_no: order.order_no.clone(),
         trade_no: book.next_trade_no(now),
         amount_fen,
+        trade_code: returned(&order.trade_code, REFUNDED),
         state,
         message: message.to_owned(),
         queries: 0,
@@ -238,7 +250,7 @@ fn close(book: &mut Book, now: UtcMs, named: Named) -> Played {
     }
 }
 
-fn new_order(
+pub(super) fn new_order(
     book: &Book,
     now: UtcMs,
     order_no: String,
@@ -251,6 +263,7 @@ fn new_order(
         order_no,
         trade_no: book.next_trade_no(now),
         amount_fen,
+        received_fen: 0,
         state: State::Pending,
         refunded_fen: 0,
         charges: 0,
@@ -265,6 +278,14 @@ fn new_order(
     }
 }
 
+/// The trade code of what takes a charge of this code back.
+pub(super) fn returned(trade_code: &str, digit: char) -> String {
+    let mut code = trade_code.to_owned();
+    code.pop();
+    code.push(digit);
+    code
+}
+
 fn find(book: &mut Book, now: UtcMs, named: Named) -> Option<Order> {
     let order_no = match named {
         Named::Reqsn(number) => number,
@@ -273,7 +294,7 @@ fn find(book: &mut Book, now: UtcMs, named: Named) -> Option<Order> {
     book.order(OURS, &order_no, now)
 }
 
-fn is_used(book: &mut Book, now: UtcMs, number: &str) -> bool {
+pub(super) fn is_used(book: &mut Book, now: UtcMs, number: &str) -> bool {
     book.order(OURS, number, now).is_some()
         || book.reversal(OURS, number).is_some()
         || book.refund(OURS, number).is_some()
@@ -324,12 +345,13 @@ fn bare(reqsn: &str, (status, message): Status) -> Played {
 fn order_members(order: &Order, status: Status) -> Vec<(&'static str, String)> {
     let Played { mut members, .. } = bare(&order.order_no, status);
     let amount = order.amount_fen;
-    let stated = match ending(amount).amounts {
+    let amounts = ending(amount).amounts;
+    let stated = match amounts {
         Amounts::True => amount,
         Amounts::OneMore => amount + 1,
         Amounts::Discounted => {
             members.push(("initamt", amount.to_string()));
-            amount - (amount / 10).max(1)
+            amounts.received_fen(amount)
         }
     };
     members.extend([
@@ -352,7 +374,7 @@ fn reversal_members(reversal: &Reversal) -> Played {
         ("trxstatus", reversal.status.clone()),
         ("errmsg", reversal.message.clone()),
         ("trxid", reversal.trade_no.clone()),
-        ("trxcode", "VSP542".to_owned()),
+        ("trxcode", reversal.trade_code.clone()),
         ("trxamt", reversal.amount_fen.to_string()),
         ("fintime", format_beijing(UtcMs(reversal.created_ms))),
     ];
@@ -370,7 +392,7 @@ fn refund_members(refund: &Refund) -> Played {
         ("trxstatus", status.to_owned()),
         ("errmsg", message.to_owned()),
         ("trxid", refund.trade_no.clone()),
-        ("trxcode", "VSP543".to_owned()),
+        ("trxcode", refund.trade_code.clone()),
         ("trxamt", refund.amount_fen.to_string()),
         ("fintime", format_beijing(UtcMs(refund.created_ms))),
     ];

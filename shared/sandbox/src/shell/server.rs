@@ -8,17 +8,19 @@ use std::{
     time::Duration,
 };
 
+use guitai_core::acquirer::date::format_http_date;
 use guitai_sandbox::{
     Answer, Outcome,
     allinpay::Wire,
-    control::{self, Command, Line, Rejection},
+    control::{self, Command, Line, Rejection, Return},
     play,
+    switches::Switches,
 };
 use http_body_util::{BodyExt, Either, Full, Limited};
 use hyper::{
     Request, Response,
     body::{Body, Bytes, Frame, Incoming},
-    header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue},
+    header::{CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderValue},
 };
 use serde_json::{Value, json};
 use tokio::time::{Sleep, sleep};
@@ -38,6 +40,8 @@ const CUT_AFTER: Duration = Duration::from_millis(20);
 pub(super) struct Server {
     wire: Wire,
     ledger: Mutex<Ledger>,
+    /// Locked before the ledger.
+    switches: Mutex<Switches>,
     gate: Gate,
     has_control_door: bool,
 }
@@ -66,8 +70,8 @@ impl std::error::Error for Hangup {}
 type Answered = Response<Either<Full<Bytes>, FirstHalf>>;
 
 impl Server {
-    pub(super) const fn new(wire: Wire, ledger: Ledger, gate: Gate, has_control_door: bool) -> Self {
-        Self { wire, ledger: Mutex::new(ledger), gate, has_control_door }
+    pub(super) fn new(wire: Wire, ledger: Ledger, gate: Gate, has_control_door: bool) -> Self {
+        Self { wire, ledger: Mutex::new(ledger), switches: Mutex::new(Switches::default()), gate, has_control_door }
     }
 
     pub(super) const fn gate(&self) -> &Gate {
@@ -87,7 +91,7 @@ impl Server {
         }
         match (door, head.method.as_str()) {
             (Door::Control, _) => Ok(plain(404, &json!({"error": "acquirers listen elsewhere"}))),
-            (Door::Acquirer, "POST") => self.acquirer(path, &body).await,
+            (Door::Acquirer, "POST") => self.acquirer(path, &body).await.map(|answered| self.dated(answered)),
             (Door::Acquirer, _) => Ok(plain(405, &json!({"error": "acquirers are asked by POST"}))),
         }
     }
@@ -122,18 +126,30 @@ impl Server {
         }
     }
 
+    /// The acquirer's clock is sandbox time, in this header as everywhere else.
+    fn dated(&self, mut answered: Answered) -> Answered {
+        let now = self.act(|book| book.now(wall()));
+        if let Ok(date) = HeaderValue::try_from(format_http_date(now)) {
+            answered.headers_mut().insert(DATE, date);
+        }
+        answered
+    }
+
     fn play(&self, path: &str, form: &[u8]) -> Outcome {
         let operation = match self.wire.open(path, form) {
             Ok(operation) => operation,
             Err(unplayed) => return unplayed.into_outcome(),
         };
         let signtype = operation.signtype;
-        let played = self.act(|book| play(book, wall(), operation));
+        let (played, odd) = self.switch(|switches| {
+            let odd = switches.odd;
+            (self.act(|book| play(book, switches, wall(), operation)), odd)
+        });
         let mut random = [0; 16];
         if let Err(error) = getrandom::fill(&mut random) {
             die(&format!("no randomness: {error}"));
         }
-        self.wire.seal(played, signtype, random)
+        self.wire.seal(played, signtype, odd, random)
     }
 
     async fn control(&self, method: &str, path: &str, body: &[u8]) -> Answered {
@@ -150,12 +166,31 @@ impl Server {
                 Ok(()) => Ok(json!({"ok": true})),
                 Err(reason) => Err(Rejection { status: 500, reason }),
             },
+            Ok(Command::Refuse { what, refuse }) => Ok(self.switch(|switches| {
+                match what {
+                    Return::Refund => switches.refuse_refunds = refuse,
+                    Return::Cancel => switches.refuse_cancels = refuse,
+                }
+                json!({"ok": true})
+            })),
+            Ok(Command::Odd(form)) => Ok(self.switch(|switches| {
+                switches.odd = form;
+                json!({"ok": true})
+            })),
+            Ok(Command::Occupy(occupied)) => Ok(self.switch(|switches| {
+                switches.occupied = Some(occupied);
+                json!({"ok": true})
+            })),
             Err(rejection) => Err(rejection),
         };
         match done {
             Ok(value) => plain(200, &value),
             Err(Rejection { status, reason }) => plain(status, &json!({"error": reason})),
         }
+    }
+
+    fn switch<T>(&self, change: impl FnOnce(&mut Switches) -> T) -> T {
+        change(&mut self.switches.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn act<T>(&self, act: impl FnOnce(&mut guitai_sandbox::book::Book) -> T) -> T {

@@ -89,7 +89,7 @@ fn reversals_close_what_is_pending_and_give_back_what_is_paid() {
 
     let (paid, _) = world.charge(1000);
     assert_eq!(word(&world.reverse(paid, 999).1), "Refused", "only whole");
-    assert_eq!(word(&world.reverse_as(reversal, paid, 1000)), "Unknown", "a used number decides nothing");
+    assert_eq!(word(&world.reverse_as(reversal, paid, 1000)), "NumberUsed", "it reversed nothing");
     world.check_book(paid, "paid", 0, 1);
     assert_eq!(world.reverse(paid, 1000).1, ReversalAnswer::Done);
     assert_eq!(world.query(paid, 1000), QueryAnswer::Reversed);
@@ -158,7 +158,7 @@ fn refunds_are_idempotent_and_follow_their_own_amount() {
     let (first, answer) = world.refund(order, 1000);
     assert_eq!(word(&answer), "Done");
     assert_eq!(world.refund_as(first, order, 1000), answer, "the same refund");
-    assert_eq!(word(&world.refund_as(first, order, 900)), "Unknown", "another amount under a used number");
+    assert_eq!(word(&world.refund_as(first, order, 900)), "NumberUsed", "another amount under a used number");
     assert_eq!(world.query_refund(first), answer);
     world.check_book(order, "part_refunded", 1000, 1);
     assert_eq!(word(&world.reverse(order, 5000).1), "Refused");

@@ -8,7 +8,7 @@ use guitai_core::{
     time::UtcMs,
 };
 
-use crate::world::{Signing, World, charge_call, exchange, expected};
+use crate::world::{Exchanged, Signing, World, charge_call, exchange, expected};
 
 #[test]
 fn each_mode_spoils_the_line_in_its_way_and_up_mends_it() {
@@ -43,8 +43,8 @@ fn a_refused_line_ends_idle_connections_too() {
     let mut kept = TcpStream::connect(&world.at).expect("it listens");
     kept.set_read_timeout(Some(world.patience)).expect("a positive time");
     for _ in 0..2 {
-        let (status, _) = exchange(&mut kept, "GET", "/control/book", "").expect("an answer");
-        assert_eq!(status, 200, "connections are kept");
+        let answer = exchange(&mut kept, "GET", "/control/book", "").expect("an answer");
+        assert_eq!(answer.status, 200, "connections are kept");
     }
     world.line("refuse");
     assert!(exchange(&mut kept, "GET", "/control/book", "").is_err());
@@ -117,8 +117,9 @@ fn many_tills_at_once_are_all_charged_once() {
                     let code = format!("13{till:08}{at:08}");
                     let request = world.codec.encode(&charge_call(number, 1000, &code, "00000001"), "n");
                     let path = "/allinpay/apiweb/unitorder/scanqrpay";
-                    let (status, body) = exchange(&mut stream, "POST", path, request.body.expose()).expect("an answer");
-                    let reply = guitai_core::acquirer::Reply::Http { status, body };
+                    let Exchanged { status, date, body } =
+                        exchange(&mut stream, "POST", path, request.body.expose()).expect("an answer");
+                    let reply = guitai_core::acquirer::Reply::Http { status, date, body };
                     let answer = world.codec.decode_charge(&expected(number, 1000), &reply);
                     assert!(matches!(answer, ChargeAnswer::Paid(_)), "{answer:?}");
                 }

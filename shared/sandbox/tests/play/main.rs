@@ -3,4 +3,6 @@
 mod endings;
 mod line;
 mod refusals;
+mod sums;
+mod switches;
 mod world;

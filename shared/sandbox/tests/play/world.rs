@@ -1,21 +1,25 @@
 //! A running sandbox and a merchant that talks to it.
 
 use std::{
+    collections::BTreeMap,
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
     path::Path,
     process::{Child, Command, Stdio},
+    sync::Mutex,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use guitai_core::{
     acquirer::{
-        Call, ChargeAnswer, ChargeCall, Expected, QueryAnswer, RefundAnswer, Reply, ReversalAnswer, Terminal,
+        Call, ChargeAnswer, ChargeCall, Expected, ExpectedReturn, QueryAnswer, RefundAnswer, Reply, ReversalAnswer,
+        Terminal,
         allinpay::{Allinpay, Config, Keys},
+        date::parse_http_date,
     },
     ids::{Issuer, Numbering, OrderNo},
     money::Fen,
-    secret::PaymentCode,
+    secret::{PaymentCode, Wallet},
     time::{UtcMs, beijing_second},
 };
 use serde_json::{Value, json};
@@ -41,6 +45,8 @@ pub(crate) struct World {
     pub(crate) codec: Allinpay,
     pub(crate) patience: Duration,
     numbering: Numbering,
+    /// What each return was first asked for.
+    returns: Mutex<BTreeMap<OrderNo, ExpectedReturn>>,
     codes: u64,
     pub(crate) data: tempfile::TempDir,
 }
@@ -69,6 +75,7 @@ impl World {
             codec,
             patience: PATIENCE,
             numbering,
+            returns: Mutex::default(),
             codes: 130_000_000_000_000_000,
             data,
         };
@@ -136,11 +143,16 @@ impl World {
 
     pub(crate) fn reverse_as(&self, reversal_no: OrderNo, order_no: OrderNo, amount_fen: u64) -> ReversalAnswer {
         let reply = self.call(&Call::Reverse { reversal_no, order_no, amount: Fen::new(amount_fen) });
-        self.codec.decode_reversal(&reversal_no, &reply)
+        let expected = ExpectedReturn { return_no: reversal_no, order_no, amount: Fen::new(amount_fen) };
+        self.remember(expected);
+        self.codec.decode_reversal(&expected, &reply)
     }
 
     pub(crate) fn query_reversal(&self, reversal_no: OrderNo) -> ReversalAnswer {
-        self.codec.decode_reversal_query(&reversal_no, &self.call(&Call::QueryReversal { reversal_no }))
+        let expected = self.remembered(reversal_no);
+        let ExpectedReturn { order_no, amount, .. } = expected;
+        let reply = self.call(&Call::QueryReversal { reversal_no, order_no, amount });
+        self.codec.decode_reversal_query(&expected, &reply)
     }
 
     pub(crate) fn refund(&mut self, order_no: OrderNo, amount_fen: u64) -> (OrderNo, RefundAnswer) {
@@ -150,11 +162,24 @@ impl World {
 
     pub(crate) fn refund_as(&self, refund_no: OrderNo, order_no: OrderNo, amount_fen: u64) -> RefundAnswer {
         let reply = self.call(&Call::Refund { refund_no, order_no, amount: Fen::new(amount_fen) });
-        self.codec.decode_refund(&refund_no, &reply)
+        let expected = ExpectedReturn { return_no: refund_no, order_no, amount: Fen::new(amount_fen) };
+        self.remember(expected);
+        self.codec.decode_refund(&expected, &reply)
     }
 
     pub(crate) fn query_refund(&self, refund_no: OrderNo) -> RefundAnswer {
-        self.codec.decode_refund_query(&refund_no, &self.call(&Call::QueryRefund { refund_no }))
+        let expected = self.remembered(refund_no);
+        let ExpectedReturn { order_no, amount, .. } = expected;
+        let reply = self.call(&Call::QueryRefund { refund_no, order_no, amount });
+        self.codec.decode_refund_query(&expected, &reply)
+    }
+
+    fn remember(&self, expected: ExpectedReturn) {
+        self.returns.lock().expect("no panic").entry(expected.return_no).or_insert(expected);
+    }
+
+    fn remembered(&self, return_no: OrderNo) -> ExpectedReturn {
+        self.returns.lock().expect("no panic").get(&return_no).copied().expect("it was asked for")
     }
 
     pub(crate) fn call(&self, call: &Call) -> Reply {
@@ -163,12 +188,18 @@ impl World {
         post(&self.at, &path, request.body.expose(), self.patience)
     }
 
-    /// State, what went back, times money was taken; `None` if the book does not have it.
-    pub(crate) fn booked(&self, order_no: OrderNo) -> Option<(String, u64, u64)> {
+    /// The order as the book shows it.
+    pub(crate) fn book_line(&self, order_no: OrderNo) -> Option<Value> {
         let (status, book) = http(&self.control, "GET", "/control/book", "");
         assert_eq!(status, 200);
         let order = book["orders"].as_array().expect("a list").iter().find(|o| o["order_no"] == order_no.as_str())?;
         assert_eq!(order["acquirer"], "allinpay");
+        Some(order.clone())
+    }
+
+    /// State, what went back, times money was taken; `None` if the book does not have it.
+    pub(crate) fn booked(&self, order_no: OrderNo) -> Option<(String, u64, u64)> {
+        let order = self.book_line(order_no)?;
         Some((
             order["state"].as_str().expect("a text").to_owned(),
             order["refunded_fen"].as_u64().expect("fen"),
@@ -187,7 +218,11 @@ impl World {
     }
 
     pub(crate) fn line(&self, mode: &str) {
-        let (status, said) = http(&self.control, "POST", "/control/line", &json!({"mode": mode}).to_string());
+        self.switch("line", &json!({"mode": mode}));
+    }
+
+    pub(crate) fn switch(&self, what: &str, body: &Value) {
+        let (status, said) = http(&self.control, "POST", &format!("/control/{what}"), &body.to_string());
         assert_eq!(status, 200, "{said}");
     }
 }
@@ -235,10 +270,10 @@ pub(crate) fn charge_call(order_no: OrderNo, amount_fen: u64, code: &str, termno
 }
 
 pub(crate) fn expected(order_no: OrderNo, amount_fen: u64) -> Expected {
-    Expected { order_no, amount: Fen::new(amount_fen), intended_at: wall() }
+    Expected { order_no, amount: Fen::new(amount_fen), wallet: Wallet::Wechat }
 }
 
-fn wall() -> UtcMs {
+pub(crate) fn wall() -> UtcMs {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
     UtcMs(i64::try_from(since.as_millis()).expect("before the year 292 million"))
 }
@@ -252,24 +287,26 @@ pub(crate) fn post(at: &str, path: &str, form: &str, patience: Duration) -> Repl
     stream.set_read_timeout(Some(patience)).expect("a positive time");
     exchange(&mut stream, "POST", path, form).map_or_else(
         |error| Reply::NoAnswer { detail: error.to_string() },
-        |(status, body)| Reply::Http { status, body },
+        |Exchanged { status, date, body }| Reply::Http { status, date, body },
     )
 }
 
 pub(crate) fn http(at: &str, method: &str, path: &str, body: &str) -> (u16, Value) {
     let mut stream = TcpStream::connect(at).expect("control is always reachable");
     stream.set_read_timeout(Some(PATIENCE)).expect("a positive time");
-    let (status, body) = exchange(&mut stream, method, path, body).expect("an answer");
+    let Exchanged { status, body, .. } = exchange(&mut stream, method, path, body).expect("an answer");
     (status, serde_json::from_slice(&body).expect("JSON"))
 }
 
+/// What an HTTP answer says.
+pub(crate) struct Exchanged {
+    pub(crate) status: u16,
+    pub(crate) date: Option<UtcMs>,
+    pub(crate) body: Vec<u8>,
+}
+
 /// One request and its answer; the connection stays open.
-pub(crate) fn exchange(
-    stream: &mut TcpStream,
-    method: &str,
-    path: &str,
-    body: &str,
-) -> std::io::Result<(u16, Vec<u8>)> {
+pub(crate) fn exchange(stream: &mut TcpStream, method: &str, path: &str, body: &str) -> std::io::Result<Exchanged> {
     let length = body.len();
     let kind = "application/x-www-form-urlencoded";
     let head = format!(
@@ -280,7 +317,7 @@ pub(crate) fn exchange(
     let mut line = String::new();
     reader.read_line(&mut line)?;
     let status = line.split(' ').nth(1).and_then(|code| code.parse().ok()).ok_or(std::io::ErrorKind::UnexpectedEof)?;
-    let mut length = 0;
+    let (mut length, mut date) = (0, None);
     loop {
         line.clear();
         reader.read_line(&mut line)?;
@@ -288,11 +325,12 @@ pub(crate) fn exchange(
             Some((name, value)) if name.eq_ignore_ascii_case("content-length") => {
                 length = value.parse().expect("a length")
             }
+            Some((name, value)) if name.eq_ignore_ascii_case("date") => date = parse_http_date(value),
             Some(_) => {}
             None => break,
         }
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body)?;
-    Ok((status, body))
+    Ok(Exchanged { status, date, body })
 }
