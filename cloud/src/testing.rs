@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
 use guitai_core::{
-    ids::{AccountId, FactNo, Issuer, Numbering, OrderNo, StoreId, TillId},
+    ids::{AccountId, FactNo, Issuer, JournalId, Numbering, OrderNo, StoreId, TillId},
     journal::fact::{
         AccountSet, Approval, Bill, Doubted, Fact, Idempotency, Intended, Paid, Place, RefundIntended, Refunded, Role,
     },
@@ -105,7 +105,8 @@ impl NodeSide {
         let data = tempfile::tempdir().unwrap();
         let database = Database::open(&data.path().join("node.db")).unwrap();
         let (store, identity) = (store_id(id), key(seed));
-        let mut journal = Journal::open(&database, store.clone(), issuer, identity.clone(), MORNING).unwrap();
+        let mut journal =
+            Journal::open(&database, JournalId::node(store.clone()), issuer, identity.clone(), MORNING).unwrap();
         journal.append(&account("01", "王小明")).unwrap();
         journal.commit().unwrap();
         let numbering = Numbering::resume(issuer, None);
@@ -199,7 +200,8 @@ impl NodeSide {
     /// What was not delivered yet, as the core's session hands it to the hub.
     pub(crate) fn batches(&mut self) -> Vec<Batch> {
         let mut batches = Vec::new();
-        while let Some(run) = ingest::load(self.journal.connection(), &self.store, self.next, RUN_BYTES).unwrap() {
+        while let Some(run) = ingest::load(self.journal.connection(), self.journal.id(), self.next, RUN_BYTES).unwrap()
+        {
             self.next.number = run.seal.no.number + 1;
             batches.push(Batch { token: 1, first: run.first, bodies: run.bodies, seal: run.seal });
         }

@@ -10,7 +10,7 @@ use std::{
 
 use ed25519_dalek::{SigningKey, VerifyingKey};
 use guitai_core::{
-    ids::{AccountId, FactNo, Issuer, OrderNo, StoreId},
+    ids::{AccountId, FactNo, Issuer, JournalId, OrderNo, StoreId},
     journal::fact::{Fact, FactError},
     money::Fen,
     sync::{
@@ -214,7 +214,7 @@ impl Sqlite {
             return Err(Refused::Fenced);
         }
         let issuer = roster::issuer(&writer, store)?;
-        let (_, facts) = ingest::persist(&mut writer, store, issuer, &run)?;
+        let (_, facts) = ingest::persist(&mut writer, &JournalId::node(store.clone()), issuer, &run)?;
         let mut changed: Vec<OrderNo> = Vec::new();
         for no in facts.iter().flat_map(numbers) {
             if !changed.contains(&no) {
@@ -336,7 +336,9 @@ impl Sqlite {
         held.map(|line| {
             let no_key = || StoreError::Corrupt(format!("store {} has facts but no node's key", line.id));
             let key = line.key.and_then(|key| VerifyingKey::from_bytes(&key).ok()).ok_or_else(no_key)?;
-            let found = self.reader.read(|connection| Ok(journal::verify(connection, &line.id, &key)))?;
+            let found = self
+                .reader
+                .read(|connection| Ok(journal::verify(connection, &JournalId::node(line.id.clone()), &key)))?;
             Ok(Verified { store: line.id, found })
         })
         .collect()

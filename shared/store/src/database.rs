@@ -7,8 +7,8 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension};
 /// `GUIT`: tells our files from any other SQLite file.
 const APPLICATION_ID: i64 = 0x4755_4954;
 
-/// Raised with every change of [`SCHEMA`].
-const SCHEMA_VERSION: i64 = 1;
+/// Raised with every change of [`HARD`].
+const SCHEMA_VERSION: i64 = 2;
 
 /// 3.51.3: earlier ones can lose committed pages when a WAL is reset (sqlite.org/wal.html).
 const SQLITE_MIN: i32 = 3_051_003;
@@ -16,7 +16,9 @@ const SQLITE_MIN: i32 = 3_051_003;
 /// How long a shared writer waits for another one's transaction, in ms: the longest of ours takes some ten.
 const SHARED_WAIT_MS: u32 = 5_000;
 
-const SCHEMA: &str = include_str!("schema.sql");
+const HARD: &str = include_str!("hard.sql");
+
+const ROWS: &str = include_str!("rows.sql");
 
 /// Why the store cannot do what was asked.
 #[derive(Debug)]
@@ -149,7 +151,7 @@ fn adopt(connection: &Connection, path: &Path) -> Result<(), StoreError> {
                 return Err(StoreError::ForeignFile(format!("{shown} is another program's database")));
             }
             connection.execute_batch(&format!(
-                "BEGIN IMMEDIATE; {SCHEMA} PRAGMA application_id={APPLICATION_ID};
+                "BEGIN IMMEDIATE; {HARD} {ROWS} PRAGMA application_id={APPLICATION_ID};
                  PRAGMA user_version={SCHEMA_VERSION}; COMMIT;"
             ))?;
             Ok(())

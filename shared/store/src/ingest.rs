@@ -1,7 +1,7 @@
 //! Journals as they travel: loading a range to send, and the hub's copies of what its stores wrote.
 
 use guitai_core::{
-    ids::{FactNo, Issuer, StoreId},
+    ids::{FactNo, Issuer, JournalId, Writer},
     journal::{
         Committed,
         chain::{self, ChainHash, Seal},
@@ -12,8 +12,8 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
 
 use crate::{
     StoreError,
-    journal::{durable, fact_no, insert_fact, insert_seal, unsigned},
-    projection::{self, integer},
+    journal::{durable, fact_no, insert_fact, insert_seal, of, unsigned},
+    rows::{self, integer},
 };
 
 /// A gap-free run of facts whose last one is sealed.
@@ -34,15 +34,16 @@ pub struct Run {
 /// What SQLite says.
 pub fn load(
     connection: &Connection,
-    store: &StoreId,
+    journal: &JournalId,
     first: FactNo,
     max_bytes: usize,
 ) -> Result<Option<Run>, StoreError> {
     let mut statement = connection.prepare_cached(
-        "SELECT f.epoch, f.number, f.body, f.head, s.signature FROM fact f LEFT JOIN seal s USING (store, epoch, number)
-         WHERE f.store = ?1 AND f.epoch = ?2 AND f.number >= ?3 ORDER BY f.number",
+        "SELECT f.epoch, f.number, f.body, f.head, s.signature FROM fact f LEFT JOIN seal s USING (store, writer, epoch, number)
+         WHERE f.store = ?1 AND f.writer = ?2 AND f.epoch = ?3 AND f.number >= ?4 ORDER BY f.number",
     )?;
-    let mut rows = statement.query(params![store.as_str(), first.epoch, integer(first.number)])?;
+    let mut rows =
+        statement.query(params![journal.store.as_str(), journal.writer.text(), first.epoch, integer(first.number)])?;
     let (mut bodies, mut bytes): (Vec<Vec<u8>>, usize) = (Vec::new(), 0);
     let mut sealed: Option<(usize, Seal)> = None;
     while let Some(row) = rows.next()? {
@@ -61,48 +62,48 @@ pub fn load(
     Ok(Some(Run { first, bodies, seal }))
 }
 
-/// The last fact held of a store, and the chain's value after it.
+/// The last fact held of a journal, and the chain's value after it.
 ///
 /// # Errors
 /// What SQLite says.
-pub fn head(connection: &Connection, store: &StoreId) -> Result<(FactNo, ChainHash), StoreError> {
+pub fn head(connection: &Connection, journal: &JournalId) -> Result<(FactNo, ChainHash), StoreError> {
     let mut statement = connection.prepare_cached(
-        "SELECT epoch, number, head FROM fact WHERE store = ?1 ORDER BY epoch DESC, number DESC LIMIT 1",
+        "SELECT epoch, number, head FROM fact WHERE store = ?1 AND writer = ?2 ORDER BY epoch DESC, number DESC LIMIT 1",
     )?;
-    let found = statement.query_row([store.as_str()], |row| Ok((fact_no(row)?, row.get(2)?))).optional()?;
-    Ok(found.unwrap_or_else(|| (FactNo { epoch: 1, number: 0 }, chain::start(store, 1))))
+    let found = statement.query_row(of(journal), |row| Ok((fact_no(row)?, row.get(2)?))).optional()?;
+    Ok(found.unwrap_or_else(|| (FactNo { epoch: 1, number: 0 }, chain::start(journal, 1))))
 }
 
 /// The chain's value after one fact, if it is held.
 ///
 /// # Errors
 /// What SQLite says.
-pub fn head_at(connection: &Connection, store: &StoreId, no: FactNo) -> Result<Option<ChainHash>, StoreError> {
+pub fn head_at(connection: &Connection, journal: &JournalId, no: FactNo) -> Result<Option<ChainHash>, StoreError> {
     if no.number == 0 {
-        return Ok(Some(chain::start(store, no.epoch)));
+        return Ok(Some(chain::start(journal, no.epoch)));
     }
-    let mut statement =
-        connection.prepare_cached("SELECT head FROM fact WHERE store = ?1 AND epoch = ?2 AND number = ?3")?;
-    let place = params![store.as_str(), no.epoch, integer(no.number)];
+    let mut statement = connection
+        .prepare_cached("SELECT head FROM fact WHERE store = ?1 AND writer = ?2 AND epoch = ?3 AND number = ?4")?;
+    let place = params![journal.store.as_str(), journal.writer.text(), no.epoch, integer(no.number)];
     Ok(statement.query_row(place, |row| row.get(0)).optional()?)
 }
 
-/// Appends a verified run to the copy of a store's journal, with its rows, in one transaction. A fact this version cannot
+/// Appends a verified run to the copy of a journal, with its rows, in one transaction. A fact this version cannot
 /// digest is stored as it is and flagged; it blocks nothing behind it.
 ///
 /// # Errors
 /// What SQLite says: nothing of the run is then stored.
 pub fn persist(
     connection: &mut Connection,
-    store: &StoreId,
+    journal: &JournalId,
     issuer: Issuer,
     run: &Run,
 ) -> Result<(Committed, Vec<Fact>), StoreError> {
     let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-    let (last, mut head) = head(&transaction, store)?;
+    let (last, mut head) = head(&transaction, journal)?;
     let expected = FactNo { epoch: last.epoch, number: last.number + 1 };
     if run.first.epoch > last.epoch && run.first.number == 1 {
-        head = chain::start(store, run.first.epoch);
+        head = chain::start(journal, run.first.epoch);
     } else if run.first != expected {
         return Err(StoreError::Corrupt(format!("a run beginning at {} where {expected} is next", run.first)));
     }
@@ -112,17 +113,17 @@ pub fn persist(
         head = chain::link(&head, no, body);
         let fact = Fact::from_bytes(body);
         let order_no = fact.as_ref().ok().and_then(Fact::order_no);
-        insert_fact(&transaction, store, no, body, &head, order_no)?;
-        match digest(&transaction, (store, issuer), no, fact)? {
+        insert_fact(&transaction, journal, no, body, &head, order_no)?;
+        match digest(&transaction, (journal, issuer), no, fact)? {
             Ok(fact) => digested.push(fact),
             Err(why) => {
-                let row = params![store.as_str(), no.epoch, integer(no.number), why];
-                transaction.execute("INSERT INTO undigested VALUES (?1, ?2, ?3, ?4)", row)?;
+                let row = params![journal.store.as_str(), journal.writer.text(), no.epoch, integer(no.number), why];
+                transaction.execute("INSERT INTO undigested VALUES (?1, ?2, ?3, ?4, ?5)", row)?;
             }
         }
         no.number += 1;
     }
-    insert_seal(&transaction, store, &run.seal)?;
+    insert_seal(&transaction, journal, &run.seal)?;
     transaction.commit()?;
     Ok((durable(), digested))
 }
@@ -131,7 +132,7 @@ pub fn persist(
 /// contradict what the store wrote before. None of that may stop the facts behind it.
 fn digest(
     connection: &Connection,
-    (store, issuer): (&StoreId, Issuer),
+    (journal, issuer): (&JournalId, Issuer),
     no: FactNo,
     fact: Result<Fact, FactError>,
 ) -> Result<Result<Fact, String>, StoreError> {
@@ -139,11 +140,14 @@ fn digest(
         Ok(fact) => fact,
         Err(why) => return Ok(Err(format!("{why:?}"))),
     };
+    if journal.writer != Writer::Node {
+        return Ok(Err(format!("no rows are made of what {} writes", journal.writer)));
+    }
     if let Some(drawn) = fact.draws().filter(|drawn| drawn.issuer() != Some(issuer)) {
         return Ok(Err(format!("number {drawn} of another issuer than {}", issuer.get())));
     }
     connection.execute_batch("SAVEPOINT rows")?;
-    match projection::write(connection, store, no, &fact) {
+    match rows::write(connection, journal, no, &fact) {
         Ok(()) => {
             connection.execute_batch("RELEASE rows")?;
             Ok(Ok(fact))
@@ -156,13 +160,13 @@ fn digest(
     }
 }
 
-/// How many facts of a store are kept undigested.
+/// How many facts of a journal are kept undigested.
 ///
 /// # Errors
 /// What SQLite says.
-pub fn undigested(connection: &Connection, store: &StoreId) -> Result<u64, StoreError> {
+pub fn undigested(connection: &Connection, journal: &JournalId) -> Result<u64, StoreError> {
     let count = connection
-        .prepare_cached("SELECT count(*) FROM undigested WHERE store = ?1")?
-        .query_row([store.as_str()], |row| row.get::<_, i64>(0))?;
+        .prepare_cached("SELECT count(*) FROM undigested WHERE store = ?1 AND writer = ?2")?
+        .query_row(of(journal), |row| row.get::<_, i64>(0))?;
     Ok(unsigned(count))
 }

@@ -14,10 +14,10 @@ use ed25519_dalek::VerifyingKey;
 
 use super::{
     contract::PeerFault,
-    frame::{Ack, Chunk},
+    frame::{Ack, Chunk, Have, Want},
 };
 use crate::{
-    ids::{FactNo, StoreId},
+    ids::{FactNo, JournalId, Writer},
     journal::chain::{self, ChainHash, Seal},
     limits::CHUNK_MAX_BYTES,
 };
@@ -68,7 +68,7 @@ pub struct ShellFault;
 /// Our own journal on its way to the peer.
 #[derive(Debug)]
 pub(super) struct Outgoing {
-    store: StoreId,
+    journal: JournalId,
     own_key: VerifyingKey,
     head: Option<FactNo>,
     stage: Stage,
@@ -105,12 +105,18 @@ pub(super) enum Wanted {
 }
 
 impl Outgoing {
-    pub(super) const fn new(store: StoreId, own_key: VerifyingKey, head: Option<FactNo>) -> Self {
-        Self { store, own_key, head, stage: Stage::Waiting, in_flight: VecDeque::new() }
+    pub(super) const fn new(journal: JournalId, own_key: VerifyingKey, head: Option<FactNo>) -> Self {
+        Self { journal, own_key, head, stage: Stage::Waiting, in_flight: VecDeque::new() }
     }
 
-    pub(super) const fn head(&self) -> Option<FactNo> {
-        self.head
+    /// What the lane says first.
+    pub(super) const fn have(&self) -> Have {
+        Have { writer: self.journal.writer, head: self.head }
+    }
+
+    /// Frames of another journal have no lane here.
+    pub(super) fn check(&self, writer: Writer) -> Result<(), PeerFault> {
+        same_journal(&self.journal, writer)
     }
 
     pub(super) fn wanted(&mut self, after: Option<Seal>) -> Result<Wanted, PeerFault> {
@@ -176,7 +182,7 @@ impl Outgoing {
         *load = Load::Possible;
         self.head = self.head.max(Some(last));
         self.in_flight.push_back(last);
-        Ok(cut(loaded))
+        Ok(cut(self.journal.writer, loaded))
     }
 
     /// Takes an acknowledgement; acknowledging an earlier load is implied.
@@ -188,7 +194,7 @@ impl Outgoing {
 
     /// A seal that we cannot have made is no evidence, only a fault.
     fn fork(&self, seal: Seal, ours: Option<ChainHash>) -> PeerFault {
-        if seal.verify(&self.own_key, &self.store) {
+        if seal.verify(&self.own_key, &self.journal) {
             PeerFault::Forked(Box::new(Fork { seal, ours }))
         } else {
             PeerFault::BadSeal(seal.no)
@@ -197,7 +203,7 @@ impl Outgoing {
 }
 
 /// Cuts a load into chunks; a fact larger than a chunk goes alone.
-fn cut(loaded: Loaded) -> Vec<Chunk> {
+fn cut(writer: Writer, loaded: Loaded) -> Vec<Chunk> {
     let mut chunks: Vec<Chunk> = Vec::new();
     let mut room = 0;
     for (body, number) in loaded.bodies.into_iter().zip(loaded.first.number..) {
@@ -209,7 +215,7 @@ fn cut(loaded: Loaded) -> Vec<Chunk> {
             Some(_) | None => {
                 room = CHUNK_MAX_BYTES.saturating_sub(body.len());
                 let first = FactNo { epoch: loaded.first.epoch, number };
-                chunks.push(Chunk { first, bodies: alloc::vec![body], seal: None });
+                chunks.push(Chunk { writer, first, bodies: alloc::vec![body], seal: None });
             }
         }
     }
@@ -222,8 +228,8 @@ fn cut(loaded: Loaded) -> Vec<Chunk> {
 /// The peer's journal on its way to us.
 #[derive(Debug)]
 pub(super) struct Incoming {
-    store: StoreId,
-    writer: VerifyingKey,
+    journal: JournalId,
+    key: VerifyingKey,
     last_seal: Option<Seal>,
     unsealed: Option<Unsealed>,
     pending: VecDeque<(u64, FactNo)>,
@@ -241,12 +247,18 @@ struct Unsealed {
 }
 
 impl Incoming {
-    pub(super) const fn new(store: StoreId, writer: VerifyingKey, held: Option<Seal>) -> Self {
-        Self { store, writer, last_seal: held, unsealed: None, pending: VecDeque::new(), next_token: 1 }
+    pub(super) const fn new(journal: JournalId, key: VerifyingKey, held: Option<Seal>) -> Self {
+        Self { journal, key, last_seal: held, unsealed: None, pending: VecDeque::new(), next_token: 1 }
     }
 
-    pub(super) const fn last_seal(&self) -> Option<&Seal> {
-        self.last_seal.as_ref()
+    /// What the lane says first.
+    pub(super) fn want(&self) -> Want {
+        Want { writer: self.journal.writer, after: self.last_seal.clone() }
+    }
+
+    /// Frames of another journal have no lane here.
+    pub(super) fn check(&self, writer: Writer) -> Result<(), PeerFault> {
+        same_journal(&self.journal, writer)
     }
 
     /// A writer whose journal ends before what it once sealed for us was restored from an old copy.
@@ -291,7 +303,7 @@ impl Incoming {
         if seal.no != run.last || *seal.head() != run.head {
             return Err(PeerFault::BadChain(run.last));
         }
-        if !seal.verify(&self.writer, &self.store) {
+        if !seal.verify(&self.key, &self.journal) {
             return Err(PeerFault::BadSeal(run.last));
         }
         let token = self.next_token;
@@ -304,7 +316,7 @@ impl Incoming {
     /// Batches become durable in the order in which they were handed out.
     pub(super) fn persisted(&mut self, token: u64) -> Result<Ack, ShellFault> {
         match self.pending.pop_front() {
-            Some((expected, upto)) if expected == token => Ok(Ack { upto }),
+            Some((expected, upto)) if expected == token => Ok(Ack { writer: self.journal.writer, upto }),
             Some(_) | None => Err(ShellFault),
         }
     }
@@ -317,10 +329,14 @@ impl Incoming {
                 let expected = next_no(seal.no).ok_or(PeerFault::NumbersSpent)?;
                 return Err(PeerFault::Gap { expected, got: first });
             }
-            Some(_) | None => (FactNo { epoch: first.epoch, number: 0 }, chain::start(&self.store, first.epoch)),
+            Some(_) | None => (FactNo { epoch: first.epoch, number: 0 }, chain::start(&self.journal, first.epoch)),
         };
         Ok(Unsealed { first, last, head, bodies: Vec::new(), bytes: 0 })
     }
+}
+
+fn same_journal(journal: &JournalId, writer: Writer) -> Result<(), PeerFault> {
+    if journal.writer == writer { Ok(()) } else { Err(PeerFault::NoLane(writer)) }
 }
 
 fn next_no(no: FactNo) -> Option<FactNo> {

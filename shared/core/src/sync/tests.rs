@@ -8,11 +8,12 @@ use super::{
         Ack, Bye, ByeReason, Chunk, DocMessage, Enrol, EnrolRefusal, EnrolRefused, Frame, Have, Status, Verdict, Want,
     },
     journal_lane::WINDOW_LOADS,
-    pair::{Pair, hub_key, hub_session, no, node_key, node_session, store},
+    pair::{Pair, hub_key, hub_session, no, node_journal, node_key, node_session, store},
     session::{HELLO_TIMEOUT_MS, STATUS_INTERVAL_MS, Session},
     wire::FrameError,
 };
 use crate::{
+    ids::Writer,
     journal::chain::{self, Seal},
     limits::CHUNK_MAX_BYTES,
     time::UtcMs,
@@ -114,7 +115,7 @@ fn open_pair() -> (Pair, Chunk) {
     let mut next = pair.node.own.clone();
     let last = next.commit(&node_key(), 1, &[b"new".to_vec(), b"newer".to_vec()]);
     let bodies = vec![b"new".to_vec(), b"newer".to_vec()];
-    let chunk = Chunk { first: no(1, 2), bodies, seal: Some(next.seals[&last].clone()) };
+    let chunk = Chunk { writer: Writer::Node, first: no(1, 2), bodies, seal: Some(next.seals[&last].clone()) };
     (pair, chunk)
 }
 
@@ -152,11 +153,26 @@ fn a_bent_chunk_is_refused() {
 }
 
 #[test]
+fn frames_of_a_journal_that_does_not_travel_this_way_are_refused() {
+    assert_eq!(refused(|c| c.writer = Writer::Hub), PeerFault::NoLane(Writer::Hub));
+    for frame in [
+        Have { writer: Writer::Hub, head: None }.into(),
+        Want { writer: Writer::Node, after: None }.into(),
+        Frame::from(Ack { writer: Writer::Node, upto: no(1, 1) }),
+    ] {
+        let (mut pair, _) = open_pair();
+        pair.forge_to_hub(frame);
+        pair.drive();
+        assert!(matches!(pair.faults[..], [PeerFault::NoLane(_)]), "{:?}", pair.faults);
+    }
+}
+
+#[test]
 fn a_seal_by_another_key_is_refused() {
     let strange = |key: &ed25519_dalek::SigningKey| {
         refused(|chunk| {
             let seal = chunk.seal.take().expect("sealed");
-            chunk.seal = Some(Seal::sign(key, &store(), seal.no, *seal.head()));
+            chunk.seal = Some(Seal::sign(key, &node_journal(), seal.no, *seal.head()));
         })
     };
     assert_eq!(strange(&ed25519_dalek::SigningKey::from_bytes(&[66; 32])), PeerFault::BadSeal(no(1, 3)));
@@ -167,7 +183,12 @@ fn a_seal_by_another_key_is_refused() {
 fn a_commit_without_end_is_refused() {
     let (mut pair, _) = open_pair();
     for number in 0..2_000 {
-        pair.forge_to_hub(Chunk { first: no(1, 2 + number), bodies: vec![vec![0; 8_000]], seal: None });
+        pair.forge_to_hub(Chunk {
+            writer: Writer::Node,
+            first: no(1, 2 + number),
+            bodies: vec![vec![0; 8_000]],
+            seal: None,
+        });
     }
     pair.drive();
     assert_eq!(pair.faults, [PeerFault::CommitTooLarge]);
@@ -176,7 +197,7 @@ fn a_commit_without_end_is_refused() {
 #[test]
 fn an_acknowledgement_of_nothing_is_refused() {
     let (mut pair, _) = open_pair();
-    pair.to_node.extend(super::frame::Frame::from(Ack { upto: no(1, 9) }).to_wire());
+    pair.to_node.extend(super::frame::Frame::from(Ack { writer: Writer::Node, upto: no(1, 9) }).to_wire());
     pair.drive();
     assert_eq!(pair.faults, [PeerFault::AckOfNothing(no(1, 9))]);
 }
@@ -196,7 +217,7 @@ fn a_restored_disk_is_found_out_by_both_and_a_new_epoch_heals_it() {
     pair.drive();
     let Some(Hangup::Fault(PeerFault::Forked(fork))) = &pair.hub.hangup else { panic!("{:?}", pair.hub.hangup) };
     assert_eq!((fork.seal.no, fork.ours), (no(1, 4), None));
-    assert!(fork.seal.verify(&node_key().verifying_key(), &store()), "the evidence stands by itself");
+    assert!(fork.seal.verify(&node_key().verifying_key(), &node_journal()), "the evidence stands by itself");
     assert!(matches!(&pair.node.hangup, Some(Hangup::Fault(PeerFault::Forked(fork))) if fork.seal.no == no(1, 4)));
 
     // As long, but different.
@@ -221,7 +242,7 @@ fn a_restored_disk_is_found_out_by_both_and_a_new_epoch_heals_it() {
 #[test]
 fn a_false_claim_of_a_fork_convinces_nobody() {
     let mut pair = Pair::with_backlog(2);
-    let forged = Seal::sign(&hub_key(), &store(), no(1, 9), chain::start(&store(), 1));
+    let forged = Seal::sign(&hub_key(), &node_journal(), no(1, 9), chain::start(&node_journal(), 1));
     pair.hub.held.seals.insert(no(1, 9), forged);
     pair.node.own.commit(&node_key(), 1, &vec![vec![1]; 20]);
     pair.reconnect();
@@ -291,7 +312,7 @@ fn a_hello_is_good_on_its_own_connection_only() {
 #[test]
 fn before_the_hello_nothing_else_is_heard() {
     let mut pair = Pair::new();
-    pair.forge_to_hub(Have { head: None });
+    pair.forge_to_hub(Have { writer: Writer::Node, head: None });
     pair.drive();
     assert_eq!(pair.faults, [PeerFault::OutOfTurn("Have")]);
 
@@ -428,17 +449,18 @@ fn a_storm_of_frames_changes_nothing() {
                 no(epoch, numbers[usize::try_from(dice.below(6)).expect("small")])
             };
             let (at, other) = (any_no(), any_no());
-            let strange = Seal::sign(&hub_key(), &store(), at, [3; 32]);
-            let own = Seal::sign(&node_key(), &store(), at, [3; 32]);
+            let strange = Seal::sign(&hub_key(), &node_journal(), at, [3; 32]);
+            let own = Seal::sign(&node_key(), &node_journal(), at, [3; 32]);
+            let writer = if dice.below(2) == 0 { Writer::Node } else { Writer::Hub };
             let frame: Frame = match dice.below(12) {
-                0 => Have { head: Some(at) }.into(),
-                1 => Have { head: None }.into(),
-                2 => Want { after: Some(strange) }.into(),
-                3 => Want { after: Some(own) }.into(),
-                4 => Chunk { first: at, bodies: vec![vec![1], vec![2]], seal: None }.into(),
-                5 => Chunk { first: at, bodies: vec![vec![1]], seal: Some(own) }.into(),
-                6 => Chunk { first: other, bodies: vec![Vec::new()], seal: Some(strange) }.into(),
-                7 => Ack { upto: at }.into(),
+                0 => Have { writer, head: Some(at) }.into(),
+                1 => Have { writer, head: None }.into(),
+                2 => Want { writer, after: Some(strange) }.into(),
+                3 => Want { writer, after: Some(own) }.into(),
+                4 => Chunk { writer, first: at, bodies: vec![vec![1], vec![2]], seal: None }.into(),
+                5 => Chunk { writer, first: at, bodies: vec![vec![1]], seal: Some(own) }.into(),
+                6 => Chunk { writer, first: other, bodies: vec![Vec::new()], seal: Some(strange) }.into(),
+                7 => Ack { writer, upto: at }.into(),
                 8 => Enrol { code_id: [0; 8], proof: [0; 32] }.into(),
                 9 => EnrolRefused { reason: EnrolRefusal::Used }.into(),
                 10 => DocMessage { doc: "d".into(), bytes: vec![0] }.into(),

@@ -1,33 +1,5 @@
--- One schema for node and hub: a node's file holds its own store, the hub's file all of them.
-
-CREATE TABLE fact (
-    store    TEXT NOT NULL,
-    epoch    INTEGER NOT NULL,
-    number   INTEGER NOT NULL,
-    body     BLOB NOT NULL,
-    -- the chain's value after this fact
-    head     BLOB NOT NULL,
-    order_no TEXT,
-    PRIMARY KEY (store, epoch, number)
-) STRICT, WITHOUT ROWID;
-CREATE INDEX fact_of_order ON fact (order_no, epoch, number) WHERE order_no IS NOT NULL;
-
-CREATE TABLE seal (
-    store     TEXT NOT NULL,
-    epoch     INTEGER NOT NULL,
-    number    INTEGER NOT NULL,
-    signature BLOB NOT NULL,
-    PRIMARY KEY (store, epoch, number)
-) STRICT, WITHOUT ROWID;
-
--- Facts of a newer version, kept as they are.
-CREATE TABLE undigested (
-    store  TEXT NOT NULL,
-    epoch  INTEGER NOT NULL,
-    number INTEGER NOT NULL,
-    why    TEXT NOT NULL,
-    PRIMARY KEY (store, epoch, number)
-) STRICT, WITHOUT ROWID;
+-- Rows are a fold of facts: dropped and folded anew when ROWS_VERSION changes.
+-- They are keyed by store, not by journal: only one journal of a store, its box's own, is folded into them (see rows.rs).
 
 -- Charges, voids and refunds: everything a list shows. Rebuilt from facts at any time.
 CREATE TABLE payment (
@@ -74,16 +46,6 @@ CREATE INDEX payment_owed ON payment (original) WHERE kind = 'refund' AND approv
 CREATE INDEX payment_by_code ON payment (code_hash) WHERE code_hash IS NOT NULL;
 CREATE INDEX payment_of_original ON payment (original) WHERE original IS NOT NULL;
 
--- Requests that move money, or may, kept for ever: the same one again is the same payment.
-CREATE TABLE request (
-    store     TEXT NOT NULL,
-    caller    TEXT NOT NULL,
-    idem_key  TEXT NOT NULL,
-    body_hash BLOB NOT NULL,
-    order_no  TEXT NOT NULL,
-    PRIMARY KEY (store, caller, idem_key)
-) STRICT, WITHOUT ROWID;
-
 CREATE TABLE stat (
     store    TEXT NOT NULL,
     day      INTEGER NOT NULL,
@@ -112,25 +74,4 @@ CREATE TABLE api_key (
     scopes TEXT NOT NULL,
     hash   BLOB NOT NULL,
     PRIMARY KEY (store, hash)
-) STRICT, WITHOUT ROWID;
-
--- Stored changes of a document: a compacted snapshot has sequence 0.
-CREATE TABLE document_change (
-    document TEXT NOT NULL,
-    sequence INTEGER NOT NULL,
-    bytes    BLOB NOT NULL,
-    PRIMARY KEY (document, sequence)
-) STRICT, WITHOUT ROWID;
-
--- What a peer is known to have of a document.
-CREATE TABLE document_peer (
-    document TEXT NOT NULL,
-    peer     TEXT NOT NULL,
-    state    BLOB NOT NULL,
-    PRIMARY KEY (document, peer)
-) STRICT, WITHOUT ROWID;
-
-CREATE TABLE note (
-    key   TEXT NOT NULL PRIMARY KEY,
-    value BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
