@@ -97,7 +97,7 @@ pub(crate) struct NodeSide {
     journal: Journal,
     numbering: Numbering,
     next: FactNo,
-    _data: TempDir,
+    data: TempDir,
 }
 
 impl NodeSide {
@@ -111,7 +111,7 @@ impl NodeSide {
         journal.commit().unwrap();
         let numbering = Numbering::resume(issuer, None);
         let next = FactNo { epoch: 1, number: 1 };
-        Self { store, identity, database, journal, numbering, next, _data: data }
+        Self { store, identity, database, journal, numbering, next, data }
     }
 
     /// A paid charge of the day's `minute`.
@@ -192,6 +192,11 @@ impl NodeSide {
         self.journal.commit().unwrap();
     }
 
+    /// Its file.
+    pub(crate) fn file(&self) -> std::path::PathBuf {
+        self.data.path().join("node.db")
+    }
+
     /// The last fact.
     pub(crate) fn last(&self) -> FactNo {
         self.journal.last()
@@ -203,7 +208,13 @@ impl NodeSide {
         while let Some(run) = ingest::load(self.journal.connection(), self.journal.id(), self.next, RUN_BYTES).unwrap()
         {
             self.next.number = run.seal.no.number + 1;
-            batches.push(Batch { token: 1, first: run.first, bodies: run.bodies, seal: run.seal });
+            batches.push(Batch {
+                token: 1,
+                first: run.first,
+                bodies: run.bodies,
+                seal: run.seal,
+                records: run.records,
+            });
         }
         batches
     }

@@ -19,7 +19,7 @@ use guitai_http::{
     bearer::{Scopes, new_key},
     password::{Passwords, check_policy},
 };
-use guitai_store::{Journal, Reader, ingest, journal, query};
+use guitai_store::{Journal, Reader, ingest, journal, query, record, refold};
 
 use crate::{
     clock::wall,
@@ -101,6 +101,8 @@ enum Verb {
     },
     /// Checks the whole chain and every seal.
     Verify(Configured),
+    /// Makes the rows that lists and figures read anew from the facts; the node must be stopped.
+    Rebuild(Configured),
     /// Keys for programs.
     ApiKey {
         #[command(subcommand)]
@@ -204,6 +206,7 @@ fn dispatch(verb: Verb) -> anyhow::Result<ExitCode> {
         }
         Verb::Journal { at, from } => done(print_journal(&at.config, from.as_deref())),
         Verb::Verify(at) => done(verify(&at.config)),
+        Verb::Rebuild(at) => done(rebuild(&at.config)),
         Verb::ApiKey { verb: ApiKeyVerb::Create { at, name, scope } } => done(api_key(&at.config, name, &scope)),
         Verb::Account { verb: AccountVerb::Create { at, account, name, role } } => {
             done(account_create(&at.config, account, name, role))
@@ -310,7 +313,7 @@ fn print_journal(config: &Path, from: Option<&str>) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     while let Some(found) = ingest::load(&connection, &journal, next, guitai_core::limits::CHUNK_MAX_BYTES)? {
         for body in &found.bodies {
-            let (kind, shown) = match Fact::from_bytes(body) {
+            let (kind, shown) = match record::read(&connection, &journal, next, body)? {
                 Ok(fact) => (fact.name().to_owned(), format!("{fact:?}")),
                 Err(error) => ("undigested".into(), format!("{error:?}")),
             };
@@ -332,6 +335,18 @@ fn verify(config: &Path) -> anyhow::Result<()> {
     let connection = place.journal()?.reader()?;
     let (last, seals) = journal::verify(&connection, &journal, &place.identity()?.verifying_key()).map_err(Damaged)?;
     println!("ok: facts up to {last}, {seals} seals");
+    Ok(())
+}
+
+fn rebuild(config: &Path) -> anyhow::Result<()> {
+    let config = Config::load(config)?;
+    let place = Place::open(&config.data)?;
+    let _lock = place.lock()?;
+    let journal = place.enrolled()?.journal()?;
+    let mut connection = place.journal()?.writer()?;
+    journal::verify(&connection, &journal, &place.identity()?.verifying_key()).map_err(Damaged)?;
+    let done = refold::refold(&mut connection, &|_, _| Ok(None))?;
+    println!("ok: {} facts, {} undigested", done.facts, done.undigested);
     Ok(())
 }
 

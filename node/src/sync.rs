@@ -216,7 +216,7 @@ impl Shell for NodeShell {
         self.blocking(move |line| {
             let max_bytes = max_bytes.min(limits::CHUNK_MAX_BYTES);
             let run = line.reader.read(|connection| ingest::load(connection, &line.journal, from, max_bytes))?;
-            Ok(run.map(|run| Loaded { first: run.first, bodies: run.bodies, seal: run.seal }))
+            Ok(run.map(Loaded::from))
         })
         .await
     }

@@ -28,6 +28,7 @@ use guitai_http::{
 use guitai_store::{
     Database, Integrity, Reader, StoreError, ingest, journal,
     query::{self, PaymentFilter, PaymentRow, StatRow},
+    refold::{self, Refolded},
 };
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tracing::warn;
@@ -145,7 +146,13 @@ impl Sqlite {
         let database = Database::open(&path)?;
         let mut writer = database.shared_writer()?;
         adopt(&mut writer, &path)?;
+        refold::fit(&mut writer, &draws)?;
         Ok(Self { writer: Mutex::new(writer), reader: Reader::new(database), identity, actor })
+    }
+
+    /// Makes the rows of every store anew from their journals.
+    pub(crate) fn rebuild(&self) -> Result<Refolded, StoreError> {
+        refold::refold(&mut self.lock(), &draws)
     }
 
     /// The merchant's name, if one was set.
@@ -202,13 +209,12 @@ impl Sqlite {
 
     /// See [`super::HubStore::ingest`].
     pub(crate) fn ingest(&self, store: &StoreId, batch: Batch, fence: &Fence) -> Result<Vec<PaymentRow>, Refused> {
-        let Batch { token: _, first, bodies, seal } = batch;
-        for (body, number) in bodies.iter().zip(first.number..) {
+        let run = ingest::Run::from(batch);
+        for (body, number) in run.bodies.iter().zip(run.first.number..) {
             if Fact::from_bytes(body) == Err(FactError::Malformed) {
-                return Err(Refused::NoFact(FactNo { epoch: first.epoch, number }));
+                return Err(Refused::NoFact(FactNo { epoch: run.first.epoch, number }));
             }
         }
-        let run = ingest::Run { first, bodies, seal };
         let mut writer = self.lock();
         if fence.is_raised() {
             return Err(Refused::Fenced);
@@ -366,6 +372,11 @@ impl Sqlite {
     fn lock(&self) -> MutexGuard<'_, Connection> {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A store's box draws under the number the hub gave it.
+fn draws(connection: &Connection, journal: &JournalId) -> Result<Option<Issuer>, StoreError> {
+    roster::issuer(connection, &journal.store).map(Some)
 }
 
 /// SQLite integers are signed; every count is far below 2^63.

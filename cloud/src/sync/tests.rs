@@ -139,7 +139,7 @@ impl Shell for Node {
         let run =
             ingest::load(&self.0.database.reader().unwrap(), &JournalId::node(self.0.store.clone()), from, max_bytes)
                 .unwrap();
-        Ok(run.map(|run| Loaded { first: run.first, bodies: run.bodies, seal: run.seal }))
+        Ok(run.map(Loaded::from))
     }
 
     async fn head_at(&self, no: FactNo) -> Result<Option<ChainHash>, ShellError> {

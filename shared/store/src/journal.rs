@@ -20,7 +20,7 @@ use guitai_core::{
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::{
-    Database, StoreError,
+    Database, StoreError, record, refold,
     rows::{self, integer},
 };
 
@@ -71,7 +71,7 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Opens a journal, checks its whole chain, and begins epoch 1 if it is empty.
+    /// Opens a journal, checks its whole chain, fits its rows to this version, and begins epoch 1 if it is empty.
     ///
     /// # Errors
     /// Names the fact where history is broken.
@@ -82,8 +82,9 @@ impl Journal {
         identity: SigningKey,
         now: UtcMs,
     ) -> Result<Self, Integrity> {
-        let connection = database.writer()?;
+        let mut connection = database.writer()?;
         let (last, head) = check(&connection, &id, &identity.verifying_key())?;
+        refold::fit(&mut connection, &|_, _| Ok(None))?;
         let mut journal = Self { connection, id, identity, last, head, in_transaction: false };
         if journal.last.number == 0 {
             let opened = Opened { store: journal.id.store.clone(), issuer, at: now };
@@ -126,6 +127,8 @@ impl Journal {
             self.connection.execute_batch("BEGIN IMMEDIATE")?;
             self.in_transaction = true;
         }
+        let mut fact = fact.clone();
+        let records = record::commit(&mut fact)?;
         let body = fact.to_bytes();
         if body.len() > limits::FACT_MAX_BYTES {
             // What would not read back must not be written: every text in a fact has its own bound, so this is a bug of ours.
@@ -134,7 +137,10 @@ impl Journal {
         let no = FactNo { epoch: self.last.epoch, number: self.last.number + 1 };
         self.head = chain::link(&self.head, no, &body);
         insert_fact(&self.connection, &self.id, no, &body, &self.head, fact.order_no())?;
-        rows::write(&self.connection, &self.id, no, fact)?;
+        for record in &records {
+            record::insert(&self.connection, &self.id, no, record)?;
+        }
+        rows::write(&self.connection, &self.id, no, &fact)?;
         self.last = no;
         Ok(no)
     }
@@ -159,11 +165,17 @@ impl Journal {
     /// What SQLite says, or a fact that does not read back.
     pub fn facts_of(&self, order_no: OrderNo) -> Result<Vec<Fact>, StoreError> {
         let mut statement = self.connection.prepare_cached(
-            "SELECT body FROM fact WHERE order_no = ?1 AND store = ?2 AND writer = ?3 ORDER BY epoch, number",
+            "SELECT epoch, number, body FROM fact WHERE order_no = ?1 AND store = ?2 AND writer = ?3
+             ORDER BY epoch, number",
         )?;
         let of = params![order_no.as_str(), self.id.store.as_str(), self.id.writer.text()];
-        let bodies = statement.query_map(of, |row| row.get::<_, Vec<u8>>(0))?;
-        bodies.map(|body| read_fact(&body?)).collect()
+        let bodies = statement.query_map(of, |row| Ok((fact_no(row)?, row.get::<_, Vec<u8>>(2)?)))?;
+        bodies
+            .map(|found| {
+                let (no, body) = found?;
+                record::read(&self.connection, &self.id, no, &body)?.map_err(no_fact)
+            })
+            .collect()
     }
 
     /// Payments to go on with after a start: all that are open, those a reversal of ours ended since `recent`, and those that
@@ -198,7 +210,7 @@ impl Journal {
         let mut rows = statement.query(of(&self.id))?;
         while let Some(row) = rows.next()? {
             let body = row.get_ref(0)?.as_blob().map_err(|_| StoreError::Corrupt("a fact's body".into()))?;
-            if let Some(no) = read_fact(body)?.draws() {
+            if let Some(no) = Fact::from_bytes(body).map_err(no_fact)?.draws() {
                 return Ok(Some(no));
             }
         }
@@ -244,8 +256,8 @@ pub(crate) fn insert_seal(connection: &Connection, journal: &JournalId, seal: &S
     Ok(())
 }
 
-fn read_fact(body: &[u8]) -> Result<Fact, StoreError> {
-    Fact::from_bytes(body).map_err(|error: FactError| StoreError::Corrupt(format!("a fact: {error:?}")))
+fn no_fact(error: FactError) -> StoreError {
+    StoreError::Corrupt(format!("a fact: {error:?}"))
 }
 
 /// Walks a journal's whole chain; answers its last fact and head. Every stored hash is recomputed from the bytes; the last

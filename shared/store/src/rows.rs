@@ -11,7 +11,7 @@ use guitai_core::{
 };
 use rusqlite::{Connection, params};
 
-use crate::StoreError;
+use crate::{StoreError, query};
 
 /// Writes every row a fact changes. Rows are keyed by store, since only the journal of a store's own box is folded into them;
 /// when the hub writes facts of its own, they get rows of their own or a writer in their keys, and all are folded anew.
@@ -23,6 +23,25 @@ pub fn write(connection: &Connection, journal: &JournalId, no: FactNo, fact: &Fa
         Writer::Node => apply(fact).iter().try_for_each(|change| write_row(connection, &journal.store, no, change)),
         Writer::Hub | Writer::Hosted(_) => Err(StoreError::Corrupt(format!("a {} in journal {journal}", fact.name()))),
     }
+}
+
+/// Writes every row a fact changes while rows are made anew: the requests it answers are kept for ever and there already.
+pub(crate) fn write_again(
+    connection: &Connection,
+    journal: &JournalId,
+    no: FactNo,
+    fact: &Fact,
+) -> Result<(), StoreError> {
+    for change in apply(fact) {
+        if let RowChange::Requested { idempotency, order_no } = &change {
+            let found = query::earlier_request(connection, journal, &idempotency.caller, &idempotency.key)?;
+            if found.is_some_and(|found| found.order_no == *order_no && found.body_hash == idempotency.body_hash) {
+                continue;
+            }
+        }
+        write_row(connection, &journal.store, no, &change)?;
+    }
+    Ok(())
 }
 
 /// SQLite integers are signed; every amount and count is far below 2^63.

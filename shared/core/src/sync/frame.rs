@@ -10,7 +10,7 @@ use minicbor::{
 
 use crate::{
     ids::{FactNo, Issuer, StoreId, Writer},
-    journal::chain::Seal,
+    journal::{chain::Seal, text::Record},
     time::UtcMs,
     trust::KeyBytes,
 };
@@ -252,6 +252,30 @@ pub struct Chunk {
     /// Over the last; none while a commit larger than a chunk is under way.
     #[n(3)]
     pub seal: Option<Seal>,
+    /// The texts of these facts, as far as they are not erased, in the order of facts and slots.
+    #[n(4)]
+    pub records: Vec<FactRecord>,
+}
+
+/// A text beside a fact of the same chunk.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct FactRecord {
+    /// The fact's number; its epoch is the chunk's.
+    #[n(0)]
+    pub number: u64,
+    /// The text.
+    #[n(1)]
+    pub record: Record,
+}
+
+impl FactRecord {
+    /// About how many bytes it takes on the wire.
+    #[must_use]
+    pub const fn weight(&self) -> usize {
+        const HEAD: usize = 40;
+        HEAD + self.record.text.len()
+    }
 }
 
 /// Everything up to here is durable at the receiver.

@@ -14,12 +14,12 @@ use ed25519_dalek::VerifyingKey;
 
 use super::{
     contract::PeerFault,
-    frame::{Ack, Chunk, Have, Want},
+    frame::{Ack, Chunk, FactRecord, Have, Want},
 };
 use crate::{
     ids::{FactNo, JournalId, Writer},
     journal::chain::{self, ChainHash, Seal},
-    limits::CHUNK_MAX_BYTES,
+    limits::{CHUNK_MAX_BYTES, FACT_TEXTS_MAX, RECORD_TEXT_MAX_CHARS},
 };
 
 /// Loads not yet acknowledged. 16 of one chunk each are 256 KiB under way: 2.5 MB/s at a round trip of 100 ms.
@@ -37,6 +37,8 @@ pub struct Loaded {
     pub bodies: Vec<Vec<u8>>,
     /// Over the last.
     pub seal: Seal,
+    /// The texts beside them, in the order of facts and slots.
+    pub records: Vec<FactRecord>,
 }
 
 /// Facts for the receiver's shell to make durable: chain and seal are right.
@@ -50,6 +52,8 @@ pub struct Batch {
     pub bodies: Vec<Vec<u8>>,
     /// Over the last; `seal.head()` is the chain's value after it.
     pub seal: Seal,
+    /// The texts beside them. Nothing has been compared with the facts' commitments: one that does not fit is dropped.
+    pub records: Vec<FactRecord>,
 }
 
 /// Two histories of one journal, as far as this end sees it.
@@ -205,17 +209,24 @@ impl Outgoing {
 /// Cuts a load into chunks; a fact larger than a chunk goes alone.
 fn cut(writer: Writer, loaded: Loaded) -> Vec<Chunk> {
     let mut chunks: Vec<Chunk> = Vec::new();
+    let mut records = loaded.records.into_iter().peekable();
     let mut room = 0;
     for (body, number) in loaded.bodies.into_iter().zip(loaded.first.number..) {
+        let mut beside = Vec::new();
+        while let Some(record) = records.next_if(|record| record.number == number) {
+            beside.push(record);
+        }
+        let weight = body.len() + beside.iter().map(FactRecord::weight).sum::<usize>();
         match chunks.last_mut() {
-            Some(chunk) if body.len() <= room => {
-                room -= body.len();
+            Some(chunk) if weight <= room => {
+                room -= weight;
                 chunk.bodies.push(body);
+                chunk.records.append(&mut beside);
             }
             Some(_) | None => {
-                room = CHUNK_MAX_BYTES.saturating_sub(body.len());
+                room = CHUNK_MAX_BYTES.saturating_sub(weight);
                 let first = FactNo { epoch: loaded.first.epoch, number };
-                chunks.push(Chunk { writer, first, bodies: alloc::vec![body], seal: None });
+                chunks.push(Chunk { writer, first, bodies: alloc::vec![body], seal: None, records: beside });
             }
         }
     }
@@ -243,6 +254,7 @@ struct Unsealed {
     last: FactNo,
     head: ChainHash,
     bodies: Vec<Vec<u8>>,
+    records: Vec<FactRecord>,
     bytes: usize,
 }
 
@@ -272,7 +284,8 @@ impl Incoming {
     }
 
     pub(super) fn chunk(&mut self, chunk: Chunk) -> Result<Option<Batch>, PeerFault> {
-        let bytes: usize = chunk.bodies.iter().map(Vec::len).sum();
+        let texts: usize = chunk.records.iter().map(FactRecord::weight).sum();
+        let bytes = chunk.bodies.iter().map(Vec::len).sum::<usize>() + texts;
         if chunk.bodies.is_empty() || (bytes > CHUNK_MAX_BYTES && chunk.bodies.len() > 1) {
             return Err(PeerFault::ChunkSize { bytes, facts: chunk.bodies.len() });
         }
@@ -287,6 +300,11 @@ impl Incoming {
         if chunk.first != expected {
             return Err(PeerFault::Gap { expected, got: chunk.first });
         }
+        if !records_are_sound(&chunk) {
+            return Err(PeerFault::TooLong);
+        }
+        run.bytes = run.bytes.saturating_add(texts);
+        run.records.extend(chunk.records);
         for body in chunk.bodies {
             run.last = next_no(run.last).ok_or(PeerFault::NumbersSpent)?;
             run.head = chain::link(&run.head, run.last, &body);
@@ -310,7 +328,7 @@ impl Incoming {
         self.next_token += 1;
         self.pending.push_back((token, run.last));
         self.last_seal = Some(seal.clone());
-        Ok(Some(Batch { token, first: run.first, bodies: run.bodies, seal }))
+        Ok(Some(Batch { token, first: run.first, bodies: run.bodies, seal, records: run.records }))
     }
 
     /// Batches become durable in the order in which they were handed out.
@@ -331,8 +349,21 @@ impl Incoming {
             }
             Some(_) | None => (FactNo { epoch: first.epoch, number: 0 }, chain::start(&self.journal, first.epoch)),
         };
-        Ok(Unsealed { first, last, head, bodies: Vec::new(), bytes: 0 })
+        Ok(Unsealed { first, last, head, bodies: Vec::new(), records: Vec::new(), bytes: 0 })
     }
+}
+
+/// Whether each text belongs to a fact of the chunk, in order and once, and none is longer than a record may be.
+fn records_are_sound(chunk: &Chunk) -> bool {
+    let place = |found: &FactRecord| (found.number, found.record.slot);
+    let last = last_no(chunk.first, chunk.bodies.len()).map(|no| no.number);
+    chunk.records.is_sorted_by(|one, next| place(one) < place(next))
+        && chunk.records.iter().all(|found| {
+            found.number >= chunk.first.number
+                && Some(found.number) <= last
+                && usize::from(found.record.slot) < FACT_TEXTS_MAX
+                && found.record.text.chars().count() <= RECORD_TEXT_MAX_CHARS
+        })
 }
 
 fn same_journal(journal: &JournalId, writer: Writer) -> Result<(), PeerFault> {

@@ -7,7 +7,7 @@ use ed25519_dalek::SigningKey;
 
 use super::{
     contract::{Authorisation, Claim, Hangup, HubConfig, NodeConfig, Output, PeerFault, Purpose, Standing},
-    frame::{EnrolRefusal, Enrolled, Frame, Status},
+    frame::{EnrolRefusal, Enrolled, FactRecord, Frame, Status},
     journal_lane::{Batch, Loaded},
     session::Session,
     wire::FrameReader,
@@ -50,11 +50,19 @@ pub(super) struct Disk {
     pub(super) facts: BTreeMap<FactNo, Vec<u8>>,
     pub(super) heads: BTreeMap<FactNo, ChainHash>,
     pub(super) seals: BTreeMap<FactNo, Seal>,
+    /// By epoch, number and slot.
+    pub(super) records: BTreeMap<(u32, u64, u8), FactRecord>,
 }
 
 impl Disk {
     fn new(journal: JournalId) -> Self {
-        Self { journal, facts: BTreeMap::new(), heads: BTreeMap::new(), seals: BTreeMap::new() }
+        Self {
+            journal,
+            facts: BTreeMap::new(),
+            heads: BTreeMap::new(),
+            seals: BTreeMap::new(),
+            records: BTreeMap::new(),
+        }
     }
 
     pub(super) fn last(&self) -> Option<FactNo> {
@@ -100,11 +108,16 @@ impl Disk {
         }
         let last = best?;
         let bodies = self.facts.range(*first..=last).map(|(_, body)| body.clone()).collect();
-        Some(Loaded { first: *first, bodies, seal: self.seals[&last].clone() })
+        let beside = (first.epoch, first.number, 0)..=(last.epoch, last.number, u8::MAX);
+        let records = self.records.range(beside).map(|(_, record)| record.clone()).collect();
+        Some(Loaded { first: *first, bodies, seal: self.seals[&last].clone(), records })
     }
 
     fn persist(&mut self, batch: Batch) {
         assert!(!self.facts.contains_key(&batch.first), "fact {} came twice", batch.first);
+        for found in batch.records {
+            self.records.insert((batch.first.epoch, found.number, found.record.slot), found);
+        }
         for body in batch.bodies {
             self.link(batch.seal.no.epoch, body);
         }

@@ -5,7 +5,8 @@ use alloc::{vec, vec::Vec};
 use super::{
     contract::{Authorisation, Hangup, HubConfig, PeerFault, Purpose},
     frame::{
-        Ack, Bye, ByeReason, Chunk, DocMessage, Enrol, EnrolRefusal, EnrolRefused, Frame, Have, Status, Verdict, Want,
+        Ack, Bye, ByeReason, Chunk, DocMessage, Enrol, EnrolRefusal, EnrolRefused, FactRecord, Frame, Have, Status,
+        Verdict, Want,
     },
     journal_lane::WINDOW_LOADS,
     pair::{Pair, hub_key, hub_session, no, node_journal, node_key, node_session, store},
@@ -14,8 +15,11 @@ use super::{
 };
 use crate::{
     ids::Writer,
-    journal::chain::{self, Seal},
-    limits::CHUNK_MAX_BYTES,
+    journal::{
+        chain::{self, Seal},
+        text::Record,
+    },
+    limits::{CHUNK_MAX_BYTES, RECORD_TEXT_MAX_CHARS},
     time::UtcMs,
     trust::EnrolmentCode,
 };
@@ -115,8 +119,18 @@ fn open_pair() -> (Pair, Chunk) {
     let mut next = pair.node.own.clone();
     let last = next.commit(&node_key(), 1, &[b"new".to_vec(), b"newer".to_vec()]);
     let bodies = vec![b"new".to_vec(), b"newer".to_vec()];
-    let chunk = Chunk { writer: Writer::Node, first: no(1, 2), bodies, seal: Some(next.seals[&last].clone()) };
+    let chunk = Chunk {
+        writer: Writer::Node,
+        first: no(1, 2),
+        bodies,
+        seal: Some(next.seals[&last].clone()),
+        records: Vec::new(),
+    };
     (pair, chunk)
+}
+
+fn beside(number: u64, slot: u8, text: &str) -> FactRecord {
+    FactRecord { number, record: Record::from_parts(slot, [5; 16], text.into()) }
 }
 
 #[track_caller]
@@ -148,8 +162,33 @@ fn a_bent_chunk_is_refused() {
     assert_eq!(refused(|c| c.first = no(2, 2)), PeerFault::Gap { expected: no(2, 1), got: no(2, 2) });
     assert_eq!(refused(|c| c.first = no(0, 2)), PeerFault::Gap { expected: no(1, 2), got: no(0, 2) });
     assert_eq!(refused(|c| c.bodies.clear()), PeerFault::ChunkSize { bytes: 0, facts: 0 });
+    let long = "字".repeat(RECORD_TEXT_MAX_CHARS + 1);
+    let strange = [(1, 0, "before"), (4, 0, "behind"), (2, 16, "no such slot"), (2, 0, long.as_str())];
+    for (number, slot, text) in strange {
+        assert_eq!(refused(|c| c.records.push(beside(number, slot, text))), PeerFault::TooLong, "{text}");
+    }
+    let twice = vec![beside(2, 0, "a"), beside(2, 0, "b")];
+    assert_eq!(refused(|c| c.records = twice), PeerFault::TooLong);
     let large = CHUNK_MAX_BYTES + 5;
     assert_eq!(refused(|c| c.bodies[0] = vec![0; CHUNK_MAX_BYTES]), PeerFault::ChunkSize { bytes: large, facts: 2 });
+}
+
+/// The longest texts a fact may have beside it still fit the frame, whatever the facts' own size.
+#[test]
+fn texts_travel_beside_their_facts() {
+    let mut pair = Pair::new();
+    for size in [10, 8_000, 100] {
+        let last = pair.node.own.commit(&node_key(), 1, &vec![vec![7; size]; 40]);
+        for number in (last.number - 39..=last.number).step_by(3) {
+            let texts = (0..16).map(|slot| beside(number, slot, &"字".repeat(RECORD_TEXT_MAX_CHARS)));
+            pair.node.own.records.extend(texts.map(|text| ((last.epoch, number, text.record.slot), text)));
+        }
+    }
+    pair.reconnect();
+    pair.drive();
+    assert_eq!(pair.faults, []);
+    assert_eq!(pair.hub.held, pair.node.own);
+    assert_eq!(pair.hub.held.records, pair.node.own.records);
 }
 
 #[test]
@@ -188,6 +227,7 @@ fn a_commit_without_end_is_refused() {
             first: no(1, 2 + number),
             bodies: vec![vec![0; 8_000]],
             seal: None,
+            records: Vec::new(),
         });
     }
     pair.drive();
@@ -457,9 +497,12 @@ fn a_storm_of_frames_changes_nothing() {
                 1 => Have { writer, head: None }.into(),
                 2 => Want { writer, after: Some(strange) }.into(),
                 3 => Want { writer, after: Some(own) }.into(),
-                4 => Chunk { writer, first: at, bodies: vec![vec![1], vec![2]], seal: None }.into(),
-                5 => Chunk { writer, first: at, bodies: vec![vec![1]], seal: Some(own) }.into(),
-                6 => Chunk { writer, first: other, bodies: vec![Vec::new()], seal: Some(strange) }.into(),
+                4 => {
+                    Chunk { writer, first: at, bodies: vec![vec![1], vec![2]], seal: None, records: Vec::new() }.into()
+                }
+                5 => Chunk { writer, first: at, bodies: vec![vec![1]], seal: Some(own), records: Vec::new() }.into(),
+                6 => Chunk { writer, first: other, bodies: vec![Vec::new()], seal: Some(strange), records: Vec::new() }
+                    .into(),
                 7 => Ack { writer, upto: at }.into(),
                 8 => Enrol { code_id: [0; 8], proof: [0; 32] }.into(),
                 9 => EnrolRefused { reason: EnrolRefusal::Used }.into(),

@@ -6,7 +6,7 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::frame::Frame;
+use super::frame::{FactRecord, Frame};
 use crate::limits::{FRAME_MAX_BYTES, HELLO_MAX_BYTES};
 
 /// Bytes of the length in front of a frame.
@@ -40,7 +40,10 @@ impl Frame {
         const HEAD: usize = 256;
         const BODY_HEAD: usize = 5;
         HEAD + match self {
-            Self::Chunk(chunk) => chunk.bodies.iter().map(|body| body.len() + BODY_HEAD).sum(),
+            Self::Chunk(chunk) => {
+                let bodies: usize = chunk.bodies.iter().map(|body| body.len() + BODY_HEAD).sum();
+                bodies + chunk.records.iter().map(FactRecord::weight).sum::<usize>()
+            }
             Self::DocMessage(message) => message.doc.len() + message.bytes.len(),
             Self::Hello(_)
             | Self::HelloAnswer(_)
@@ -134,7 +137,7 @@ mod tests {
     };
     use crate::{
         ids::{FactNo, Issuer, StoreId, Writer},
-        journal::chain::Seal,
+        journal::{chain::Seal, text::Record},
         time::UtcMs,
     };
 
@@ -142,6 +145,7 @@ mod tests {
         let no = FactNo { epoch: 1, number: 300 };
         let seal = Seal::from_parts(no, [7; 32], [8; 64]);
         let store = StoreId::parse("S001").expect("a name");
+        let record = FactRecord { number: 300, record: Record::from_parts(2, [6; 16], "少一个袋子".into()) };
         let hosted = Writer::Hosted(Issuer::new(90_001).expect("in range"));
         alloc::vec![
             Hello {
@@ -163,7 +167,8 @@ mod tests {
                 writer: hosted,
                 first: no,
                 bodies: alloc::vec![b"one".to_vec(), Vec::new()],
-                seal: Some(seal.clone())
+                seal: Some(seal.clone()),
+                records: alloc::vec![record]
             }
             .into(),
             Ack { writer: Writer::Node, upto: no }.into(),

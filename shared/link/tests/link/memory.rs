@@ -177,7 +177,7 @@ impl Shell for End {
         }
         let last = last.expect("every commit ends with a seal");
         let bodies = memory.own.facts.range(*first..=last).map(|(_, body)| body.clone()).collect();
-        Ok(Some(Loaded { first: *first, bodies, seal: memory.own.seals[&last].clone() }))
+        Ok(Some(Loaded { first: *first, bodies, seal: memory.own.seals[&last].clone(), records: Vec::new() }))
     }
 
     async fn head_at(&self, at: FactNo) -> Result<Option<ChainHash>, ShellError> {
