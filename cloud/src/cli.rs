@@ -37,6 +37,8 @@ pub(crate) enum Command {
     },
     /// 核对各门店账本副本的哈希链与签名 / check every store's chain and seals; exit 3 if one is broken
     Verify(ConfigFile),
+    /// 由账本重建查询数据 / make the rows that lists and figures read anew from the journals
+    Rebuild(ConfigFile),
     /// 程序密钥 / keys for programs
     #[command(subcommand)]
     ApiKey(ApiKeyCommand),

@@ -88,6 +88,7 @@ pub(crate) fn execute(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Store(StoreCommand::List(config)) => list_stores(&config)?,
         Command::Enrol { config, store } => enrol(&config, &store)?,
         Command::Verify(config) => return verify(&config),
+        Command::Rebuild(config) => rebuild(&config)?,
         Command::ApiKey(ApiKeyCommand::Create { config, name, scope }) => create_key(&config, name, scope)?,
         Command::Account(AccountCommand::Create { config, account, name, role }) => {
             create_account(&config, &account, name, role)?;
@@ -186,6 +187,12 @@ fn verify(file: &ConfigFile) -> Result<ExitCode, Failure> {
         return Ok(ExitCode::SUCCESS);
     }
     Err(Failure { code: EXIT_INTEGRITY, words: broken.join("\nguitai-hub: ") })
+}
+
+fn rebuild(file: &ConfigFile) -> Result<(), Failure> {
+    let (_, sqlite, _) = open(file)?;
+    let done = sqlite.rebuild().map_err(Failure::failed)?;
+    say(&format!("ok\tfacts {}\tundigested {}", done.facts, done.undigested))
 }
 
 fn create_key(file: &ConfigFile, name: String, scope: HubScope) -> Result<(), Failure> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
 use guitai_core::{
-    ids::{AccountId, FactNo, Issuer, Numbering, OrderNo, StoreId, TillId},
+    ids::{AccountId, FactNo, Issuer, JournalId, Numbering, OrderNo, StoreId, TillId},
     journal::fact::{
         AccountSet, Approval, Bill, Doubted, Fact, Idempotency, Intended, Paid, Place, RefundIntended, Refunded, Role,
     },
@@ -97,7 +97,7 @@ pub(crate) struct NodeSide {
     journal: Journal,
     numbering: Numbering,
     next: FactNo,
-    _data: TempDir,
+    data: TempDir,
 }
 
 impl NodeSide {
@@ -105,12 +105,13 @@ impl NodeSide {
         let data = tempfile::tempdir().unwrap();
         let database = Database::open(&data.path().join("node.db")).unwrap();
         let (store, identity) = (store_id(id), key(seed));
-        let mut journal = Journal::open(&database, store.clone(), issuer, identity.clone(), MORNING).unwrap();
+        let mut journal =
+            Journal::open(&database, JournalId::node(store.clone()), issuer, identity.clone(), MORNING).unwrap();
         journal.append(&account("01", "王小明")).unwrap();
         journal.commit().unwrap();
         let numbering = Numbering::resume(issuer, None);
         let next = FactNo { epoch: 1, number: 1 };
-        Self { store, identity, database, journal, numbering, next, _data: data }
+        Self { store, identity, database, journal, numbering, next, data }
     }
 
     /// A paid charge of the day's `minute`.
@@ -191,6 +192,11 @@ impl NodeSide {
         self.journal.commit().unwrap();
     }
 
+    /// Its file.
+    pub(crate) fn file(&self) -> std::path::PathBuf {
+        self.data.path().join("node.db")
+    }
+
     /// The last fact.
     pub(crate) fn last(&self) -> FactNo {
         self.journal.last()
@@ -199,9 +205,16 @@ impl NodeSide {
     /// What was not delivered yet, as the core's session hands it to the hub.
     pub(crate) fn batches(&mut self) -> Vec<Batch> {
         let mut batches = Vec::new();
-        while let Some(run) = ingest::load(self.journal.connection(), &self.store, self.next, RUN_BYTES).unwrap() {
+        while let Some(run) = ingest::load(self.journal.connection(), self.journal.id(), self.next, RUN_BYTES).unwrap()
+        {
             self.next.number = run.seal.no.number + 1;
-            batches.push(Batch { token: 1, first: run.first, bodies: run.bodies, seal: run.seal });
+            batches.push(Batch {
+                token: 1,
+                first: run.first,
+                bodies: run.bodies,
+                seal: run.seal,
+                records: run.records,
+            });
         }
         batches
     }

@@ -19,7 +19,7 @@ use guitai_http::{
     bearer::{Scopes, new_key},
     password::{Passwords, check_policy},
 };
-use guitai_store::{Journal, Reader, ingest, journal, query};
+use guitai_store::{Journal, Reader, ingest, journal, query, record, refold};
 
 use crate::{
     clock::wall,
@@ -101,6 +101,8 @@ enum Verb {
     },
     /// Checks the whole chain and every seal.
     Verify(Configured),
+    /// Makes the rows that lists and figures read anew from the facts; the node must be stopped.
+    Rebuild(Configured),
     /// Keys for programs.
     ApiKey {
         #[command(subcommand)]
@@ -204,6 +206,7 @@ fn dispatch(verb: Verb) -> anyhow::Result<ExitCode> {
         }
         Verb::Journal { at, from } => done(print_journal(&at.config, from.as_deref())),
         Verb::Verify(at) => done(verify(&at.config)),
+        Verb::Rebuild(at) => done(rebuild(&at.config)),
         Verb::ApiKey { verb: ApiKeyVerb::Create { at, name, scope } } => done(api_key(&at.config, name, &scope)),
         Verb::Account { verb: AccountVerb::Create { at, account, name, role } } => {
             done(account_create(&at.config, account, name, role))
@@ -265,9 +268,9 @@ fn status(config: &Path, json: bool) -> anyhow::Result<()> {
     let running = place.try_lock()?.is_none();
     let connection = place.journal()?.reader()?;
     let acked = sync::start(&place.side()?)?.acked;
-    let last = query::last_fact(&connection, &enrolment.store)?;
+    let last = query::last_fact(&connection, &enrolment.journal()?)?;
     let none = FactNo { epoch: 1, number: 0 };
-    let (unsent, _) = query::unsent(&connection, &enrolment.store, acked.unwrap_or(none))?;
+    let (unsent, _) = query::unsent(&connection, &enrolment.journal()?, acked.unwrap_or(none))?;
     let open: i64 = connection.query_row(
         "SELECT count(*) FROM payment WHERE state IN ('pending', 'unknown', 'held', 'reversing', 'refunding')",
         [],
@@ -296,7 +299,7 @@ fn status(config: &Path, json: bool) -> anyhow::Result<()> {
 fn print_journal(config: &Path, from: Option<&str>) -> anyhow::Result<()> {
     let config = Config::load(config)?;
     let place = Place::open(&config.data)?;
-    let store = place.enrolled()?.store()?;
+    let journal = place.enrolled()?.journal()?;
     let connection = place.journal()?.reader()?;
     let mut next = match from {
         None => FactNo { epoch: 1, number: 1 },
@@ -308,9 +311,9 @@ fn print_journal(config: &Path, from: Option<&str>) -> anyhow::Result<()> {
         }
     };
     let mut out = std::io::stdout().lock();
-    while let Some(found) = ingest::load(&connection, &store, next, guitai_core::limits::CHUNK_MAX_BYTES)? {
+    while let Some(found) = ingest::load(&connection, &journal, next, guitai_core::limits::CHUNK_MAX_BYTES)? {
         for body in &found.bodies {
-            let (kind, shown) = match Fact::from_bytes(body) {
+            let (kind, shown) = match record::read(&connection, &journal, next, body)? {
                 Ok(fact) => (fact.name().to_owned(), format!("{fact:?}")),
                 Err(error) => ("undigested".into(), format!("{error:?}")),
             };
@@ -328,10 +331,22 @@ fn print_journal(config: &Path, from: Option<&str>) -> anyhow::Result<()> {
 fn verify(config: &Path) -> anyhow::Result<()> {
     let config = Config::load(config)?;
     let place = Place::open(&config.data)?;
-    let store = place.enrolled()?.store()?;
+    let journal = place.enrolled()?.journal()?;
     let connection = place.journal()?.reader()?;
-    let (last, seals) = journal::verify(&connection, &store, &place.identity()?.verifying_key()).map_err(Damaged)?;
+    let (last, seals) = journal::verify(&connection, &journal, &place.identity()?.verifying_key()).map_err(Damaged)?;
     println!("ok: facts up to {last}, {seals} seals");
+    Ok(())
+}
+
+fn rebuild(config: &Path) -> anyhow::Result<()> {
+    let config = Config::load(config)?;
+    let place = Place::open(&config.data)?;
+    let _lock = place.lock()?;
+    let journal = place.enrolled()?.journal()?;
+    let mut connection = place.journal()?.writer()?;
+    journal::verify(&connection, &journal, &place.identity()?.verifying_key()).map_err(Damaged)?;
+    let done = refold::refold(&mut connection, &|_, _| Ok(None))?;
+    println!("ok: {} facts, {} undigested", done.facts, done.undigested);
     Ok(())
 }
 
@@ -368,8 +383,8 @@ fn record(config: &Path, request: Request) -> anyhow::Result<()> {
         Wish::ApiKey(key) => Fact::ApiKeyCreated(key),
         Wish::Account(account) => Fact::AccountSet(account),
     };
-    let (store, issuer) = (enrolment.store()?, enrolment.issuer()?);
-    let mut journal = Journal::open(&place.journal()?, store, issuer, place.identity()?, wall()).map_err(Damaged)?;
+    let (id, issuer) = (enrolment.journal()?, enrolment.issuer()?);
+    let mut journal = Journal::open(&place.journal()?, id, issuer, place.identity()?, wall()).map_err(Damaged)?;
     journal.append(&fact)?;
     journal.commit()?;
     Ok(())
@@ -389,7 +404,7 @@ fn diagnose(config: &Path, options: &doctor::Options) -> anyhow::Result<ExitCode
     let running = place.try_lock()?.is_none();
     let journal = match &enrolment {
         Some(enrolment) if !running => {
-            Some(reach::Journal { store: enrolment.store()?, reader: Arc::new(Reader::new(place.journal()?)) })
+            Some(reach::Journal { id: enrolment.journal()?, reader: Arc::new(Reader::new(place.journal()?)) })
         }
         _ => None,
     };

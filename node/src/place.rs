@@ -15,7 +15,7 @@ use std::{
 
 use anyhow::{Context, bail};
 use ed25519_dalek::SigningKey;
-use guitai_core::ids::{Issuer, StoreId};
+use guitai_core::ids::{Issuer, JournalId, StoreId};
 use guitai_store::Database;
 use serde::{Deserialize, Serialize};
 
@@ -42,6 +42,11 @@ pub(crate) struct Enrolment {
 impl Enrolment {
     pub(crate) fn store(&self) -> anyhow::Result<StoreId> {
         StoreId::parse(&self.store).map_err(|error| anyhow::anyhow!("enrolment: store {}: {error:?}", self.store))
+    }
+
+    /// The journal this box writes.
+    pub(crate) fn journal(&self) -> anyhow::Result<JournalId> {
+        Ok(JournalId::node(self.store()?))
     }
 
     pub(crate) fn issuer(&self) -> anyhow::Result<Issuer> {

@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Instant};
 
 use guitai_core::{
-    ids::{FactNo, StoreId},
+    ids::{FactNo, JournalId},
     journal::chain::ChainHash,
     sync::{
         contract::{Hangup, Standing},
@@ -25,7 +25,7 @@ use crate::doctor::{HubObservation, HubRefusal, HubTarget, ScannerObservation};
 /// What the hello says of this store's journal; the hub would take less than the truth for a forked one.
 #[derive(Clone)]
 pub(crate) struct Journal {
-    pub(crate) store: StoreId,
+    pub(crate) id: JournalId,
     pub(crate) reader: Arc<Reader>,
 }
 
@@ -45,13 +45,13 @@ pub(crate) async fn hub(target: &HubTarget, journal: Option<&Journal>) -> HubObs
     };
     let handshake_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     let Some(journal) = journal else { return HubObservation::Session { handshake_ms } };
-    let Ok(outgoing) = journal.reader.read(|connection| query::last_fact(connection, journal.store.as_str())) else {
+    let Ok(outgoing) = journal.reader.read(|connection| query::last_fact(connection, &journal.id)) else {
         return HubObservation::Session { handshake_ms };
     };
     let (news, events) = mpsc::channel(EVENTS_MAX);
     // There is room in a channel just made.
     let _ = news.try_send(Event::HangUp(ByeReason::Stopping));
-    let standing = Standing { store: journal.store.clone(), outgoing, incoming: None };
+    let standing = Standing { store: journal.id.store.clone(), outgoing, incoming: None };
     let admitted = Admitted { standing, shell: journal.clone(), events };
     match run_node_session(&secured, identity, env!("CARGO_PKG_VERSION"), admitted).await {
         Ended::Hangup(Hangup::Refused(verdict)) => match verdict {
@@ -85,7 +85,7 @@ impl Shell for Journal {
     }
 
     async fn head_at(&self, no: FactNo) -> Result<Option<ChainHash>, ShellError> {
-        let head = self.reader.read(|connection| ingest::head_at(connection, &self.store, no));
+        let head = self.reader.read(|connection| ingest::head_at(connection, &self.id, no));
         head.map_err(|error| ShellError(error.to_string()))
     }
 

@@ -78,7 +78,7 @@ fn start(config: &Config, place: &Place, enrolment: &Enrolment, stop: &watch::Re
     let started = Instant::now();
     let (store, issuer, identity) = (enrolment.store()?, enrolment.issuer()?, place.identity()?);
     let database = place.journal()?;
-    let journal = Journal::open(&database, store.clone(), issuer, identity.clone(), wall()).map_err(Damaged)?;
+    let journal = Journal::open(&database, enrolment.journal()?, issuer, identity.clone(), wall()).map_err(Damaged)?;
     let side = place.side()?;
     let announcements = Arc::new(Announcements::open(&side, &store)?);
     let title = config.title.clone().unwrap_or_else(|| enrolment.store_name.clone());
@@ -130,7 +130,7 @@ fn start(config: &Config, place: &Place, enrolment: &Enrolment, stop: &watch::Re
 
     let sync_state = Arc::new(watch::Sender::new(sync::start(&side)?));
     let line = Line {
-        store: store.clone(),
+        journal: enrolment.journal()?,
         identity,
         hub_address: enrolment.hub_address.clone(),
         hub_key: trust::parse_key(&enrolment.hub_key).context("the enrolment's hub key is damaged")?.to_bytes(),

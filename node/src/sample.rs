@@ -51,13 +51,13 @@ pub(crate) fn write(
     let place = Place::open(&config.data)?;
     let _lock = place.lock()?;
     let enrolment = place.enrolled()?;
-    let (store, issuer) = (enrolment.store()?, enrolment.issuer()?);
+    let (id, issuer) = (enrolment.journal()?, enrolment.issuer()?);
     if cashiers.is_empty() {
         bail!("--cashiers: name at least one account");
     }
     let now = wall();
     let first = UtcMs(now.0 - i64::from(extent.days) * DAY_MS);
-    let journal = Journal::open(&place.journal()?, store, issuer, place.identity()?, first).map_err(Damaged)?;
+    let journal = Journal::open(&place.journal()?, id, issuer, place.identity()?, first).map_err(Damaged)?;
     let setup = Setup {
         journal,
         issuer,

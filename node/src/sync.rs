@@ -8,7 +8,7 @@ use std::{
 
 use ed25519_dalek::SigningKey;
 use guitai_core::{
-    ids::{FactNo, StoreId},
+    ids::{FactNo, JournalId},
     journal::chain::ChainHash,
     limits,
     sync::{
@@ -48,7 +48,8 @@ pub(crate) struct SyncState {
 /// What the line needs.
 #[derive(Clone)]
 pub(crate) struct Line {
-    pub(crate) store: StoreId,
+    /// The journal this box writes.
+    pub(crate) journal: JournalId,
     pub(crate) identity: SigningKey,
     pub(crate) hub_address: String,
     pub(crate) hub_key: KeyBytes,
@@ -122,8 +123,8 @@ impl Line {
     fn admitted(&self) -> anyhow::Result<Admitted<NodeShell>> {
         self.announcements.begin_session()?;
         let (news, events) = mpsc::channel(EVENTS_MAX);
-        let outgoing = self.reader.read(|connection| query::last_fact(connection, self.store.as_str()))?;
-        let standing = Standing { store: self.store.clone(), outgoing, incoming: None };
+        let outgoing = self.reader.read(|connection| query::last_fact(connection, &self.journal))?;
+        let standing = Standing { store: self.journal.store.clone(), outgoing, incoming: None };
         tokio::spawn(self.clone().tell(news));
         let shell = NodeShell { line: self.clone(), opened: watch::Sender::new(false) };
         Ok(Admitted { standing, shell, events })
@@ -158,7 +159,7 @@ impl Line {
 
     fn status(&mut self) -> Event {
         let acked = self.state.borrow().acked.unwrap_or(FactNo { epoch: 1, number: 0 });
-        let found = self.reader.read(|connection| query::unsent(connection, self.store.as_str(), acked));
+        let found = self.reader.read(|connection| query::unsent(connection, &self.journal, acked));
         let (unsent, oldest_unsent_at) = found.unwrap_or((0, None));
         Event::Status { unsent, oldest_unsent_at: oldest_unsent_at.filter(|_| unsent > 0) }
     }
@@ -214,14 +215,14 @@ impl Shell for NodeShell {
     async fn load(&self, from: FactNo, max_bytes: usize) -> Result<Option<Loaded>, ShellError> {
         self.blocking(move |line| {
             let max_bytes = max_bytes.min(limits::CHUNK_MAX_BYTES);
-            let run = line.reader.read(|connection| ingest::load(connection, &line.store, from, max_bytes))?;
-            Ok(run.map(|run| Loaded { first: run.first, bodies: run.bodies, seal: run.seal }))
+            let run = line.reader.read(|connection| ingest::load(connection, &line.journal, from, max_bytes))?;
+            Ok(run.map(Loaded::from))
         })
         .await
     }
 
     async fn head_at(&self, no: FactNo) -> Result<Option<ChainHash>, ShellError> {
-        self.blocking(move |line| Ok(line.reader.read(|connection| ingest::head_at(connection, &line.store, no))?))
+        self.blocking(move |line| Ok(line.reader.read(|connection| ingest::head_at(connection, &line.journal, no))?))
             .await
     }
 

@@ -2,7 +2,7 @@
 
 use ed25519_dalek::SigningKey;
 use guitai_core::{
-    ids::{FactNo, Issuer, StoreId},
+    ids::{FactNo, Issuer, JournalId, StoreId},
     sync::{
         contract::{Authorisation, Claim, EnrolRequest, Standing},
         frame::{EnrolRefusal, Enrolled, Status},
@@ -122,7 +122,7 @@ pub(super) fn stores(connection: &Connection) -> Result<Vec<StoreLine>, StoreErr
     let rows = statement.query_map([], |row| Ok(store_line(row)))?;
     let mut lines = rows.map(|row| row?).collect::<Result<Vec<_>, StoreError>>()?;
     for line in &mut lines {
-        line.facts = query::last_fact(connection, line.id.as_str())?;
+        line.facts = query::last_fact(connection, &JournalId::node(line.id.clone()))?;
     }
     Ok(lines)
 }
@@ -161,7 +161,7 @@ pub(super) fn authorise(connection: &Connection, claim: &Claim) -> Result<Author
         (Some(entry), Some(store)) if entry.store == *store => Authorisation::Admitted(Standing {
             store: entry.store,
             outgoing: None,
-            incoming: query::last_seal(connection, store)?,
+            incoming: query::last_seal(connection, &JournalId::node(store.clone()))?,
         }),
         (Some(_), Some(_)) => Authorisation::WrongStore,
     })

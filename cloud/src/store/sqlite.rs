@@ -10,7 +10,7 @@ use std::{
 
 use ed25519_dalek::{SigningKey, VerifyingKey};
 use guitai_core::{
-    ids::{AccountId, FactNo, Issuer, OrderNo, StoreId},
+    ids::{AccountId, FactNo, Issuer, JournalId, OrderNo, StoreId},
     journal::fact::{Fact, FactError},
     money::Fen,
     sync::{
@@ -28,6 +28,7 @@ use guitai_http::{
 use guitai_store::{
     Database, Integrity, Reader, StoreError, ingest, journal,
     query::{self, PaymentFilter, PaymentRow, StatRow},
+    refold::{self, Refolded},
 };
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tracing::warn;
@@ -145,7 +146,13 @@ impl Sqlite {
         let database = Database::open(&path)?;
         let mut writer = database.shared_writer()?;
         adopt(&mut writer, &path)?;
+        refold::fit(&mut writer, &draws)?;
         Ok(Self { writer: Mutex::new(writer), reader: Reader::new(database), identity, actor })
+    }
+
+    /// Makes the rows of every store anew from their journals.
+    pub(crate) fn rebuild(&self) -> Result<Refolded, StoreError> {
+        refold::refold(&mut self.lock(), &draws)
     }
 
     /// The merchant's name, if one was set.
@@ -202,19 +209,18 @@ impl Sqlite {
 
     /// See [`super::HubStore::ingest`].
     pub(crate) fn ingest(&self, store: &StoreId, batch: Batch, fence: &Fence) -> Result<Vec<PaymentRow>, Refused> {
-        let Batch { token: _, first, bodies, seal } = batch;
-        for (body, number) in bodies.iter().zip(first.number..) {
+        let run = ingest::Run::from(batch);
+        for (body, number) in run.bodies.iter().zip(run.first.number..) {
             if Fact::from_bytes(body) == Err(FactError::Malformed) {
-                return Err(Refused::NoFact(FactNo { epoch: first.epoch, number }));
+                return Err(Refused::NoFact(FactNo { epoch: run.first.epoch, number }));
             }
         }
-        let run = ingest::Run { first, bodies, seal };
         let mut writer = self.lock();
         if fence.is_raised() {
             return Err(Refused::Fenced);
         }
         let issuer = roster::issuer(&writer, store)?;
-        let (_, facts) = ingest::persist(&mut writer, store, issuer, &run)?;
+        let (_, facts) = ingest::persist(&mut writer, &JournalId::node(store.clone()), issuer, &run)?;
         let mut changed: Vec<OrderNo> = Vec::new();
         for no in facts.iter().flat_map(numbers) {
             if !changed.contains(&no) {
@@ -336,7 +342,9 @@ impl Sqlite {
         held.map(|line| {
             let no_key = || StoreError::Corrupt(format!("store {} has facts but no node's key", line.id));
             let key = line.key.and_then(|key| VerifyingKey::from_bytes(&key).ok()).ok_or_else(no_key)?;
-            let found = self.reader.read(|connection| Ok(journal::verify(connection, &line.id, &key)))?;
+            let found = self
+                .reader
+                .read(|connection| Ok(journal::verify(connection, &JournalId::node(line.id.clone()), &key)))?;
             Ok(Verified { store: line.id, found })
         })
         .collect()
@@ -364,6 +372,11 @@ impl Sqlite {
     fn lock(&self) -> MutexGuard<'_, Connection> {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A store's box draws under the number the hub gave it.
+fn draws(connection: &Connection, journal: &JournalId) -> Result<Option<Issuer>, StoreError> {
+    roster::issuer(connection, &journal.store).map(Some)
 }
 
 /// SQLite integers are signed; every count is far below 2^63.

@@ -11,7 +11,7 @@ use std::{
 
 use ed25519_dalek::SigningKey;
 use guitai_core::{
-    ids::{AccountId, FactNo},
+    ids::{AccountId, FactNo, JournalId},
     journal::chain::ChainHash,
     secret::Wallet,
     sync::{
@@ -136,12 +136,14 @@ impl Shell for Node {
     fn opened(&self, _: &str) {}
 
     async fn load(&self, from: FactNo, max_bytes: usize) -> Result<Option<Loaded>, ShellError> {
-        let run = ingest::load(&self.0.database.reader().unwrap(), &self.0.store, from, max_bytes).unwrap();
-        Ok(run.map(|run| Loaded { first: run.first, bodies: run.bodies, seal: run.seal }))
+        let run =
+            ingest::load(&self.0.database.reader().unwrap(), &JournalId::node(self.0.store.clone()), from, max_bytes)
+                .unwrap();
+        Ok(run.map(Loaded::from))
     }
 
     async fn head_at(&self, no: FactNo) -> Result<Option<ChainHash>, ShellError> {
-        Ok(ingest::head_at(&self.0.database.reader().unwrap(), &self.0.store, no).unwrap())
+        Ok(ingest::head_at(&self.0.database.reader().unwrap(), &JournalId::node(self.0.store.clone()), no).unwrap())
     }
 
     async fn persist(&self, _: Batch) -> Result<(), ShellError> {

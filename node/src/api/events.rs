@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use axum::{extract::State, http::HeaderMap, response::Response};
-use guitai_core::{ids::FactNo, limits};
+use guitai_core::{
+    ids::{FactNo, JournalId},
+    limits,
+};
 use guitai_http::{
     bearer::{Principal, Scope},
     problem::{Problem, ProblemBody},
@@ -46,10 +49,10 @@ pub(crate) async fn follow(
 }
 
 async fn missed(app: &Arc<App>, seen: FactNo) -> Result<Vec<Event>, Problem> {
-    let store = app.store.as_str().to_owned();
+    let journal = JournalId::node(app.store.clone());
     let (rows, cut) = app
         .read(move |connection| {
-            let mut changed = query::changed_after(connection, &store, seen, limits::PAGE_MAX + 1)?;
+            let mut changed = query::changed_after(connection, &journal, seen, limits::PAGE_MAX + 1)?;
             let cut = changed.len() > limits::PAGE_MAX;
             changed.truncate(limits::PAGE_MAX);
             let rows = changed.into_iter().filter_map(|(fact, no)| match query::payment(connection, &no) {

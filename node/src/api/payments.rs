@@ -7,7 +7,7 @@ use axum::{
     extract::{Path, State},
 };
 use guitai_core::{
-    ids::{AccountId, OrderNo, TillId},
+    ids::{AccountId, JournalId, OrderNo, TillId},
     journal::fact::{Bill, Idempotency},
     limits,
     money::Fen,
@@ -172,8 +172,8 @@ async fn said(
 
 /// What the same request did before; another body under the same key is a conflict.
 fn earlier(app: &App, asked: &Idempotency) -> Result<Option<OrderNo>, Problem> {
-    let store = app.store.as_str();
-    let found = app.look(|connection| query::earlier_request(connection, store, &asked.caller, &asked.key))?;
+    let journal = JournalId::node(app.store.clone());
+    let found = app.look(|connection| query::earlier_request(connection, &journal, &asked.caller, &asked.key))?;
     match found {
         Some(found) if found.body_hash != asked.body_hash => Err(Code::IdempotencyConflict.into()),
         found => Ok(found.map(|found| found.order_no)),

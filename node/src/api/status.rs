@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::{Json, extract::State};
-use guitai_core::ids::FactNo;
+use guitai_core::ids::{FactNo, JournalId};
 use guitai_http::{
     bearer::Principal,
     dto::{self, Devices, HealthStatus, HubLink},
@@ -38,9 +38,9 @@ pub(crate) async fn health(State(app): State<Arc<App>>) -> Result<Json<dto::Heal
 
 pub(crate) async fn sync_dto(app: &Arc<App>) -> Result<dto::Sync, Problem> {
     let state = app.sync.borrow().clone();
-    let store = app.store.as_str().to_owned();
+    let journal = JournalId::node(app.store.clone());
     let acked = state.acked.unwrap_or(FactNo { epoch: 1, number: 0 });
-    let (unsent, oldest) = app.read(move |connection| query::unsent(connection, &store, acked)).await?;
+    let (unsent, oldest) = app.read(move |connection| query::unsent(connection, &journal, acked)).await?;
     Ok(dto::Sync {
         hub: state.link,
         since: state.since.into(),

@@ -27,7 +27,13 @@ pub const IDEMPOTENCY_KEY_CHARS: core::ops::RangeInclusive<usize> = 8..=64;
 /// One fact's stored bytes. A fact with every text at its longest is below 2 KiB.
 pub const FACT_MAX_BYTES: usize = 8 * 1024;
 
-/// One journal-lane chunk: fact bodies and their last seal (design, the sync core).
+/// Longest text that lies in a record beside a fact.
+pub const RECORD_TEXT_MAX_CHARS: usize = 200;
+
+/// Texts of one fact. At four bytes a character all of them are 13 KiB.
+pub const FACT_TEXTS_MAX: usize = 16;
+
+/// One journal-lane chunk: fact bodies, the records beside them and their last seal (design, the sync core).
 pub const CHUNK_MAX_BYTES: usize = 16 * 1024;
 
 /// One frame on the wire: a chunk or a document message with its head.

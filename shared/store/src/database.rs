@@ -1,14 +1,22 @@
-//! One SQLite file: settings chosen for money, a gate against versions that lose pages, a schema with a version.
+//! One SQLite file: settings chosen for money, a gate against versions that lose pages, and two schemas.
+//!
+//! What cannot be made anew (`hard.sql`) climbs a ladder of numbered steps, each in the transaction that raises `user_version`.
+//! Rows (`rows.sql`) are dropped and folded anew from the facts: see [`crate::refold`].
 
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
+use crate::refold;
+
 /// `GUIT`: tells our files from any other SQLite file.
 const APPLICATION_ID: i64 = 0x4755_4954;
 
-/// Raised with every change of [`SCHEMA`].
-const SCHEMA_VERSION: i64 = 1;
+/// The version of [`HARD`]: the last step of the [`LADDER`].
+const HARD_VERSION: i64 = 3;
+
+/// Each step takes a file of the version before to its own. Steps are never changed once released.
+const LADDER: [(i64, &str); 2] = [(2, include_str!("ladder/2.sql")), (HARD_VERSION, include_str!("ladder/3.sql"))];
 
 /// 3.51.3: earlier ones can lose committed pages when a WAL is reset (sqlite.org/wal.html).
 const SQLITE_MIN: i32 = 3_051_003;
@@ -16,7 +24,7 @@ const SQLITE_MIN: i32 = 3_051_003;
 /// How long a shared writer waits for another one's transaction, in ms: the longest of ours takes some ten.
 const SHARED_WAIT_MS: u32 = 5_000;
 
-const SCHEMA: &str = include_str!("schema.sql");
+const HARD: &str = include_str!("hard.sql");
 
 /// Why the store cannot do what was asked.
 #[derive(Debug)]
@@ -135,25 +143,53 @@ impl Database {
 }
 
 fn adopt(connection: &Connection, path: &Path) -> Result<(), StoreError> {
-    let pragma = |name: &str| connection.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0));
-    let (application, version) = (pragma("application_id")?, pragma("user_version")?);
-    let shown = path.display();
-    match (application, version) {
-        (APPLICATION_ID, SCHEMA_VERSION) => Ok(()),
-        (APPLICATION_ID, newer) if newer > SCHEMA_VERSION => Err(StoreError::ForeignFile(format!(
-            "{shown} was written by a newer version (schema {newer}, this one knows {SCHEMA_VERSION}): update Guitai"
-        ))),
-        (0, 0) => {
-            let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
-            if tables > 0 {
-                return Err(StoreError::ForeignFile(format!("{shown} is another program's database")));
-            }
-            connection.execute_batch(&format!(
-                "BEGIN IMMEDIATE; {SCHEMA} PRAGMA application_id={APPLICATION_ID};
-                 PRAGMA user_version={SCHEMA_VERSION}; COMMIT;"
-            ))?;
-            Ok(())
-        }
-        _ => Err(StoreError::ForeignFile(format!("{shown} is another program's database"))),
+    if versions(connection)? == (APPLICATION_ID, HARD_VERSION) {
+        return Ok(());
     }
+    connection.execute_batch("BEGIN IMMEDIATE")?;
+    let climbed = climb(connection, path);
+    connection.execute_batch(if climbed.is_ok() { "COMMIT" } else { "ROLLBACK" })?;
+    climbed
+}
+
+/// What the file says now, read inside the transaction: another process may have been faster.
+fn climb(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    let shown = path.display();
+    let foreign = |why: String| Err(StoreError::ForeignFile(why));
+    match versions(connection)? {
+        (APPLICATION_ID, HARD_VERSION) => return Ok(()),
+        (APPLICATION_ID, newer) if newer > HARD_VERSION => {
+            return foreign(format!(
+                "{shown} was written by a newer version (schema {newer}, this one knows {HARD_VERSION}): update Guitai"
+            ));
+        }
+        (APPLICATION_ID, 1) if count(connection, "fact")? > 0 => {
+            return foreign(format!(
+                "{shown} holds facts of a version that was never released (schema 1); they cannot be carried over. Keep \
+                 the folder, and enrol this box anew with an empty one"
+            ));
+        }
+        (APPLICATION_ID, older) => {
+            for (_, step) in LADDER.iter().filter(|(version, _)| *version > older) {
+                connection.execute_batch(step)?;
+            }
+        }
+        (0, 0) if count(connection, "sqlite_schema")? == 0 => {
+            connection.execute_batch(HARD)?;
+            refold::create(connection)?;
+        }
+        _ => return foreign(format!("{shown} is another program's database")),
+    }
+    connection
+        .execute_batch(&format!("PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version={HARD_VERSION};"))?;
+    Ok(())
+}
+
+fn versions(connection: &Connection) -> Result<(i64, i64), StoreError> {
+    let pragma = |name: &str| connection.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0));
+    Ok((pragma("application_id")?, pragma("user_version")?))
+}
+
+fn count(connection: &Connection, table: &str) -> Result<i64, StoreError> {
+    Ok(connection.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0))?)
 }

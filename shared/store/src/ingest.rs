@@ -1,19 +1,25 @@
 //! Journals as they travel: loading a range to send, and the hub's copies of what its stores wrote.
 
 use guitai_core::{
-    ids::{FactNo, Issuer, StoreId},
+    ids::{FactNo, Issuer, JournalId, Writer},
     journal::{
         Committed,
         chain::{self, ChainHash, Seal},
         fact::{Fact, FactError},
+        text::Record,
+    },
+    sync::{
+        frame::FactRecord,
+        journal_lane::{Batch, Loaded},
     },
 };
 use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
 
 use crate::{
     StoreError,
-    journal::{durable, fact_no, insert_fact, insert_seal, unsigned},
-    projection::{self, integer},
+    journal::{durable, fact_no, insert_fact, insert_seal, of, unsigned},
+    record, refold,
+    rows::{self, integer},
 };
 
 /// A gap-free run of facts whose last one is sealed.
@@ -25,6 +31,22 @@ pub struct Run {
     pub bodies: Vec<Vec<u8>>,
     /// Covers the last body.
     pub seal: Seal,
+    /// The texts beside the facts, in the order of facts and slots.
+    pub records: Vec<FactRecord>,
+}
+
+impl From<Run> for Loaded {
+    fn from(run: Run) -> Self {
+        let Run { first, bodies, seal, records } = run;
+        Self { first, bodies, seal, records }
+    }
+}
+
+impl From<Batch> for Run {
+    fn from(batch: Batch) -> Self {
+        let Batch { token: _, first, bodies, seal, records } = batch;
+        Self { first, bodies, seal, records }
+    }
 }
 
 /// Loads the run from `first` that fits `max_bytes`, ending at a seal; one commit larger than that comes whole. `None` when
@@ -34,116 +56,184 @@ pub struct Run {
 /// What SQLite says.
 pub fn load(
     connection: &Connection,
-    store: &StoreId,
+    journal: &JournalId,
     first: FactNo,
     max_bytes: usize,
 ) -> Result<Option<Run>, StoreError> {
     let mut statement = connection.prepare_cached(
-        "SELECT f.epoch, f.number, f.body, f.head, s.signature FROM fact f LEFT JOIN seal s USING (store, epoch, number)
-         WHERE f.store = ?1 AND f.epoch = ?2 AND f.number >= ?3 ORDER BY f.number",
+        "SELECT f.epoch, f.number, f.body, f.head, s.signature FROM fact f
+             LEFT JOIN seal s USING (store, writer, epoch, number)
+         WHERE f.store = ?1 AND f.writer = ?2 AND f.epoch = ?3 AND f.number >= ?4 ORDER BY f.number",
     )?;
-    let mut rows = statement.query(params![store.as_str(), first.epoch, integer(first.number)])?;
-    let (mut bodies, mut bytes): (Vec<Vec<u8>>, usize) = (Vec::new(), 0);
-    let mut sealed: Option<(usize, Seal)> = None;
+    let place = params![journal.store.as_str(), journal.writer.text(), first.epoch, integer(first.number)];
+    let mut rows = statement.query(place)?;
+    let (mut bodies, mut records, mut bytes) = (Vec::new(), Vec::new(), 0);
+    let mut sealed: Option<(usize, usize, Seal)> = None;
     while let Some(row) = rows.next()? {
-        let body: Vec<u8> = row.get(2)?;
-        bytes += body.len();
+        let (no, body): (FactNo, Vec<u8>) = (fact_no(row)?, row.get(2)?);
+        let beside = record::of_fact(connection, journal, no)?.into_iter();
+        let beside: Vec<FactRecord> = beside.map(|record| FactRecord { number: no.number, record }).collect();
+        bytes += body.len() + beside.iter().map(FactRecord::weight).sum::<usize>();
         if bytes > max_bytes && sealed.is_some() {
             break;
         }
         bodies.push(body);
+        records.extend(beside);
         if let Some(signature) = row.get::<_, Option<[u8; 64]>>(4)? {
-            sealed = Some((bodies.len(), Seal::from_parts(fact_no(row)?, row.get(3)?, signature)));
+            sealed = Some((bodies.len(), records.len(), Seal::from_parts(no, row.get(3)?, signature)));
         }
     }
-    let Some((count, seal)) = sealed else { return Ok(None) };
-    bodies.truncate(count);
-    Ok(Some(Run { first, bodies, seal }))
+    let Some((facts, texts, seal)) = sealed else { return Ok(None) };
+    bodies.truncate(facts);
+    records.truncate(texts);
+    Ok(Some(Run { first, bodies, seal, records }))
 }
 
-/// The last fact held of a store, and the chain's value after it.
+/// The last fact held of a journal, and the chain's value after it.
 ///
 /// # Errors
 /// What SQLite says.
-pub fn head(connection: &Connection, store: &StoreId) -> Result<(FactNo, ChainHash), StoreError> {
+pub fn head(connection: &Connection, journal: &JournalId) -> Result<(FactNo, ChainHash), StoreError> {
     let mut statement = connection.prepare_cached(
-        "SELECT epoch, number, head FROM fact WHERE store = ?1 ORDER BY epoch DESC, number DESC LIMIT 1",
+        "SELECT epoch, number, head FROM fact WHERE store = ?1 AND writer = ?2 ORDER BY epoch DESC, number DESC LIMIT 1",
     )?;
-    let found = statement.query_row([store.as_str()], |row| Ok((fact_no(row)?, row.get(2)?))).optional()?;
-    Ok(found.unwrap_or_else(|| (FactNo { epoch: 1, number: 0 }, chain::start(store, 1))))
+    let found = statement.query_row(of(journal), |row| Ok((fact_no(row)?, row.get(2)?))).optional()?;
+    Ok(found.unwrap_or_else(|| (FactNo { epoch: 1, number: 0 }, chain::start(journal, 1))))
 }
 
 /// The chain's value after one fact, if it is held.
 ///
 /// # Errors
 /// What SQLite says.
-pub fn head_at(connection: &Connection, store: &StoreId, no: FactNo) -> Result<Option<ChainHash>, StoreError> {
+pub fn head_at(connection: &Connection, journal: &JournalId, no: FactNo) -> Result<Option<ChainHash>, StoreError> {
     if no.number == 0 {
-        return Ok(Some(chain::start(store, no.epoch)));
+        return Ok(Some(chain::start(journal, no.epoch)));
     }
-    let mut statement =
-        connection.prepare_cached("SELECT head FROM fact WHERE store = ?1 AND epoch = ?2 AND number = ?3")?;
-    let place = params![store.as_str(), no.epoch, integer(no.number)];
+    let mut statement = connection
+        .prepare_cached("SELECT head FROM fact WHERE store = ?1 AND writer = ?2 AND epoch = ?3 AND number = ?4")?;
+    let place = params![journal.store.as_str(), journal.writer.text(), no.epoch, integer(no.number)];
     Ok(statement.query_row(place, |row| row.get(0)).optional()?)
 }
 
-/// Appends a verified run to the copy of a store's journal, with its rows, in one transaction. A fact this version cannot
-/// digest is stored as it is and flagged; it blocks nothing behind it.
+/// Appends a verified run to the copy of a journal, with its rows, in one transaction. A fact this version cannot digest is
+/// stored as it is and flagged; it blocks nothing behind it. A text that is not its fact's is dropped.
 ///
 /// # Errors
 /// What SQLite says: nothing of the run is then stored.
 pub fn persist(
     connection: &mut Connection,
-    store: &StoreId,
+    journal: &JournalId,
     issuer: Issuer,
     run: &Run,
 ) -> Result<(Committed, Vec<Fact>), StoreError> {
     let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-    let (last, mut head) = head(&transaction, store)?;
-    let expected = FactNo { epoch: last.epoch, number: last.number + 1 };
-    if run.first.epoch > last.epoch && run.first.number == 1 {
-        head = chain::start(store, run.first.epoch);
-    } else if run.first != expected {
-        return Err(StoreError::Corrupt(format!("a run beginning at {} where {expected} is next", run.first)));
-    }
-    let mut digested = Vec::with_capacity(run.bodies.len());
-    let mut no = run.first;
-    for body in &run.bodies {
-        head = chain::link(&head, no, body);
-        let fact = Fact::from_bytes(body);
-        let order_no = fact.as_ref().ok().and_then(Fact::order_no);
-        insert_fact(&transaction, store, no, body, &head, order_no)?;
-        match digest(&transaction, (store, issuer), no, fact)? {
-            Ok(fact) => digested.push(fact),
-            Err(why) => {
-                let row = params![store.as_str(), no.epoch, integer(no.number), why];
-                transaction.execute("INSERT INTO undigested VALUES (?1, ?2, ?3, ?4)", row)?;
-            }
-        }
-        no.number += 1;
-    }
-    insert_seal(&transaction, store, &run.seal)?;
+    let digested = append(&transaction, journal, Some(issuer), run)?;
     transaction.commit()?;
     Ok((durable(), digested))
 }
 
+/// [`persist`] inside a transaction.
+pub(crate) fn append(
+    connection: &Connection,
+    journal: &JournalId,
+    issuer: Option<Issuer>,
+    run: &Run,
+) -> Result<Vec<Fact>, StoreError> {
+    let (last, mut head) = head(connection, journal)?;
+    let expected = FactNo { epoch: last.epoch, number: last.number + 1 };
+    if run.first.epoch > last.epoch && run.first.number == 1 {
+        head = chain::start(journal, run.first.epoch);
+    } else if run.first != expected {
+        return Err(StoreError::Corrupt(format!("a run beginning at {} where {expected} is next", run.first)));
+    }
+    let folded_later = refold::behind(connection, journal)?;
+    let mut digested = Vec::with_capacity(run.bodies.len());
+    let mut records = run.records.iter().peekable();
+    let mut no = run.first;
+    for body in &run.bodies {
+        head = chain::link(&head, no, body);
+        let mut fact = Fact::from_bytes(body);
+        let order_no = fact.as_ref().ok().and_then(Fact::order_no);
+        insert_fact(connection, journal, no, body, &head, order_no)?;
+        let beside = std::iter::from_fn(|| records.next_if(|found| found.number == no.number));
+        keep_records(connection, journal, no, fact.as_mut().ok(), beside.map(|found| found.record.clone()).collect())?;
+        if !folded_later {
+            match digest(connection, (journal, issuer), no, fact, Digest::First)? {
+                Ok(fact) => digested.push(fact),
+                Err(why) => flag(connection, journal, no, &why)?,
+            }
+        }
+        no.number += 1;
+    }
+    insert_seal(connection, journal, &run.seal)?;
+    Ok(digested)
+}
+
+/// Keeps the texts that the fact committed to, and opens them; those of a fact nobody here can read are kept unread.
+fn keep_records(
+    connection: &Connection,
+    journal: &JournalId,
+    no: FactNo,
+    fact: Option<&mut Fact>,
+    mut records: Vec<Record>,
+) -> Result<(), StoreError> {
+    if let Some(fact) = fact {
+        let strange = record::open(fact, records.iter().cloned());
+        for record in &strange {
+            tracing::warn!(%journal, fact = %no, slot = record.slot, "a text that this fact did not commit to is dropped");
+        }
+        records.retain(|record| !strange.contains(record));
+    }
+    records.iter().try_for_each(|record| record::insert(connection, journal, no, record))
+}
+
+/// Notes that no rows are made of a fact, and why.
+pub(crate) fn flag(connection: &Connection, journal: &JournalId, no: FactNo, why: &str) -> Result<(), StoreError> {
+    connection.prepare_cached("INSERT OR REPLACE INTO undigested VALUES (?1, ?2, ?3, ?4, ?5)")?.execute(params![
+        journal.store.as_str(),
+        journal.writer.text(),
+        no.epoch,
+        integer(no.number),
+        why
+    ])?;
+    Ok(())
+}
+
+/// Whether a fact's rows are written for the first time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Digest {
+    First,
+    /// Rows are made anew; what is kept for ever is there already.
+    Again,
+}
+
 /// Writes a fact's rows, or says why they cannot be: a newer kind, a number that is not this store's to draw, or rows that
 /// contradict what the store wrote before. None of that may stop the facts behind it.
-fn digest(
+pub(crate) fn digest(
     connection: &Connection,
-    (store, issuer): (&StoreId, Issuer),
+    (journal, issuer): (&JournalId, Option<Issuer>),
     no: FactNo,
     fact: Result<Fact, FactError>,
+    digest: Digest,
 ) -> Result<Result<Fact, String>, StoreError> {
     let fact = match fact {
         Ok(fact) => fact,
         Err(why) => return Ok(Err(format!("{why:?}"))),
     };
-    if let Some(drawn) = fact.draws().filter(|drawn| drawn.issuer() != Some(issuer)) {
+    if journal.writer != Writer::Node {
+        return Ok(Err(format!("no rows are made of what {} writes", journal.writer)));
+    }
+    if let (Some(drawn), Some(issuer)) = (fact.draws(), issuer)
+        && drawn.issuer() != Some(issuer)
+    {
         return Ok(Err(format!("number {drawn} of another issuer than {}", issuer.get())));
     }
     connection.execute_batch("SAVEPOINT rows")?;
-    match projection::write(connection, store, no, &fact) {
+    let written = match digest {
+        Digest::First => rows::write(connection, journal, no, &fact),
+        Digest::Again => rows::write_again(connection, journal, no, &fact),
+    };
+    match written {
         Ok(()) => {
             connection.execute_batch("RELEASE rows")?;
             Ok(Ok(fact))
@@ -156,13 +246,13 @@ fn digest(
     }
 }
 
-/// How many facts of a store are kept undigested.
+/// How many facts of a journal are kept undigested.
 ///
 /// # Errors
 /// What SQLite says.
-pub fn undigested(connection: &Connection, store: &StoreId) -> Result<u64, StoreError> {
+pub fn undigested(connection: &Connection, journal: &JournalId) -> Result<u64, StoreError> {
     let count = connection
-        .prepare_cached("SELECT count(*) FROM undigested WHERE store = ?1")?
-        .query_row([store.as_str()], |row| row.get::<_, i64>(0))?;
+        .prepare_cached("SELECT count(*) FROM undigested WHERE store = ?1 AND writer = ?2")?
+        .query_row(of(journal), |row| row.get::<_, i64>(0))?;
     Ok(unsigned(count))
 }

@@ -1,12 +1,14 @@
-//! The one writer of a store's facts.
+//! A journal's one writer.
 //!
 //! Facts and their rows are written into an open transaction as they are decided; [`Journal::commit`] seals the chain's head
 //! and makes all of it durable at once: that is group commit. A failed commit leaves nothing to go on with: the caller ends
 //! the process and starts again from what is on disk.
 
+use std::borrow::Cow;
+
 use ed25519_dalek::{SigningKey, VerifyingKey};
 use guitai_core::{
-    ids::{FactNo, Issuer, OrderNo, StoreId},
+    ids::{FactNo, Issuer, JournalId, OrderNo, StoreId},
     journal::{
         Committed,
         chain::{self, ChainHash, Seal},
@@ -18,8 +20,8 @@ use guitai_core::{
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::{
-    Database, StoreError,
-    projection::{self, integer},
+    Database, StoreError, record, refold,
+    rows::{self, integer},
 };
 
 /// Where a check of the chain found it broken.
@@ -61,7 +63,7 @@ impl From<rusqlite::Error> for Integrity {
 #[derive(Debug)]
 pub struct Journal {
     connection: Connection,
-    store: StoreId,
+    id: JournalId,
     identity: SigningKey,
     last: FactNo,
     head: ChainHash,
@@ -69,22 +71,23 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Opens the store's journal, checks its whole chain, and begins epoch 1 if it is empty.
+    /// Opens a journal, checks its whole chain, fits its rows to this version, and begins epoch 1 if it is empty.
     ///
     /// # Errors
     /// Names the fact where history is broken.
     pub fn open(
         database: &Database,
-        store: StoreId,
+        id: JournalId,
         issuer: Issuer,
         identity: SigningKey,
         now: UtcMs,
     ) -> Result<Self, Integrity> {
-        let connection = database.writer()?;
-        let (last, head) = check(&connection, &store, &identity.verifying_key())?;
-        let mut journal = Self { connection, store, identity, last, head, in_transaction: false };
+        let mut connection = database.writer()?;
+        let (last, head) = check(&connection, &id, &identity.verifying_key())?;
+        refold::fit(&mut connection, &|_, _| Ok(None))?;
+        let mut journal = Self { connection, id, identity, last, head, in_transaction: false };
         if journal.last.number == 0 {
-            let opened = Opened { store: journal.store.clone(), issuer, at: now };
+            let opened = Opened { store: journal.id.store.clone(), issuer, at: now };
             journal.append(&Fact::Opened(opened))?;
             journal.commit()?;
         }
@@ -97,10 +100,16 @@ impl Journal {
         self.last
     }
 
+    /// Its name.
+    #[must_use]
+    pub const fn id(&self) -> &JournalId {
+        &self.id
+    }
+
     /// The store.
     #[must_use]
     pub const fn store(&self) -> &StoreId {
-        &self.store
+        &self.id.store
     }
 
     /// The connection, for reads that must see what the open transaction holds.
@@ -118,6 +127,8 @@ impl Journal {
             self.connection.execute_batch("BEGIN IMMEDIATE")?;
             self.in_transaction = true;
         }
+        let mut fact = fact.clone();
+        let records = record::commit(&mut fact)?;
         let body = fact.to_bytes();
         if body.len() > limits::FACT_MAX_BYTES {
             // What would not read back must not be written: every text in a fact has its own bound, so this is a bug of ours.
@@ -125,8 +136,11 @@ impl Journal {
         }
         let no = FactNo { epoch: self.last.epoch, number: self.last.number + 1 };
         self.head = chain::link(&self.head, no, &body);
-        insert_fact(&self.connection, &self.store, no, &body, &self.head, fact.order_no())?;
-        projection::write(&self.connection, &self.store, no, fact)?;
+        insert_fact(&self.connection, &self.id, no, &body, &self.head, fact.order_no())?;
+        for record in &records {
+            record::insert(&self.connection, &self.id, no, record)?;
+        }
+        rows::write(&self.connection, &self.id, no, &fact)?;
         self.last = no;
         Ok(no)
     }
@@ -137,8 +151,8 @@ impl Journal {
     /// What SQLite says; what is on disk is then unknown and the process must end.
     pub fn commit(&mut self) -> Result<Committed, StoreError> {
         if self.in_transaction {
-            let seal = Seal::sign(&self.identity, &self.store, self.last, self.head);
-            insert_seal(&self.connection, &self.store, &seal)?;
+            let seal = Seal::sign(&self.identity, &self.id, self.last, self.head);
+            insert_seal(&self.connection, &self.id, &seal)?;
             self.connection.execute_batch("COMMIT")?;
             self.in_transaction = false;
         }
@@ -150,10 +164,18 @@ impl Journal {
     /// # Errors
     /// What SQLite says, or a fact that does not read back.
     pub fn facts_of(&self, order_no: OrderNo) -> Result<Vec<Fact>, StoreError> {
-        let mut statement =
-            self.connection.prepare_cached("SELECT body FROM fact WHERE order_no = ?1 ORDER BY epoch, number")?;
-        let bodies = statement.query_map([order_no.as_str()], |row| row.get::<_, Vec<u8>>(0))?;
-        bodies.map(|body| read_fact(&body?)).collect()
+        let mut statement = self.connection.prepare_cached(
+            "SELECT epoch, number, body FROM fact WHERE order_no = ?1 AND store = ?2 AND writer = ?3
+             ORDER BY epoch, number",
+        )?;
+        let of = params![order_no.as_str(), self.id.store.as_str(), self.id.writer.text()];
+        let bodies = statement.query_map(of, |row| Ok((fact_no(row)?, row.get::<_, Vec<u8>>(2)?)))?;
+        bodies
+            .map(|found| {
+                let (no, body) = found?;
+                record::read(&self.connection, &self.id, no, &body)?.map_err(no_fact)
+            })
+            .collect()
     }
 
     /// Payments to go on with after a start: all that are open, those a reversal of ours ended since `recent`, and those that
@@ -172,7 +194,7 @@ impl Journal {
                  AND p.state IN ('paid', 'part_refunded')
              ORDER BY no",
         )?;
-        let numbers = statement.query_map((recent.0, self.store.as_str()), |row| row.get::<_, String>(0))?;
+        let numbers = statement.query_map((recent.0, self.id.store.as_str()), |row| row.get::<_, String>(0))?;
         numbers.map(|no| OrderNo::parse(&no?).ok_or_else(|| StoreError::Corrupt("an order number".into()))).collect()
     }
 
@@ -182,12 +204,13 @@ impl Journal {
     /// What SQLite says.
     pub fn last_issued(&self) -> Result<Option<OrderNo>, StoreError> {
         let mut statement = self.connection.prepare(
-            "SELECT body FROM fact WHERE order_no IS NOT NULL AND store = ?1 ORDER BY epoch DESC, number DESC",
+            "SELECT body FROM fact WHERE order_no IS NOT NULL AND store = ?1 AND writer = ?2
+             ORDER BY epoch DESC, number DESC",
         )?;
-        let mut rows = statement.query([self.store.as_str()])?;
+        let mut rows = statement.query(of(&self.id))?;
         while let Some(row) = rows.next()? {
             let body = row.get_ref(0)?.as_blob().map_err(|_| StoreError::Corrupt("a fact's body".into()))?;
-            if let Some(no) = read_fact(body)?.draws() {
+            if let Some(no) = Fact::from_bytes(body).map_err(no_fact)?.draws() {
                 return Ok(Some(no));
             }
         }
@@ -203,15 +226,16 @@ pub(crate) const fn durable() -> Committed {
 
 pub(crate) fn insert_fact(
     connection: &Connection,
-    store: &StoreId,
+    journal: &JournalId,
     no: FactNo,
     body: &[u8],
     head: &ChainHash,
     order_no: Option<OrderNo>,
 ) -> Result<(), StoreError> {
     let order_no = order_no.as_ref().map(OrderNo::as_str);
-    connection.prepare_cached("INSERT INTO fact VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?.execute(params![
-        store.as_str(),
+    connection.prepare_cached("INSERT INTO fact VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?.execute(params![
+        journal.store.as_str(),
+        journal.writer.text(),
         no.epoch,
         integer(no.number),
         body,
@@ -221,9 +245,10 @@ pub(crate) fn insert_fact(
     Ok(())
 }
 
-pub(crate) fn insert_seal(connection: &Connection, store: &StoreId, seal: &Seal) -> Result<(), StoreError> {
-    connection.prepare_cached("INSERT INTO seal VALUES (?1, ?2, ?3, ?4)")?.execute(params![
-        store.as_str(),
+pub(crate) fn insert_seal(connection: &Connection, journal: &JournalId, seal: &Seal) -> Result<(), StoreError> {
+    connection.prepare_cached("INSERT INTO seal VALUES (?1, ?2, ?3, ?4, ?5)")?.execute(params![
+        journal.store.as_str(),
+        journal.writer.text(),
         seal.no.epoch,
         integer(seal.no.number),
         seal.signature(),
@@ -231,30 +256,31 @@ pub(crate) fn insert_seal(connection: &Connection, store: &StoreId, seal: &Seal)
     Ok(())
 }
 
-fn read_fact(body: &[u8]) -> Result<Fact, StoreError> {
-    Fact::from_bytes(body).map_err(|error: FactError| StoreError::Corrupt(format!("a fact: {error:?}")))
+fn no_fact(error: FactError) -> StoreError {
+    StoreError::Corrupt(format!("a fact: {error:?}"))
 }
 
-/// Walks the whole chain of a store; answers its last fact and head. Every stored hash is recomputed from the bytes; the last
+/// Walks a journal's whole chain; answers its last fact and head. Every stored hash is recomputed from the bytes; the last
 /// seal is verified, which vouches for everything before it.
 ///
 /// # Errors
 /// Names the first fact that does not fit.
 pub fn check(
     connection: &Connection,
-    store: &StoreId,
+    journal: &JournalId,
     identity: &VerifyingKey,
 ) -> Result<(FactNo, ChainHash), Integrity> {
     let mut last = FactNo { epoch: 1, number: 0 };
-    let mut head = chain::start(store, 1);
-    let mut statement =
-        connection.prepare("SELECT epoch, number, body, head FROM fact WHERE store = ?1 ORDER BY epoch, number")?;
-    let mut rows = statement.query([store.as_str()])?;
+    let mut head = chain::start(journal, 1);
+    let mut statement = connection.prepare(
+        "SELECT epoch, number, body, head FROM fact WHERE store = ?1 AND writer = ?2 ORDER BY epoch, number",
+    )?;
+    let mut rows = statement.query(of(journal))?;
     while let Some(row) = rows.next()? {
         let no = fact_no(row)?;
         let next = FactNo { epoch: last.epoch, number: last.number + 1 };
         if no.epoch > last.epoch && no.number == 1 {
-            head = chain::start(store, no.epoch);
+            head = chain::start(journal, no.epoch);
         } else if no != next {
             return Err(Integrity::BrokenAt(next));
         }
@@ -266,48 +292,59 @@ pub fn check(
         last = no;
     }
     if last.number > 0 {
-        check_seal(connection, store, identity, last, head)?;
+        check_seal(connection, journal, identity, last, head)?;
     }
     Ok((last, head))
 }
 
 fn check_seal(
     connection: &Connection,
-    store: &StoreId,
+    journal: &JournalId,
     identity: &VerifyingKey,
     no: FactNo,
     head: ChainHash,
 ) -> Result<(), Integrity> {
     let signature: Option<[u8; 64]> = connection
-        .prepare_cached("SELECT signature FROM seal WHERE store = ?1 AND epoch = ?2 AND number = ?3")?
-        .query_row(params![store.as_str(), no.epoch, integer(no.number)], |row| row.get(0))
+        .prepare_cached("SELECT signature FROM seal WHERE store = ?1 AND writer = ?2 AND epoch = ?3 AND number = ?4")?
+        .query_row(params![journal.store.as_str(), journal.writer.text(), no.epoch, integer(no.number)], |row| {
+            row.get(0)
+        })
         .optional()?;
     let seal = signature.map(|signature| Seal::from_parts(no, head, signature));
     match seal {
-        Some(seal) if seal.verify(identity, store) => Ok(()),
+        Some(seal) if seal.verify(identity, journal) => Ok(()),
         _ => Err(Integrity::Unsealed(no)),
     }
 }
 
-/// Verifies the chain and every seal of a store; answers the last fact and how many seals vouch for the chain.
+/// Verifies the chain and every seal of a journal; answers the last fact and how many seals vouch for the chain.
 ///
 /// # Errors
 /// Names the first fact or seal that does not fit.
-pub fn verify(connection: &Connection, store: &StoreId, identity: &VerifyingKey) -> Result<(FactNo, u64), Integrity> {
-    let (last, _) = check(connection, store, identity)?;
+pub fn verify(
+    connection: &Connection,
+    journal: &JournalId,
+    identity: &VerifyingKey,
+) -> Result<(FactNo, u64), Integrity> {
+    let (last, _) = check(connection, journal, identity)?;
     let mut statement = connection.prepare(
-        "SELECT s.epoch, s.number, f.head FROM seal s LEFT JOIN fact f USING (store, epoch, number) WHERE s.store = ?1
-         ORDER BY s.epoch, s.number",
+        "SELECT s.epoch, s.number, f.head FROM seal s LEFT JOIN fact f USING (store, writer, epoch, number)
+         WHERE s.store = ?1 AND s.writer = ?2 ORDER BY s.epoch, s.number",
     )?;
-    let mut rows = statement.query([store.as_str()])?;
+    let mut rows = statement.query(of(journal))?;
     let mut seals = 0;
     while let Some(row) = rows.next()? {
         let no = fact_no(row)?;
         let head: Option<ChainHash> = row.get(2)?;
-        check_seal(connection, store, identity, no, head.ok_or(Integrity::Unsealed(no))?)?;
+        check_seal(connection, journal, identity, no, head.ok_or(Integrity::Unsealed(no))?)?;
         seals += 1;
     }
     Ok((last, seals))
+}
+
+/// The first two values of a statement about one journal.
+pub(crate) fn of(journal: &JournalId) -> (&str, Cow<'static, str>) {
+    (journal.store.as_str(), journal.writer.text())
 }
 
 pub(crate) fn fact_no(row: &rusqlite::Row<'_>) -> rusqlite::Result<FactNo> {

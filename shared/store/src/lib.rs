@@ -2,17 +2,21 @@
 //!
 //! - [`database`]: opening, the version gate, settings, schema.
 //! - [`journal`]: the one writer of a store's facts; group commit, seals, the check at start.
-//! - [`projection`]: writes the row changes that core's fold names, in the same transaction as the fact.
+//! - [`rows`]: writes the row changes that core's fold names, in the same transaction as the fact.
+//! - [`record`]: the texts beside facts.
+//! - [`refold`]: rows made anew.
 //! - [`query`]: what people and programs read.
-//! - [`ingest`]: the hub's copies of its stores' journals.
+//! - [`ingest`]: journals as they travel, and the hub's copies of its stores' journals.
 //! - [`document`]: stored changes of documents, and what each peer has of them.
 
 pub mod database;
 pub mod document;
 pub mod ingest;
 pub mod journal;
-pub mod projection;
 pub mod query;
+pub mod record;
+pub mod refold;
+pub mod rows;
 
 pub use database::{Database, StoreError};
 pub use journal::{Integrity, Journal};

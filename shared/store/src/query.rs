@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 
 use guitai_core::{
-    ids::{FactNo, OrderNo, StoreId},
+    ids::{FactNo, JournalId, OrderNo},
     journal::chain::Seal,
     money::Fen,
     payment::State,
@@ -16,7 +16,7 @@ use rusqlite::{OptionalExtension, Row, params, params_from_iter, types::Value};
 
 use crate::{
     Database, StoreError,
-    journal::{fact_no, unsigned},
+    journal::{fact_no, of, unsigned},
 };
 
 /// Idle read connections kept open.
@@ -245,14 +245,17 @@ fn payment_row(row: &Row<'_>) -> Result<PaymentRow, StoreError> {
 /// What SQLite says.
 pub fn earlier_request(
     connection: &Connection,
-    store: &str,
+    journal: &JournalId,
     caller: &str,
     key: &str,
 ) -> Result<Option<EarlierRequest>, StoreError> {
-    let mut statement = connection
-        .prepare_cached("SELECT order_no, body_hash FROM request WHERE store = ?1 AND caller = ?2 AND idem_key = ?3")?;
+    let mut statement = connection.prepare_cached(
+        "SELECT order_no, body_hash FROM request WHERE store = ?1 AND writer = ?2 AND caller = ?3 AND idem_key = ?4",
+    )?;
     let found = statement
-        .query_row(params![store, caller, key], |row| Ok((row.get::<_, String>(0)?, row.get(1)?)))
+        .query_row(params![journal.store.as_str(), journal.writer.text(), caller, key], |row| {
+            Ok((row.get::<_, String>(0)?, row.get(1)?))
+        })
         .optional()?;
     let Some((order_no, body_hash)) = found else { return Ok(None) };
     let order_no = OrderNo::parse(&order_no).ok_or_else(|| StoreError::Corrupt("request.order_no".into()))?;
@@ -398,42 +401,44 @@ pub fn api_key(connection: &Connection, hash: &[u8; 32]) -> Result<Option<(Strin
     Ok(statement.query_row([hash], |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
 }
 
-/// How many facts of a store lie after `acked`, and when the oldest of their payments was opened.
+/// How many facts of a journal lie after `acked`, and when the oldest of their payments was opened.
 ///
 /// # Errors
 /// What SQLite says.
-pub fn unsent(connection: &Connection, store: &str, acked: FactNo) -> Result<(u64, Option<UtcMs>), StoreError> {
-    let place = params![store, acked.epoch, crate::projection::integer(acked.number)];
+pub fn unsent(connection: &Connection, journal: &JournalId, acked: FactNo) -> Result<(u64, Option<UtcMs>), StoreError> {
+    let place = params![journal.store.as_str(), journal.writer.text(), acked.epoch, crate::rows::integer(acked.number)];
     let count = connection
-        .prepare_cached("SELECT count(*) FROM fact WHERE store = ?1 AND (epoch, number) > (?2, ?3)")?
+        .prepare_cached("SELECT count(*) FROM fact WHERE store = ?1 AND writer = ?2 AND (epoch, number) > (?3, ?4)")?
         .query_row(place, |row| row.get::<_, i64>(0))?;
     let oldest = connection
         .prepare_cached("SELECT min(changed_at) FROM payment WHERE store = ?1 AND (epoch, number) > (?2, ?3)")?
-        .query_row(place, |row| row.get::<_, Option<i64>>(0))?;
+        .query_row(params![journal.store.as_str(), acked.epoch, crate::rows::integer(acked.number)], |row| {
+            row.get::<_, Option<i64>>(0)
+        })?;
     Ok((unsigned(count), oldest.map(UtcMs)))
 }
 
-/// The last fact of a store.
+/// The last fact of a journal.
 ///
 /// # Errors
 /// What SQLite says.
-pub fn last_fact(connection: &Connection, store: &str) -> Result<Option<FactNo>, StoreError> {
-    let mut statement = connection
-        .prepare_cached("SELECT epoch, number FROM fact WHERE store = ?1 ORDER BY epoch DESC, number DESC LIMIT 1")?;
-    Ok(statement.query_row([store], fact_no).optional()?)
+pub fn last_fact(connection: &Connection, journal: &JournalId) -> Result<Option<FactNo>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT epoch, number FROM fact WHERE store = ?1 AND writer = ?2 ORDER BY epoch DESC, number DESC LIMIT 1",
+    )?;
+    Ok(statement.query_row(of(journal), fact_no).optional()?)
 }
 
-/// The last seal held of a store: what a receiver of its journal goes on from.
+/// The last seal held of a journal: what its receiver goes on from.
 ///
 /// # Errors
 /// What SQLite says.
-pub fn last_seal(connection: &Connection, store: &StoreId) -> Result<Option<Seal>, StoreError> {
+pub fn last_seal(connection: &Connection, journal: &JournalId) -> Result<Option<Seal>, StoreError> {
     let mut statement = connection.prepare_cached(
-        "SELECT s.epoch, s.number, f.head, s.signature FROM seal s JOIN fact f USING (store, epoch, number)
-         WHERE s.store = ?1 ORDER BY s.epoch DESC, s.number DESC LIMIT 1",
+        "SELECT s.epoch, s.number, f.head, s.signature FROM seal s JOIN fact f USING (store, writer, epoch, number)
+         WHERE s.store = ?1 AND s.writer = ?2 ORDER BY s.epoch DESC, s.number DESC LIMIT 1",
     )?;
-    let found =
-        statement.query_row([store.as_str()], |row| Ok(Seal::from_parts(fact_no(row)?, row.get(2)?, row.get(3)?)));
+    let found = statement.query_row(of(journal), |row| Ok(Seal::from_parts(fact_no(row)?, row.get(2)?, row.get(3)?)));
     Ok(found.optional()?)
 }
 
@@ -443,16 +448,18 @@ pub fn last_seal(connection: &Connection, store: &StoreId) -> Result<Option<Seal
 /// What SQLite says.
 pub fn changed_after(
     connection: &Connection,
-    store: &str,
+    journal: &JournalId,
     no: FactNo,
     limit: usize,
 ) -> Result<Vec<(FactNo, String)>, StoreError> {
     let mut statement = connection.prepare_cached(
         "SELECT epoch, number, order_no FROM fact
-         WHERE store = ?1 AND (epoch, number) > (?2, ?3) AND order_no IS NOT NULL ORDER BY epoch, number LIMIT ?4",
+         WHERE store = ?1 AND writer = ?2 AND (epoch, number) > (?3, ?4) AND order_no IS NOT NULL
+         ORDER BY epoch, number LIMIT ?5",
     )?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let number = crate::projection::integer(no.number);
-    let rows = statement.query_map(params![store, no.epoch, number, limit], |row| Ok((fact_no(row)?, row.get(2)?)))?;
+    let number = crate::rows::integer(no.number);
+    let place = params![journal.store.as_str(), journal.writer.text(), no.epoch, number, limit];
+    let rows = statement.query_map(place, |row| Ok((fact_no(row)?, row.get(2)?)))?;
     rows.map(|row| Ok(row?)).collect()
 }

@@ -2,15 +2,15 @@
 
 use ed25519_dalek::SigningKey;
 use guitai_core::{
-    ids::{AccountId, FactNo, Issuer, StoreId},
+    ids::{AccountId, FactNo, Issuer, JournalId, StoreId},
     journal::fact::{AccountSet, Fact, Role},
     limits,
     time::UtcMs,
 };
 use guitai_store::{Database, Integrity, Journal, StoreError, ingest, journal, query};
 
-fn store() -> StoreId {
-    StoreId::parse("S001").expect("a name")
+fn id() -> JournalId {
+    JournalId::node(StoreId::parse("S001").expect("a name"))
 }
 
 fn identity() -> SigningKey {
@@ -22,7 +22,7 @@ fn issuer() -> Issuer {
 }
 
 fn open(database: &Database) -> Result<Journal, Integrity> {
-    Journal::open(database, store(), issuer(), identity(), UtcMs(1))
+    Journal::open(database, id(), issuer(), identity(), UtcMs(1))
 }
 
 fn account(number: u32) -> Fact {
@@ -109,7 +109,7 @@ fn removed_and_unsealed_facts_are_noticed() {
     let other = SigningKey::from_bytes(&[6; 32]).verifying_key();
     connection.execute("DELETE FROM fact WHERE number > 49", []).expect("deleted");
     let reader = database.reader().expect("a reader");
-    assert!(matches!(journal::verify(&reader, &store(), &other), Err(Integrity::Unsealed(_))), "another identity");
+    assert!(matches!(journal::verify(&reader, &id(), &other), Err(Integrity::Unsealed(_))), "another identity");
 }
 
 #[test]
@@ -120,20 +120,20 @@ fn a_journal_travels_in_runs_that_end_at_seals() {
     let from = here.reader().expect("a reader");
     let mut to = there.writer().expect("a writer");
     let (mut next, mut runs) = (at(1), 0);
-    while let Some(run) = ingest::load(&from, &store(), next, 2_000).expect("loaded") {
+    while let Some(run) = ingest::load(&from, &id(), next, 2_000).expect("loaded") {
         assert_eq!(run.seal.no.number + 1 - run.first.number, u64::try_from(run.bodies.len()).expect("few"));
-        assert!(run.seal.verify(&identity().verifying_key(), &store()));
+        assert!(run.seal.verify(&identity().verifying_key(), &id()));
         next = at(run.seal.no.number + 1);
-        ingest::persist(&mut to, &store(), issuer(), &run).expect("persisted");
-        let again = ingest::persist(&mut to, &store(), issuer(), &run);
+        ingest::persist(&mut to, &id(), issuer(), &run).expect("persisted");
+        let again = ingest::persist(&mut to, &id(), issuer(), &run);
         assert!(matches!(again, Err(StoreError::Corrupt(_))), "the same run twice");
         runs += 1;
     }
     assert!(runs > 5, "{runs} runs");
     let copy = there.reader().expect("a reader");
-    assert_eq!(ingest::head(&copy, &store()).expect("read"), ingest::head(&from, &store()).expect("read"));
+    assert_eq!(ingest::head(&copy, &id()).expect("read"), ingest::head(&from, &id()).expect("read"));
     assert_eq!(query::accounts(&copy, "S001").expect("read").len(), 100);
-    let (last, _) = journal::verify(&copy, &store(), &identity().verifying_key()).expect("verifies");
+    let (last, _) = journal::verify(&copy, &id(), &identity().verifying_key()).expect("verifies");
     assert_eq!(last, at(101));
 }
 
@@ -143,13 +143,13 @@ fn a_fact_of_a_newer_version_is_kept_and_flagged_and_blocks_nothing() {
     let (here, there) = (database(&folder, "a.db"), database(&folder, "b.db"));
     drop(filled(&here));
     let from = here.reader().expect("a reader");
-    let mut run = ingest::load(&from, &store(), at(1), limits::CHUNK_MAX_BYTES).expect("loaded").expect("a run");
+    let mut run = ingest::load(&from, &id(), at(1), limits::CHUNK_MAX_BYTES).expect("loaded").expect("a run");
     let unknown_kind = vec![0x82, 0x18, 0xf0, 0xa0];
     run.bodies[1].clone_from(&unknown_kind);
     let mut to = there.writer().expect("a writer");
-    let (_, digested) = ingest::persist(&mut to, &store(), issuer(), &run).expect("persisted");
+    let (_, digested) = ingest::persist(&mut to, &id(), issuer(), &run).expect("persisted");
     assert_eq!(digested.len(), run.bodies.len() - 1);
-    assert_eq!(ingest::undigested(&to, &store()).expect("read"), 1);
+    assert_eq!(ingest::undigested(&to, &id()).expect("read"), 1);
     let kept: Vec<u8> = to.query_row("SELECT body FROM fact WHERE number = 2", [], |row| row.get(0)).expect("read");
     assert_eq!(kept, unknown_kind);
 }

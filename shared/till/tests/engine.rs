@@ -9,7 +9,7 @@ use std::{
 use ed25519_dalek::SigningKey;
 use guitai_core::{
     acquirer::{Call, ChargeAnswer, PaidEvidence, QueryAnswer, ReversalAnswer, Terminal, Timings},
-    ids::{AccountId, Issuer, OrderNo, StoreId, TillId},
+    ids::{AccountId, Issuer, JournalId, OrderNo, StoreId, TillId},
     journal::fact::{Bill, Idempotency},
     money::Fen,
     payment::{Say, State},
@@ -43,7 +43,7 @@ fn setup(folder: &std::path::Path, now: Now) -> Setup {
     let store = StoreId::parse("S001").expect("a name");
     let issuer = Issuer::new(7).expect("in range");
     let identity = SigningKey::from_bytes(&[5; 32]);
-    let journal = Journal::open(&database, store, issuer, identity, now.wall).expect("a journal");
+    let journal = Journal::open(&database, JournalId::node(store), issuer, identity, now.wall).expect("a journal");
     Setup {
         journal,
         issuer,

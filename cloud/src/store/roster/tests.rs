@@ -1,4 +1,4 @@
-use guitai_core::trust::Channel;
+use guitai_core::{ids::JournalId, trust::Channel};
 
 use super::*;
 use crate::testing::{MORNING, Rig, key, rig, store_id};
@@ -101,7 +101,10 @@ fn the_roster_knows_who_may_do_what() {
     let Authorisation::Admitted(standing) = word(claim(2, Some("S001"))) else { panic!("an enrolled node") };
     let seal = standing.incoming.unwrap();
     assert_eq!((seal.no, standing.outgoing), (node.last(), None));
-    assert!(seal.verify(&node.identity.verifying_key(), &node.store), "the node's own seal, read back");
+    assert!(
+        seal.verify(&node.identity.verifying_key(), &JournalId::node(node.store.clone())),
+        "the node's own seal, read back"
+    );
 }
 
 #[test]

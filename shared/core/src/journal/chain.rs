@@ -1,6 +1,6 @@
 //! The hash chain over stored fact bodies, and the seals that sign its head.
 //!
-//! `start = H(tag, store, epoch)`, `link = H(tag, previous, epoch, number, length, body)`, both SHA-256 over fixed-width
+//! `start = H(tag, store, writer, epoch)`, `link = H(tag, previous, epoch, number, length, body)`, both SHA-256 over fixed-width
 //! integers and length-prefixed texts, so no two different inputs hash the same bytes. Facts carry no signature of their own:
 //! each commit ends with one seal over the chain's head, since a signature a fact would triple the bytes on the wire.
 
@@ -8,21 +8,21 @@ use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 use minicbor::{Decode, Encode, bytes::ByteArray};
 use sha2::{Digest, Sha256};
 
-use crate::ids::{FactNo, StoreId};
+use crate::ids::{FactNo, JournalId};
 
 /// The chain's value after a fact.
 pub type ChainHash = [u8; 32];
 
-const START_TAG: &[u8] = b"guitai/journal/start/1";
+const START_TAG: &[u8] = b"guitai/journal/start/2";
 const LINK_TAG: &[u8] = b"guitai/journal/link/1";
-const SEAL_TAG: &[u8] = b"guitai/journal/seal/1";
+const SEAL_TAG: &[u8] = b"guitai/journal/seal/2";
 
 /// The chain's value before the first fact of an epoch.
 #[must_use]
-pub fn start(store: &StoreId, epoch: u32) -> ChainHash {
+pub fn start(journal: &JournalId, epoch: u32) -> ChainHash {
     let mut hash = Sha256::new();
     hash.update(START_TAG);
-    text(&mut hash, store);
+    name(&mut hash, journal);
     hash.update(epoch.to_be_bytes());
     hash.finalize().into()
 }
@@ -40,7 +40,7 @@ pub fn link(previous: &ChainHash, no: FactNo, body: &[u8]) -> ChainHash {
     hash.finalize().into()
 }
 
-/// One signature over the chain's head: the writer of `store` vouches for every fact up to `no`.
+/// One signature over the chain's head: the journal's writer vouches for every fact up to `no`.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Seal {
     /// The last fact covered.
@@ -54,10 +54,10 @@ pub struct Seal {
 }
 
 impl Seal {
-    /// Signs the head with the store's identity.
+    /// Signs the head with the writer's identity.
     #[must_use]
-    pub fn sign(identity: &SigningKey, store: &StoreId, no: FactNo, head: ChainHash) -> Self {
-        let signature = identity.sign(&signed_bytes(store, no, &head)).to_bytes();
+    pub fn sign(identity: &SigningKey, journal: &JournalId, no: FactNo, head: ChainHash) -> Self {
+        let signature = identity.sign(&signed_bytes(journal, no, &head)).to_bytes();
         Self { no, head: head.into(), signature: signature.into() }
     }
 
@@ -81,25 +81,27 @@ impl Seal {
 
     /// Whether `identity` signed exactly this, by RFC 8032's strict rules.
     #[must_use]
-    pub fn verify(&self, identity: &VerifyingKey, store: &StoreId) -> bool {
+    pub fn verify(&self, identity: &VerifyingKey, journal: &JournalId) -> bool {
         let signature = Signature::from_bytes(&self.signature);
-        identity.verify_strict(&signed_bytes(store, self.no, &self.head), &signature).is_ok()
+        identity.verify_strict(&signed_bytes(journal, self.no, &self.head), &signature).is_ok()
     }
 }
 
-fn signed_bytes(store: &StoreId, no: FactNo, head: &ChainHash) -> ChainHash {
+fn signed_bytes(journal: &JournalId, no: FactNo, head: &ChainHash) -> ChainHash {
     let mut hash = Sha256::new();
     hash.update(SEAL_TAG);
-    text(&mut hash, store);
+    name(&mut hash, journal);
     hash.update(no.epoch.to_be_bytes());
     hash.update(no.number.to_be_bytes());
     hash.update(head);
     hash.finalize().into()
 }
 
-fn text(hash: &mut Sha256, store: &StoreId) {
-    hash.update(length(store.as_str().as_bytes()).to_be_bytes());
-    hash.update(store.as_str());
+fn name(hash: &mut Sha256, journal: &JournalId) {
+    for part in [journal.store.as_str(), &journal.writer.text()] {
+        hash.update(length(part.as_bytes()).to_be_bytes());
+        hash.update(part);
+    }
 }
 
 fn length(bytes: &[u8]) -> u64 {
@@ -109,30 +111,35 @@ fn length(bytes: &[u8]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ids::StoreId;
 
-    fn store() -> StoreId {
-        StoreId::parse("S001").expect("a name")
+    fn journal() -> JournalId {
+        JournalId::node(StoreId::parse("S001").expect("a name"))
     }
 
     #[test]
     fn every_part_of_a_fact_changes_the_chain() {
         let no = FactNo { epoch: 1, number: 1 };
-        let base = link(&start(&store(), 1), no, b"body");
-        assert_ne!(base, link(&start(&store(), 2), no, b"body"));
-        assert_ne!(base, link(&start(&store(), 1), FactNo { epoch: 1, number: 2 }, b"body"));
-        assert_ne!(base, link(&start(&store(), 1), no, b"bodY"));
+        let base = link(&start(&journal(), 1), no, b"body");
+        assert_ne!(base, link(&start(&journal(), 2), no, b"body"));
+        assert_ne!(base, link(&start(&JournalId::hub(journal().store), 1), no, b"body"));
+        assert_ne!(base, link(&start(&journal(), 1), FactNo { epoch: 1, number: 2 }, b"body"));
+        assert_ne!(base, link(&start(&journal(), 1), no, b"bodY"));
     }
 
     #[test]
-    fn a_seal_holds_for_its_own_head_store_and_key_only() {
+    fn a_seal_holds_for_its_own_head_journal_and_key_only() {
         let key = SigningKey::from_bytes(&[1; 32]);
         let no = FactNo { epoch: 1, number: 7 };
-        let seal = Seal::sign(&key, &store(), no, [9; 32]);
-        assert!(seal.verify(&key.verifying_key(), &store()));
-        let other_store = StoreId::parse("S002").expect("a name");
-        assert!(!seal.verify(&key.verifying_key(), &other_store));
-        assert!(!seal.verify(&SigningKey::from_bytes(&[2; 32]).verifying_key(), &store()));
+        let seal = Seal::sign(&key, &journal(), no, [9; 32]);
+        assert!(seal.verify(&key.verifying_key(), &journal()));
+        let other_store = JournalId::node(StoreId::parse("S002").expect("a name"));
+        let other_writer = JournalId::hub(journal().store);
+        for other in [other_store, other_writer] {
+            assert!(!seal.verify(&key.verifying_key(), &other));
+        }
+        assert!(!seal.verify(&SigningKey::from_bytes(&[2; 32]).verifying_key(), &journal()));
         let moved = Seal::from_parts(FactNo { epoch: 1, number: 8 }, [9; 32], *seal.signature());
-        assert!(!moved.verify(&key.verifying_key(), &store()));
+        assert!(!moved.verify(&key.verifying_key(), &journal()));
     }
 }

@@ -11,7 +11,7 @@ use super::{
     wire::FrameError,
 };
 use crate::{
-    ids::{FactNo, StoreId},
+    ids::{FactNo, StoreId, Writer},
     journal::chain::Seal,
     limits::FRAME_MAX_BYTES,
     trust::{Channel, EnrolmentCode, KeyBytes},
@@ -217,6 +217,8 @@ pub enum PeerFault {
     WindowOverrun,
     /// An acknowledgement of what was not sent.
     AckOfNothing(FactNo),
+    /// A frame of a journal that does not travel this way.
+    NoLane(Writer),
     /// Fact numbers at their end.
     NumbersSpent,
     /// The writer's journal is not the one it once sealed.
@@ -239,6 +241,7 @@ impl fmt::Display for PeerFault {
             Self::CommitTooLarge => f.write_str("a commit without end"),
             Self::WindowOverrun => f.write_str("more facts than the window allows"),
             Self::AckOfNothing(no) => write!(f, "fact {no} acknowledged but not sent"),
+            Self::NoLane(writer) => write!(f, "the journal of writer {writer} does not travel this way"),
             Self::NumbersSpent => f.write_str("no fact numbers left"),
             Self::Forked(fork) => write!(f, "the journal forked at or before fact {}", fork.seal.no),
         }

@@ -9,8 +9,8 @@ use minicbor::{
 };
 
 use crate::{
-    ids::{FactNo, Issuer, StoreId},
-    journal::chain::Seal,
+    ids::{FactNo, Issuer, StoreId, Writer},
+    journal::{chain::Seal, text::Record},
     time::UtcMs,
     trust::KeyBytes,
 };
@@ -216,8 +216,11 @@ pub struct EnrolRefused {
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct Have {
-    /// The last fact; none if the journal is empty.
+    /// Whose journal; its store is the session's.
     #[n(0)]
+    pub writer: Writer,
+    /// The last fact; none if the journal is empty.
+    #[n(1)]
     pub head: Option<FactNo>,
 }
 
@@ -225,8 +228,11 @@ pub struct Have {
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct Want {
-    /// The last seal it holds: it wants what follows. The seal is the writer's own signature, so a fork cannot be denied.
+    /// Whose journal; its store is the session's.
     #[n(0)]
+    pub writer: Writer,
+    /// The last seal it holds: it wants what follows. The seal is the writer's own signature, so a fork cannot be denied.
+    #[n(1)]
     pub after: Option<Seal>,
 }
 
@@ -234,23 +240,53 @@ pub struct Want {
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct Chunk {
-    /// The number of the first.
+    /// Whose journal; its store is the session's.
     #[n(0)]
+    pub writer: Writer,
+    /// The number of the first.
+    #[n(1)]
     pub first: FactNo,
     /// Their stored bytes.
-    #[cbor(n(1), with = "bodies")]
+    #[cbor(n(2), with = "bodies")]
     pub bodies: Vec<Vec<u8>>,
     /// Over the last; none while a commit larger than a chunk is under way.
-    #[n(2)]
+    #[n(3)]
     pub seal: Option<Seal>,
+    /// The texts of these facts, as far as they are not erased, in the order of facts and slots.
+    #[n(4)]
+    pub records: Vec<FactRecord>,
+}
+
+/// A text beside a fact of the same chunk.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct FactRecord {
+    /// The fact's number; its epoch is the chunk's.
+    #[n(0)]
+    pub number: u64,
+    /// The text.
+    #[n(1)]
+    pub record: Record,
+}
+
+impl FactRecord {
+    /// About how many bytes it takes on the wire.
+    #[must_use]
+    pub const fn weight(&self) -> usize {
+        const HEAD: usize = 40;
+        HEAD + self.record.text.len()
+    }
 }
 
 /// Everything up to here is durable at the receiver.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct Ack {
-    /// The number under a seal.
+    /// Whose journal; its store is the session's.
     #[n(0)]
+    pub writer: Writer,
+    /// The number under a seal.
+    #[n(1)]
     pub upto: FactNo,
 }
 

@@ -14,12 +14,12 @@ use ed25519_dalek::VerifyingKey;
 
 use super::{
     contract::PeerFault,
-    frame::{Ack, Chunk},
+    frame::{Ack, Chunk, FactRecord, Have, Want},
 };
 use crate::{
-    ids::{FactNo, StoreId},
+    ids::{FactNo, JournalId, Writer},
     journal::chain::{self, ChainHash, Seal},
-    limits::CHUNK_MAX_BYTES,
+    limits::{CHUNK_MAX_BYTES, FACT_TEXTS_MAX, RECORD_TEXT_MAX_CHARS},
 };
 
 /// Loads not yet acknowledged. 16 of one chunk each are 256 KiB under way: 2.5 MB/s at a round trip of 100 ms.
@@ -37,6 +37,8 @@ pub struct Loaded {
     pub bodies: Vec<Vec<u8>>,
     /// Over the last.
     pub seal: Seal,
+    /// The texts beside them, in the order of facts and slots.
+    pub records: Vec<FactRecord>,
 }
 
 /// Facts for the receiver's shell to make durable: chain and seal are right.
@@ -50,6 +52,8 @@ pub struct Batch {
     pub bodies: Vec<Vec<u8>>,
     /// Over the last; `seal.head()` is the chain's value after it.
     pub seal: Seal,
+    /// The texts beside them. Nothing has been compared with the facts' commitments: one that does not fit is dropped.
+    pub records: Vec<FactRecord>,
 }
 
 /// Two histories of one journal, as far as this end sees it.
@@ -68,7 +72,7 @@ pub struct ShellFault;
 /// Our own journal on its way to the peer.
 #[derive(Debug)]
 pub(super) struct Outgoing {
-    store: StoreId,
+    journal: JournalId,
     own_key: VerifyingKey,
     head: Option<FactNo>,
     stage: Stage,
@@ -105,12 +109,18 @@ pub(super) enum Wanted {
 }
 
 impl Outgoing {
-    pub(super) const fn new(store: StoreId, own_key: VerifyingKey, head: Option<FactNo>) -> Self {
-        Self { store, own_key, head, stage: Stage::Waiting, in_flight: VecDeque::new() }
+    pub(super) const fn new(journal: JournalId, own_key: VerifyingKey, head: Option<FactNo>) -> Self {
+        Self { journal, own_key, head, stage: Stage::Waiting, in_flight: VecDeque::new() }
     }
 
-    pub(super) const fn head(&self) -> Option<FactNo> {
-        self.head
+    /// What the lane says first.
+    pub(super) const fn have(&self) -> Have {
+        Have { writer: self.journal.writer, head: self.head }
+    }
+
+    /// Frames of another journal have no lane here.
+    pub(super) fn check(&self, writer: Writer) -> Result<(), PeerFault> {
+        same_journal(&self.journal, writer)
     }
 
     pub(super) fn wanted(&mut self, after: Option<Seal>) -> Result<Wanted, PeerFault> {
@@ -176,7 +186,7 @@ impl Outgoing {
         *load = Load::Possible;
         self.head = self.head.max(Some(last));
         self.in_flight.push_back(last);
-        Ok(cut(loaded))
+        Ok(cut(self.journal.writer, loaded))
     }
 
     /// Takes an acknowledgement; acknowledging an earlier load is implied.
@@ -188,7 +198,7 @@ impl Outgoing {
 
     /// A seal that we cannot have made is no evidence, only a fault.
     fn fork(&self, seal: Seal, ours: Option<ChainHash>) -> PeerFault {
-        if seal.verify(&self.own_key, &self.store) {
+        if seal.verify(&self.own_key, &self.journal) {
             PeerFault::Forked(Box::new(Fork { seal, ours }))
         } else {
             PeerFault::BadSeal(seal.no)
@@ -197,19 +207,26 @@ impl Outgoing {
 }
 
 /// Cuts a load into chunks; a fact larger than a chunk goes alone.
-fn cut(loaded: Loaded) -> Vec<Chunk> {
+fn cut(writer: Writer, loaded: Loaded) -> Vec<Chunk> {
     let mut chunks: Vec<Chunk> = Vec::new();
+    let mut records = loaded.records.into_iter().peekable();
     let mut room = 0;
     for (body, number) in loaded.bodies.into_iter().zip(loaded.first.number..) {
+        let mut beside = Vec::new();
+        while let Some(record) = records.next_if(|record| record.number == number) {
+            beside.push(record);
+        }
+        let weight = body.len() + beside.iter().map(FactRecord::weight).sum::<usize>();
         match chunks.last_mut() {
-            Some(chunk) if body.len() <= room => {
-                room -= body.len();
+            Some(chunk) if weight <= room => {
+                room -= weight;
                 chunk.bodies.push(body);
+                chunk.records.append(&mut beside);
             }
             Some(_) | None => {
-                room = CHUNK_MAX_BYTES.saturating_sub(body.len());
+                room = CHUNK_MAX_BYTES.saturating_sub(weight);
                 let first = FactNo { epoch: loaded.first.epoch, number };
-                chunks.push(Chunk { first, bodies: alloc::vec![body], seal: None });
+                chunks.push(Chunk { writer, first, bodies: alloc::vec![body], seal: None, records: beside });
             }
         }
     }
@@ -222,8 +239,8 @@ fn cut(loaded: Loaded) -> Vec<Chunk> {
 /// The peer's journal on its way to us.
 #[derive(Debug)]
 pub(super) struct Incoming {
-    store: StoreId,
-    writer: VerifyingKey,
+    journal: JournalId,
+    key: VerifyingKey,
     last_seal: Option<Seal>,
     unsealed: Option<Unsealed>,
     pending: VecDeque<(u64, FactNo)>,
@@ -237,16 +254,23 @@ struct Unsealed {
     last: FactNo,
     head: ChainHash,
     bodies: Vec<Vec<u8>>,
+    records: Vec<FactRecord>,
     bytes: usize,
 }
 
 impl Incoming {
-    pub(super) const fn new(store: StoreId, writer: VerifyingKey, held: Option<Seal>) -> Self {
-        Self { store, writer, last_seal: held, unsealed: None, pending: VecDeque::new(), next_token: 1 }
+    pub(super) const fn new(journal: JournalId, key: VerifyingKey, held: Option<Seal>) -> Self {
+        Self { journal, key, last_seal: held, unsealed: None, pending: VecDeque::new(), next_token: 1 }
     }
 
-    pub(super) const fn last_seal(&self) -> Option<&Seal> {
-        self.last_seal.as_ref()
+    /// What the lane says first.
+    pub(super) fn want(&self) -> Want {
+        Want { writer: self.journal.writer, after: self.last_seal.clone() }
+    }
+
+    /// Frames of another journal have no lane here.
+    pub(super) fn check(&self, writer: Writer) -> Result<(), PeerFault> {
+        same_journal(&self.journal, writer)
     }
 
     /// A writer whose journal ends before what it once sealed for us was restored from an old copy.
@@ -260,7 +284,8 @@ impl Incoming {
     }
 
     pub(super) fn chunk(&mut self, chunk: Chunk) -> Result<Option<Batch>, PeerFault> {
-        let bytes: usize = chunk.bodies.iter().map(Vec::len).sum();
+        let texts: usize = chunk.records.iter().map(FactRecord::weight).sum();
+        let bytes = chunk.bodies.iter().map(Vec::len).sum::<usize>() + texts;
         if chunk.bodies.is_empty() || (bytes > CHUNK_MAX_BYTES && chunk.bodies.len() > 1) {
             return Err(PeerFault::ChunkSize { bytes, facts: chunk.bodies.len() });
         }
@@ -275,6 +300,11 @@ impl Incoming {
         if chunk.first != expected {
             return Err(PeerFault::Gap { expected, got: chunk.first });
         }
+        if !records_are_sound(&chunk) {
+            return Err(PeerFault::TooLong);
+        }
+        run.bytes = run.bytes.saturating_add(texts);
+        run.records.extend(chunk.records);
         for body in chunk.bodies {
             run.last = next_no(run.last).ok_or(PeerFault::NumbersSpent)?;
             run.head = chain::link(&run.head, run.last, &body);
@@ -291,20 +321,20 @@ impl Incoming {
         if seal.no != run.last || *seal.head() != run.head {
             return Err(PeerFault::BadChain(run.last));
         }
-        if !seal.verify(&self.writer, &self.store) {
+        if !seal.verify(&self.key, &self.journal) {
             return Err(PeerFault::BadSeal(run.last));
         }
         let token = self.next_token;
         self.next_token += 1;
         self.pending.push_back((token, run.last));
         self.last_seal = Some(seal.clone());
-        Ok(Some(Batch { token, first: run.first, bodies: run.bodies, seal }))
+        Ok(Some(Batch { token, first: run.first, bodies: run.bodies, seal, records: run.records }))
     }
 
     /// Batches become durable in the order in which they were handed out.
     pub(super) fn persisted(&mut self, token: u64) -> Result<Ack, ShellFault> {
         match self.pending.pop_front() {
-            Some((expected, upto)) if expected == token => Ok(Ack { upto }),
+            Some((expected, upto)) if expected == token => Ok(Ack { writer: self.journal.writer, upto }),
             Some(_) | None => Err(ShellFault),
         }
     }
@@ -317,10 +347,27 @@ impl Incoming {
                 let expected = next_no(seal.no).ok_or(PeerFault::NumbersSpent)?;
                 return Err(PeerFault::Gap { expected, got: first });
             }
-            Some(_) | None => (FactNo { epoch: first.epoch, number: 0 }, chain::start(&self.store, first.epoch)),
+            Some(_) | None => (FactNo { epoch: first.epoch, number: 0 }, chain::start(&self.journal, first.epoch)),
         };
-        Ok(Unsealed { first, last, head, bodies: Vec::new(), bytes: 0 })
+        Ok(Unsealed { first, last, head, bodies: Vec::new(), records: Vec::new(), bytes: 0 })
     }
+}
+
+/// Whether each text belongs to a fact of the chunk, in order and once, and none is longer than a record may be.
+fn records_are_sound(chunk: &Chunk) -> bool {
+    let place = |found: &FactRecord| (found.number, found.record.slot);
+    let last = last_no(chunk.first, chunk.bodies.len()).map(|no| no.number);
+    chunk.records.is_sorted_by(|one, next| place(one) < place(next))
+        && chunk.records.iter().all(|found| {
+            found.number >= chunk.first.number
+                && Some(found.number) <= last
+                && usize::from(found.record.slot) < FACT_TEXTS_MAX
+                && found.record.text.chars().count() <= RECORD_TEXT_MAX_CHARS
+        })
+}
+
+fn same_journal(journal: &JournalId, writer: Writer) -> Result<(), PeerFault> {
+    if journal.writer == writer { Ok(()) } else { Err(PeerFault::NoLane(writer)) }
 }
 
 fn next_no(no: FactNo) -> Option<FactNo> {

@@ -7,13 +7,13 @@ use ed25519_dalek::SigningKey;
 
 use super::{
     contract::{Authorisation, Claim, Hangup, HubConfig, NodeConfig, Output, PeerFault, Purpose, Standing},
-    frame::{EnrolRefusal, Enrolled, Frame, Status},
+    frame::{EnrolRefusal, Enrolled, FactRecord, Frame, Status},
     journal_lane::{Batch, Loaded},
     session::Session,
     wire::FrameReader,
 };
 use crate::{
-    ids::{FactNo, Issuer, StoreId},
+    ids::{FactNo, Issuer, JournalId, StoreId},
     journal::chain::{self, ChainHash, Seal},
     time::Ticks,
     trust::EnrolmentCode,
@@ -21,6 +21,14 @@ use crate::{
 
 pub(super) fn store() -> StoreId {
     StoreId::parse("S001").expect("a name")
+}
+
+pub(super) fn node_journal() -> JournalId {
+    JournalId::node(store())
+}
+
+pub(super) fn hub_journal() -> JournalId {
+    JournalId::hub(store())
 }
 
 pub(super) fn node_key() -> SigningKey {
@@ -36,14 +44,27 @@ pub(super) fn no(epoch: u32, number: u64) -> FactNo {
 }
 
 /// A journal on disk.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(super) struct Disk {
+    journal: JournalId,
     pub(super) facts: BTreeMap<FactNo, Vec<u8>>,
     pub(super) heads: BTreeMap<FactNo, ChainHash>,
     pub(super) seals: BTreeMap<FactNo, Seal>,
+    /// By epoch, number and slot.
+    pub(super) records: BTreeMap<(u32, u64, u8), FactRecord>,
 }
 
 impl Disk {
+    fn new(journal: JournalId) -> Self {
+        Self {
+            journal,
+            facts: BTreeMap::new(),
+            heads: BTreeMap::new(),
+            seals: BTreeMap::new(),
+            records: BTreeMap::new(),
+        }
+    }
+
     pub(super) fn last(&self) -> Option<FactNo> {
         self.facts.keys().next_back().copied()
     }
@@ -58,14 +79,14 @@ impl Disk {
             self.link(epoch, body.clone());
         }
         let last = self.last().expect("just written");
-        self.seals.insert(last, Seal::sign(key, &store(), last, self.heads[&last]));
+        self.seals.insert(last, Seal::sign(key, &self.journal, last, self.heads[&last]));
         last
     }
 
     fn link(&mut self, epoch: u32, body: Vec<u8>) {
         let (number, head) = match self.heads.last_key_value() {
             Some((last, head)) if last.epoch == epoch => (last.number + 1, *head),
-            _ => (1, chain::start(&store(), epoch)),
+            _ => (1, chain::start(&self.journal, epoch)),
         };
         let at = no(epoch, number);
         self.heads.insert(at, chain::link(&head, at, &body));
@@ -87,11 +108,16 @@ impl Disk {
         }
         let last = best?;
         let bodies = self.facts.range(*first..=last).map(|(_, body)| body.clone()).collect();
-        Some(Loaded { first: *first, bodies, seal: self.seals[&last].clone() })
+        let beside = (first.epoch, first.number, 0)..=(last.epoch, last.number, u8::MAX);
+        let records = self.records.range(beside).map(|(_, record)| record.clone()).collect();
+        Some(Loaded { first: *first, bodies, seal: self.seals[&last].clone(), records })
     }
 
     fn persist(&mut self, batch: Batch) {
         assert!(!self.facts.contains_key(&batch.first), "fact {} came twice", batch.first);
+        for found in batch.records {
+            self.records.insert((batch.first.epoch, found.number, found.record.slot), found);
+        }
         for body in batch.bodies {
             self.link(batch.seal.no.epoch, body);
         }
@@ -134,12 +160,12 @@ pub(super) struct End {
 }
 
 impl End {
-    fn new(session: Session) -> Self {
+    fn new(session: Session, own: JournalId, held: JournalId) -> Self {
         Self {
             session,
             reader: FrameReader::default(),
-            own: Disk::default(),
-            held: Disk::default(),
+            own: Disk::new(own),
+            held: Disk::new(held),
             acked: None,
             document: 0,
             statuses: Vec::new(),
@@ -182,8 +208,8 @@ impl Pair {
         let code = EnrolmentCode::new(hub_key().verifying_key().to_bytes(), [7; 16]);
         let start = Ticks(1_000);
         let standing = Standing { store: store(), outgoing: None, incoming: None };
-        let node = End::new(node_session(start, Purpose::Sync(standing)));
-        let hub = End::new(hub_session(start));
+        let node = End::new(node_session(start, Purpose::Sync(standing)), node_journal(), hub_journal());
+        let hub = End::new(hub_session(start), hub_journal(), node_journal());
         let (to_hub, to_node) = (Vec::new(), Vec::new());
         Self { now: start, node, hub, to_hub, to_node, refusal: None, code, faults: Vec::new() }
     }

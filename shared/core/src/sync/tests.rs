@@ -5,16 +5,21 @@ use alloc::{vec, vec::Vec};
 use super::{
     contract::{Authorisation, Hangup, HubConfig, PeerFault, Purpose},
     frame::{
-        Ack, Bye, ByeReason, Chunk, DocMessage, Enrol, EnrolRefusal, EnrolRefused, Frame, Have, Status, Verdict, Want,
+        Ack, Bye, ByeReason, Chunk, DocMessage, Enrol, EnrolRefusal, EnrolRefused, FactRecord, Frame, Have, Status,
+        Verdict, Want,
     },
     journal_lane::WINDOW_LOADS,
-    pair::{Pair, hub_key, hub_session, no, node_key, node_session, store},
+    pair::{Pair, hub_key, hub_session, no, node_journal, node_key, node_session, store},
     session::{HELLO_TIMEOUT_MS, STATUS_INTERVAL_MS, Session},
     wire::FrameError,
 };
 use crate::{
-    journal::chain::{self, Seal},
-    limits::CHUNK_MAX_BYTES,
+    ids::Writer,
+    journal::{
+        chain::{self, Seal},
+        text::Record,
+    },
+    limits::{CHUNK_MAX_BYTES, RECORD_TEXT_MAX_CHARS},
     time::UtcMs,
     trust::EnrolmentCode,
 };
@@ -114,8 +119,18 @@ fn open_pair() -> (Pair, Chunk) {
     let mut next = pair.node.own.clone();
     let last = next.commit(&node_key(), 1, &[b"new".to_vec(), b"newer".to_vec()]);
     let bodies = vec![b"new".to_vec(), b"newer".to_vec()];
-    let chunk = Chunk { first: no(1, 2), bodies, seal: Some(next.seals[&last].clone()) };
+    let chunk = Chunk {
+        writer: Writer::Node,
+        first: no(1, 2),
+        bodies,
+        seal: Some(next.seals[&last].clone()),
+        records: Vec::new(),
+    };
     (pair, chunk)
+}
+
+fn beside(number: u64, slot: u8, text: &str) -> FactRecord {
+    FactRecord { number, record: Record::from_parts(slot, [5; 16], text.into()) }
 }
 
 #[track_caller]
@@ -147,8 +162,48 @@ fn a_bent_chunk_is_refused() {
     assert_eq!(refused(|c| c.first = no(2, 2)), PeerFault::Gap { expected: no(2, 1), got: no(2, 2) });
     assert_eq!(refused(|c| c.first = no(0, 2)), PeerFault::Gap { expected: no(1, 2), got: no(0, 2) });
     assert_eq!(refused(|c| c.bodies.clear()), PeerFault::ChunkSize { bytes: 0, facts: 0 });
+    let long = "字".repeat(RECORD_TEXT_MAX_CHARS + 1);
+    let strange = [(1, 0, "before"), (4, 0, "behind"), (2, 16, "no such slot"), (2, 0, long.as_str())];
+    for (number, slot, text) in strange {
+        assert_eq!(refused(|c| c.records.push(beside(number, slot, text))), PeerFault::TooLong, "{text}");
+    }
+    let twice = vec![beside(2, 0, "a"), beside(2, 0, "b")];
+    assert_eq!(refused(|c| c.records = twice), PeerFault::TooLong);
     let large = CHUNK_MAX_BYTES + 5;
     assert_eq!(refused(|c| c.bodies[0] = vec![0; CHUNK_MAX_BYTES]), PeerFault::ChunkSize { bytes: large, facts: 2 });
+}
+
+/// The longest texts a fact may have beside it still fit the frame, whatever the facts' own size.
+#[test]
+fn texts_travel_beside_their_facts() {
+    let mut pair = Pair::new();
+    for size in [10, 8_000, 100] {
+        let last = pair.node.own.commit(&node_key(), 1, &vec![vec![7; size]; 40]);
+        for number in (last.number - 39..=last.number).step_by(3) {
+            let texts = (0..16).map(|slot| beside(number, slot, &"字".repeat(RECORD_TEXT_MAX_CHARS)));
+            pair.node.own.records.extend(texts.map(|text| ((last.epoch, number, text.record.slot), text)));
+        }
+    }
+    pair.reconnect();
+    pair.drive();
+    assert_eq!(pair.faults, []);
+    assert_eq!(pair.hub.held, pair.node.own);
+    assert_eq!(pair.hub.held.records, pair.node.own.records);
+}
+
+#[test]
+fn frames_of_a_journal_that_does_not_travel_this_way_are_refused() {
+    assert_eq!(refused(|c| c.writer = Writer::Hub), PeerFault::NoLane(Writer::Hub));
+    for frame in [
+        Have { writer: Writer::Hub, head: None }.into(),
+        Want { writer: Writer::Node, after: None }.into(),
+        Frame::from(Ack { writer: Writer::Node, upto: no(1, 1) }),
+    ] {
+        let (mut pair, _) = open_pair();
+        pair.forge_to_hub(frame);
+        pair.drive();
+        assert!(matches!(pair.faults[..], [PeerFault::NoLane(_)]), "{:?}", pair.faults);
+    }
 }
 
 #[test]
@@ -156,7 +211,7 @@ fn a_seal_by_another_key_is_refused() {
     let strange = |key: &ed25519_dalek::SigningKey| {
         refused(|chunk| {
             let seal = chunk.seal.take().expect("sealed");
-            chunk.seal = Some(Seal::sign(key, &store(), seal.no, *seal.head()));
+            chunk.seal = Some(Seal::sign(key, &node_journal(), seal.no, *seal.head()));
         })
     };
     assert_eq!(strange(&ed25519_dalek::SigningKey::from_bytes(&[66; 32])), PeerFault::BadSeal(no(1, 3)));
@@ -167,7 +222,13 @@ fn a_seal_by_another_key_is_refused() {
 fn a_commit_without_end_is_refused() {
     let (mut pair, _) = open_pair();
     for number in 0..2_000 {
-        pair.forge_to_hub(Chunk { first: no(1, 2 + number), bodies: vec![vec![0; 8_000]], seal: None });
+        pair.forge_to_hub(Chunk {
+            writer: Writer::Node,
+            first: no(1, 2 + number),
+            bodies: vec![vec![0; 8_000]],
+            seal: None,
+            records: Vec::new(),
+        });
     }
     pair.drive();
     assert_eq!(pair.faults, [PeerFault::CommitTooLarge]);
@@ -176,7 +237,7 @@ fn a_commit_without_end_is_refused() {
 #[test]
 fn an_acknowledgement_of_nothing_is_refused() {
     let (mut pair, _) = open_pair();
-    pair.to_node.extend(super::frame::Frame::from(Ack { upto: no(1, 9) }).to_wire());
+    pair.to_node.extend(super::frame::Frame::from(Ack { writer: Writer::Node, upto: no(1, 9) }).to_wire());
     pair.drive();
     assert_eq!(pair.faults, [PeerFault::AckOfNothing(no(1, 9))]);
 }
@@ -196,7 +257,7 @@ fn a_restored_disk_is_found_out_by_both_and_a_new_epoch_heals_it() {
     pair.drive();
     let Some(Hangup::Fault(PeerFault::Forked(fork))) = &pair.hub.hangup else { panic!("{:?}", pair.hub.hangup) };
     assert_eq!((fork.seal.no, fork.ours), (no(1, 4), None));
-    assert!(fork.seal.verify(&node_key().verifying_key(), &store()), "the evidence stands by itself");
+    assert!(fork.seal.verify(&node_key().verifying_key(), &node_journal()), "the evidence stands by itself");
     assert!(matches!(&pair.node.hangup, Some(Hangup::Fault(PeerFault::Forked(fork))) if fork.seal.no == no(1, 4)));
 
     // As long, but different.
@@ -221,7 +282,7 @@ fn a_restored_disk_is_found_out_by_both_and_a_new_epoch_heals_it() {
 #[test]
 fn a_false_claim_of_a_fork_convinces_nobody() {
     let mut pair = Pair::with_backlog(2);
-    let forged = Seal::sign(&hub_key(), &store(), no(1, 9), chain::start(&store(), 1));
+    let forged = Seal::sign(&hub_key(), &node_journal(), no(1, 9), chain::start(&node_journal(), 1));
     pair.hub.held.seals.insert(no(1, 9), forged);
     pair.node.own.commit(&node_key(), 1, &vec![vec![1]; 20]);
     pair.reconnect();
@@ -291,7 +352,7 @@ fn a_hello_is_good_on_its_own_connection_only() {
 #[test]
 fn before_the_hello_nothing_else_is_heard() {
     let mut pair = Pair::new();
-    pair.forge_to_hub(Have { head: None });
+    pair.forge_to_hub(Have { writer: Writer::Node, head: None });
     pair.drive();
     assert_eq!(pair.faults, [PeerFault::OutOfTurn("Have")]);
 
@@ -428,17 +489,21 @@ fn a_storm_of_frames_changes_nothing() {
                 no(epoch, numbers[usize::try_from(dice.below(6)).expect("small")])
             };
             let (at, other) = (any_no(), any_no());
-            let strange = Seal::sign(&hub_key(), &store(), at, [3; 32]);
-            let own = Seal::sign(&node_key(), &store(), at, [3; 32]);
+            let strange = Seal::sign(&hub_key(), &node_journal(), at, [3; 32]);
+            let own = Seal::sign(&node_key(), &node_journal(), at, [3; 32]);
+            let writer = if dice.below(2) == 0 { Writer::Node } else { Writer::Hub };
             let frame: Frame = match dice.below(12) {
-                0 => Have { head: Some(at) }.into(),
-                1 => Have { head: None }.into(),
-                2 => Want { after: Some(strange) }.into(),
-                3 => Want { after: Some(own) }.into(),
-                4 => Chunk { first: at, bodies: vec![vec![1], vec![2]], seal: None }.into(),
-                5 => Chunk { first: at, bodies: vec![vec![1]], seal: Some(own) }.into(),
-                6 => Chunk { first: other, bodies: vec![Vec::new()], seal: Some(strange) }.into(),
-                7 => Ack { upto: at }.into(),
+                0 => Have { writer, head: Some(at) }.into(),
+                1 => Have { writer, head: None }.into(),
+                2 => Want { writer, after: Some(strange) }.into(),
+                3 => Want { writer, after: Some(own) }.into(),
+                4 => {
+                    Chunk { writer, first: at, bodies: vec![vec![1], vec![2]], seal: None, records: Vec::new() }.into()
+                }
+                5 => Chunk { writer, first: at, bodies: vec![vec![1]], seal: Some(own), records: Vec::new() }.into(),
+                6 => Chunk { writer, first: other, bodies: vec![Vec::new()], seal: Some(strange), records: Vec::new() }
+                    .into(),
+                7 => Ack { writer, upto: at }.into(),
                 8 => Enrol { code_id: [0; 8], proof: [0; 32] }.into(),
                 9 => EnrolRefused { reason: EnrolRefusal::Used }.into(),
                 10 => DocMessage { doc: "d".into(), bytes: vec![0] }.into(),

@@ -6,7 +6,7 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::frame::Frame;
+use super::frame::{FactRecord, Frame};
 use crate::limits::{FRAME_MAX_BYTES, HELLO_MAX_BYTES};
 
 /// Bytes of the length in front of a frame.
@@ -40,7 +40,10 @@ impl Frame {
         const HEAD: usize = 256;
         const BODY_HEAD: usize = 5;
         HEAD + match self {
-            Self::Chunk(chunk) => chunk.bodies.iter().map(|body| body.len() + BODY_HEAD).sum(),
+            Self::Chunk(chunk) => {
+                let bodies: usize = chunk.bodies.iter().map(|body| body.len() + BODY_HEAD).sum();
+                bodies + chunk.records.iter().map(FactRecord::weight).sum::<usize>()
+            }
             Self::DocMessage(message) => message.doc.len() + message.bytes.len(),
             Self::Hello(_)
             | Self::HelloAnswer(_)
@@ -133,8 +136,8 @@ mod tests {
         *,
     };
     use crate::{
-        ids::{FactNo, Issuer, StoreId},
-        journal::chain::Seal,
+        ids::{FactNo, Issuer, StoreId, Writer},
+        journal::{chain::Seal, text::Record},
         time::UtcMs,
     };
 
@@ -142,6 +145,8 @@ mod tests {
         let no = FactNo { epoch: 1, number: 300 };
         let seal = Seal::from_parts(no, [7; 32], [8; 64]);
         let store = StoreId::parse("S001").expect("a name");
+        let record = FactRecord { number: 300, record: Record::from_parts(2, [6; 16], "少一个袋子".into()) };
+        let hosted = Writer::Hosted(Issuer::new(90_001).expect("in range"));
         alloc::vec![
             Hello {
                 version: 1,
@@ -156,10 +161,17 @@ mod tests {
             Enrol { code_id: [1; 8], proof: [2; 32] }.into(),
             Enrolled { store, store_name: "一号店".into(), issuer: Issuer::new(7).expect("in range") }.into(),
             EnrolRefused { reason: EnrolRefusal::Used }.into(),
-            Have { head: None }.into(),
-            Want { after: Some(seal.clone()) }.into(),
-            Chunk { first: no, bodies: alloc::vec![b"one".to_vec(), Vec::new()], seal: Some(seal.clone()) }.into(),
-            Ack { upto: no }.into(),
+            Have { writer: Writer::Hub, head: None }.into(),
+            Want { writer: Writer::Node, after: Some(seal.clone()) }.into(),
+            Chunk {
+                writer: hosted,
+                first: no,
+                bodies: alloc::vec![b"one".to_vec(), Vec::new()],
+                seal: Some(seal.clone()),
+                records: alloc::vec![record]
+            }
+            .into(),
+            Ack { writer: Writer::Node, upto: no }.into(),
             DocDigest { digest: [9; 32] }.into(),
             DocMessage { doc: "staff".into(), bytes: b"opaque".to_vec() }.into(),
             Status { unsent: 3, oldest_unsent_at: Some(UtcMs(5)), app_version: "0.1.0".into() }.into(),
@@ -188,13 +200,13 @@ mod tests {
             assert_eq!(Frame::from_bytes(&[bytes, &[0]].concat()), Err(FrameError::Malformed), "trailing byte");
             assert_eq!(Frame::from_bytes(&bytes[..bytes.len() - 1]), Err(FrameError::Malformed), "cut");
         }
-        // Ack with its map's key 0 written as a two-byte integer.
-        let long_key = [0x82, 0x09, 0xA1, 0x18, 0x00, 0x82, 0x01, 0x02];
+        // Ack of the box's journal up to 1-2: well spelled, with its map's key 1 in two bytes, and with an unknown field.
+        let ack = [0x82, 0x09, 0xA2, 0x00, 0x82, 0x00, 0x80, 0x01, 0x82, 0x01, 0x02];
+        assert!(Frame::from_bytes(&ack).is_ok());
+        let long_key = [&ack[..7], &[0x18], &ack[7..]].concat();
         assert_eq!(Frame::from_bytes(&long_key), Err(FrameError::Malformed));
-        // Ack with an unknown field.
-        let unknown = [0x82, 0x09, 0xA2, 0x00, 0x82, 0x01, 0x02, 0x09, 0x01];
+        let unknown = [&[0x82, 0x09, 0xA3], &ack[3..], &[0x09, 0x01]].concat();
         assert_eq!(Frame::from_bytes(&unknown), Err(FrameError::Malformed));
-        assert!(Frame::from_bytes(&[0x82, 0x09, 0xA1, 0x00, 0x82, 0x01, 0x02]).is_ok());
         assert_eq!(Frame::from_bytes(&[0x82, 0x0A, 0xA0]), Err(FrameError::Malformed), "unknown kind");
     }
 

@@ -7,7 +7,7 @@ use std::{
 
 use ed25519_dalek::SigningKey;
 use guitai_core::{
-    ids::{FactNo, Issuer, StoreId},
+    ids::{FactNo, Issuer, JournalId, StoreId},
     journal::chain::{self, ChainHash, Seal},
     sync::{
         contract::{Claim, EnrolRequest, Standing},
@@ -27,14 +27,18 @@ pub(crate) fn no(number: u64) -> FactNo {
     FactNo { epoch: 1, number }
 }
 
-#[derive(Default)]
 pub(crate) struct Disk {
+    journal: JournalId,
     pub(crate) facts: BTreeMap<FactNo, Vec<u8>>,
     heads: BTreeMap<FactNo, ChainHash>,
     seals: BTreeMap<FactNo, Seal>,
 }
 
 impl Disk {
+    fn new(journal: JournalId) -> Self {
+        Self { journal, facts: BTreeMap::new(), heads: BTreeMap::new(), seals: BTreeMap::new() }
+    }
+
     pub(crate) fn last(&self) -> Option<FactNo> {
         self.facts.keys().next_back().copied()
     }
@@ -42,14 +46,14 @@ impl Disk {
     pub(crate) fn commit(&mut self, key: &SigningKey, bodies: Vec<Vec<u8>>) -> FactNo {
         bodies.into_iter().for_each(|body| self.link(body));
         let last = self.last().expect("just written");
-        self.seals.insert(last, Seal::sign(key, &store(), last, self.heads[&last]));
+        self.seals.insert(last, Seal::sign(key, &self.journal, last, self.heads[&last]));
         last
     }
 
     fn link(&mut self, body: Vec<u8>) {
         let (number, head) = match self.heads.last_key_value() {
             Some((last, head)) => (last.number + 1, *head),
-            None => (1, chain::start(&store(), 1)),
+            None => (1, chain::start(&self.journal, 1)),
         };
         self.heads.insert(no(number), chain::link(&head, no(number), &body));
         self.facts.insert(no(number), body);
@@ -57,7 +61,6 @@ impl Disk {
 }
 
 /// One end's memory; shared by its sessions.
-#[derive(Default)]
 pub(crate) struct Memory {
     pub(crate) own: Disk,
     pub(crate) held: Disk,
@@ -70,13 +73,37 @@ pub(crate) struct Memory {
     events: Option<mpsc::Sender<Event>>,
 }
 
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(crate) struct End {
     memory: Arc<Mutex<Memory>>,
     changed: Arc<Notify>,
 }
 
 impl End {
+    /// A store's box, which writes its journal and holds the hub's.
+    pub(crate) fn node() -> Self {
+        Self::of(JournalId::node(store()), JournalId::hub(store()))
+    }
+
+    /// The hub, the other way round.
+    pub(crate) fn hub() -> Self {
+        Self::of(JournalId::hub(store()), JournalId::node(store()))
+    }
+
+    fn of(own: JournalId, held: JournalId) -> Self {
+        let memory = Memory {
+            own: Disk::new(own),
+            held: Disk::new(held),
+            acked: None,
+            document: 0,
+            statuses: Vec::new(),
+            peer_version: String::new(),
+            disk_full_at: None,
+            events: None,
+        };
+        Self { memory: Arc::new(Mutex::new(memory)), changed: Arc::default() }
+    }
+
     pub(crate) fn memory(&self) -> MutexGuard<'_, Memory> {
         self.memory.lock().expect("no test panics while holding it")
     }
@@ -150,7 +177,7 @@ impl Shell for End {
         }
         let last = last.expect("every commit ends with a seal");
         let bodies = memory.own.facts.range(*first..=last).map(|(_, body)| body.clone()).collect();
-        Ok(Some(Loaded { first: *first, bodies, seal: memory.own.seals[&last].clone() }))
+        Ok(Some(Loaded { first: *first, bodies, seal: memory.own.seals[&last].clone(), records: Vec::new() }))
     }
 
     async fn head_at(&self, at: FactNo) -> Result<Option<ChainHash>, ShellError> {

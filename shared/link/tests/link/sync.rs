@@ -87,7 +87,7 @@ fn roster() -> Roster {
     Roster {
         known: Arc::new(Mutex::new(vec![node_key().verifying_key().to_bytes()])),
         code: EnrolmentCode::new(hub_key().verifying_key().to_bytes(), [7; 16]),
-        end: End::default(),
+        end: End::hub(),
     }
 }
 
@@ -106,7 +106,7 @@ async fn a_backlog_and_news_travel_both_ways() {
     let roster = roster();
     let hub_end = roster.end.clone();
     let mut hub = Hub::start(roster);
-    let node = End::default();
+    let node = End::node();
     for number in 0..2_000_u32 {
         node.record(&node_key(), &[&number.to_be_bytes()[..], &[7; 300]].concat());
     }
@@ -137,7 +137,7 @@ async fn a_hub_that_restarts_goes_on_where_it_was() {
     let hub_end = roster.end.clone();
     let mut hub = Hub::start(roster.clone());
     let address = hub.address;
-    let node = End::default();
+    let node = End::node();
     for number in 0..3_000_u32 {
         node.record(&node_key(), &[&number.to_be_bytes()[..], &[7; 400]].concat());
     }
@@ -161,12 +161,12 @@ async fn a_stranger_a_wrong_store_and_a_wrong_hub_are_told_apart() {
 
     let stranger = SigningKey::from_bytes(&[9; 32]);
     let secured = dial(hub.address, &stranger).await;
-    let ended = run_node_session(&secured, &stranger, "node 1", End::default().admitted()).await;
+    let ended = run_node_session(&secured, &stranger, "node 1", End::node().admitted()).await;
     assert_eq!(ended, refused(Verdict::Unknown));
 
     let elsewhere = StoreId::parse("S999").expect("a name");
     let standing = Standing { store: elsewhere, outgoing: None, incoming: None };
-    let admitted = Admitted { standing, ..End::default().admitted() };
+    let admitted = Admitted { standing, ..End::node().admitted() };
     let secured = dial(hub.address, &node_key()).await;
     assert_eq!(run_node_session(&secured, &node_key(), "node 1", admitted).await, refused(Verdict::WrongStore));
 
@@ -177,7 +177,7 @@ async fn a_stranger_a_wrong_store_and_a_wrong_hub_are_told_apart() {
 
     // Claiming another key than the connection's.
     let secured = dial(hub.address, &stranger).await;
-    let ended = run_node_session(&secured, &node_key(), "node 1", End::default().admitted()).await;
+    let ended = run_node_session(&secured, &node_key(), "node 1", End::node().admitted()).await;
     assert!(matches!(&ended, Ended::Hangup(Hangup::Peer(bye)) if bye.reason == ByeReason::PeerFault), "{ended:?}");
 }
 
@@ -196,7 +196,7 @@ async fn a_new_node_enrols_and_then_syncs() {
     let enrolled = enrol(&dial(hub.address, &node_key()).await, &node_key(), "node 1", typed).await.expect("taken in");
     assert_eq!((enrolled.store, enrolled.issuer.get()), (store(), 7));
 
-    let node = End::default();
+    let node = End::node();
     let upto = node.record(&node_key(), b"the first sale");
     let session = run(dial(hub.address, &node_key()).await, &node);
     hub_end.until(|memory| memory.held.last() == Some(upto)).await;
@@ -209,7 +209,7 @@ async fn a_full_disk_at_the_hub_loses_nothing() {
     let hub_end = roster.end.clone();
     hub_end.memory().disk_full_at = Some(no(40));
     let mut hub = Hub::start(roster);
-    let node = End::default();
+    let node = End::node();
     for _ in 0..100 {
         node.record(&node_key(), &[7; 4_000]);
     }
@@ -230,7 +230,7 @@ async fn a_revoked_node_is_hung_up_on() {
     let roster = roster();
     let hub_end = roster.end.clone();
     let hub = Hub::start(roster);
-    let node = End::default();
+    let node = End::node();
     let session = run(dial(hub.address, &node_key()).await, &node);
     node.until(|memory| !memory.statuses.is_empty()).await;
     hub_end.tell(Event::HangUp(ByeReason::Revoked));

@@ -72,14 +72,14 @@ impl Rival {
     fn begin(&self, (number, body, head, order_no): &Fact) -> anyhow::Result<()> {
         self.into.execute_batch("BEGIN IMMEDIATE")?;
         self.into
-            .prepare_cached("INSERT INTO fact VALUES ('S001', 1, ?1, ?2, ?3, ?4)")?
+            .prepare_cached("INSERT INTO fact VALUES ('S001', 'node', 1, ?1, ?2, ?3, ?4)")?
             .execute(params![number, body, head, order_no])?;
         Ok(())
     }
 
     fn end(&self, (number, ..): &Fact) -> anyhow::Result<()> {
         self.into
-            .prepare_cached("INSERT INTO seal VALUES ('S001', 1, ?1, ?2)")?
+            .prepare_cached("INSERT INTO seal VALUES ('S001', 'node', 1, ?1, ?2)")?
             .execute(params![number, [9_u8; 64]])?;
         Ok(self.into.execute_batch("COMMIT")?)
     }

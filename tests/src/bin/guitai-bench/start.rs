@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context, ensure};
 use ed25519_dalek::SigningKey;
 use guitai_core::{
-    ids::{AccountId, Issuer, Numbering, StoreId, TillId},
+    ids::{AccountId, Issuer, JournalId, Numbering, StoreId, TillId},
     journal::fact::{Bill, Fact, Idempotency, Intended, Paid, Place},
     money::Fen,
     secret::{CodeTrace, Wallet},
@@ -72,7 +72,7 @@ fn fill(journal: &Path) -> anyhow::Result<()> {
     let issuer = Issuer::new(issuer).context("an issuer")?;
     let store = StoreId::parse("S001").ok().context("a store")?;
     let begin = UtcMs(1_760_000_000_000);
-    let mut journal = Journal::open(&database, store, issuer, SigningKey::from_bytes(&key), begin)?;
+    let mut journal = Journal::open(&database, JournalId::node(store), issuer, SigningKey::from_bytes(&key), begin)?;
     let mut numbers = Numbering::resume(issuer, None);
     let clock = BusinessClock::beijing();
     for n in 0..PAYMENTS {

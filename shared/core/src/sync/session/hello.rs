@@ -4,13 +4,13 @@ use alloc::{boxed::Box, string::String};
 
 use super::{Lanes, Phase, Session};
 use crate::{
-    ids::StoreId,
+    ids::{JournalId, StoreId, Writer},
     sync::{
         contract::{
             APP_VERSION_MAX_BYTES, Authorisation, Claim, Hangup, HubConfig, NodeConfig, Output, PeerFault, Purpose,
             Standing,
         },
-        frame::{Enrol, EnrolRefusal, EnrolRefused, Enrolled, Have, Hello, HelloAnswer, Verdict, Want},
+        frame::{Enrol, EnrolRefusal, EnrolRefused, Enrolled, Hello, HelloAnswer, Verdict},
         journal_lane::{Incoming, Outgoing},
         version,
     },
@@ -74,7 +74,9 @@ impl Session {
             with_answer_parts(&reply, &hello.nonce, |parts| channel.sign(&self.identity, Role::Hub, parts));
         self.outbox.push_back(reply.into());
         match answer {
-            Authorisation::Admitted(standing) => self.open(now, standing, &channel.node_key, hello.app_version),
+            Authorisation::Admitted(standing) => {
+                self.open(now, (Writer::Hub, Writer::Node), standing, &channel.node_key, hello.app_version)
+            }
             Authorisation::EnrolOnly => {
                 let until = now.after_ms(HELLO_TIMEOUT_MS);
                 self.phase = Phase::AwaitEnrol { channel, app_version: hello.app_version, until };
@@ -133,7 +135,9 @@ impl Session {
             return Err(PeerFault::BadSignature);
         }
         match (answer.verdict, purpose) {
-            (Verdict::Ok, Purpose::Sync(standing)) => self.open(now, standing, &channel.hub_key, answer.app_version),
+            (Verdict::Ok, Purpose::Sync(standing)) => {
+                self.open(now, (Writer::Node, Writer::Hub), standing, &channel.hub_key, answer.app_version);
+            }
             (Verdict::EnrolOnly, Purpose::Enrol(code)) => {
                 self.outbox.push_back(Enrol { code_id: code.id(), proof: code.proof(&channel) }.into());
                 self.phase = Phase::AwaitEnrolled { until: now.after_ms(ENROL_TIMEOUT_MS) };
@@ -143,14 +147,23 @@ impl Session {
         Ok(())
     }
 
-    fn open(&mut self, now: Ticks, standing: Standing, peer_key: &KeyBytes, peer_version: String) {
-        let writer = usable_key(peer_key).expect("its signature was verified under it");
+    /// A store's two journals travel: the box's own up, the hub's down.
+    fn open(
+        &mut self,
+        now: Ticks,
+        (ours, theirs): (Writer, Writer),
+        standing: Standing,
+        peer_key: &KeyBytes,
+        peer_version: String,
+    ) {
+        let their_key = usable_key(peer_key).expect("its signature was verified under it");
         let own_key = self.identity.verifying_key();
-        let outgoing = Outgoing::new(standing.store.clone(), own_key, standing.outgoing);
-        let incoming = Incoming::new(standing.store, writer, standing.incoming);
+        let journal = |writer| JournalId { store: standing.store.clone(), writer };
+        let outgoing = Outgoing::new(journal(ours), own_key, standing.outgoing);
+        let incoming = Incoming::new(journal(theirs), their_key, standing.incoming);
         self.outputs.push_back(Output::Opened { peer_version });
-        self.outbox.push_back(Have { head: outgoing.head() }.into());
-        self.outbox.push_back(Want { after: incoming.last_seal().cloned() }.into());
+        self.outbox.push_back(outgoing.have().into());
+        self.outbox.push_back(incoming.want().into());
         self.outbox.extend(self.documents.announce());
         self.phase = Phase::Open(Box::new(Lanes { outgoing, incoming }));
         self.send_status(now);

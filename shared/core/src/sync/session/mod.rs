@@ -69,7 +69,7 @@ enum Phase {
     Closed,
 }
 
-/// Both journals of an open session.
+/// Both journals of an open session: each end sends its own and receives the other's.
 #[derive(Debug)]
 struct Lanes {
     outgoing: Outgoing,
@@ -295,8 +295,12 @@ impl Session {
                 Ok(())
             }
             (Phase::Open(lanes), frame) => match frame {
-                Frame::Have(Have { head }) => lanes.incoming.announced(head),
-                Frame::Want(Want { after }) => {
+                Frame::Have(Have { writer, head }) => {
+                    lanes.incoming.check(writer)?;
+                    lanes.incoming.announced(head)
+                }
+                Frame::Want(Want { writer, after }) => {
+                    lanes.outgoing.check(writer)?;
                     if let Wanted::Compare(no) = lanes.outgoing.wanted(after)? {
                         self.outputs.push_back(Output::HeadAt(no));
                     }
@@ -304,6 +308,7 @@ impl Session {
                 }
                 Frame::Chunk(chunk) => Self::chunk(&mut lanes.incoming, &mut self.outputs, chunk),
                 Frame::Ack(ack) => {
+                    lanes.outgoing.check(ack.writer)?;
                     lanes.outgoing.acked(ack.upto)?;
                     self.outputs.push_back(Output::Acked(ack.upto));
                     Ok(())
@@ -344,6 +349,7 @@ impl Session {
     }
 
     fn chunk(incoming: &mut Incoming, outputs: &mut VecDeque<Output>, chunk: Chunk) -> Result<(), PeerFault> {
+        incoming.check(chunk.writer)?;
         outputs.extend(incoming.chunk(chunk)?.map(Output::Persist));
         Ok(())
     }
@@ -370,6 +376,7 @@ impl Session {
             | PeerFault::CommitTooLarge
             | PeerFault::WindowOverrun
             | PeerFault::AckOfNothing(_)
+            | PeerFault::NoLane(_)
             | PeerFault::NumbersSpent => (ByeReason::PeerFault, None),
         };
         self.begin_closing(reason, evidence, Hangup::Fault(fault));

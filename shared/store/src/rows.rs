@@ -1,7 +1,7 @@
 //! Writes what core's fold says. No decision is made here: one row change, one statement.
 
 use guitai_core::{
-    ids::{FactNo, StoreId},
+    ids::{FactNo, JournalId, StoreId, Writer},
     journal::{
         fact::{Fact, Intended},
         projection::{ReturnRow, RowChange, apply},
@@ -11,14 +11,37 @@ use guitai_core::{
 };
 use rusqlite::{Connection, params};
 
-use crate::StoreError;
+use crate::{StoreError, query};
 
-/// Writes every row a fact changes.
+/// Writes every row a fact changes. Rows are keyed by store, since only the journal of a store's own box is folded into them;
+/// when the hub writes facts of its own, they get rows of their own or a writer in their keys, and all are folded anew.
 ///
 /// # Errors
-/// What SQLite says.
-pub fn write(connection: &Connection, store: &StoreId, no: FactNo, fact: &Fact) -> Result<(), StoreError> {
-    apply(fact).iter().try_for_each(|change| write_row(connection, store, no, change))
+/// What SQLite says; `Corrupt` for another writer's fact.
+pub fn write(connection: &Connection, journal: &JournalId, no: FactNo, fact: &Fact) -> Result<(), StoreError> {
+    match journal.writer {
+        Writer::Node => apply(fact).iter().try_for_each(|change| write_row(connection, &journal.store, no, change)),
+        Writer::Hub | Writer::Hosted(_) => Err(StoreError::Corrupt(format!("a {} in journal {journal}", fact.name()))),
+    }
+}
+
+/// Writes every row a fact changes while rows are made anew: the requests it answers are kept for ever and there already.
+pub(crate) fn write_again(
+    connection: &Connection,
+    journal: &JournalId,
+    no: FactNo,
+    fact: &Fact,
+) -> Result<(), StoreError> {
+    for change in apply(fact) {
+        if let RowChange::Requested { idempotency, order_no } = &change {
+            let found = query::earlier_request(connection, journal, &idempotency.caller, &idempotency.key)?;
+            if found.is_some_and(|found| found.order_no == *order_no && found.body_hash == idempotency.body_hash) {
+                continue;
+            }
+        }
+        write_row(connection, &journal.store, no, &change)?;
+    }
+    Ok(())
 }
 
 /// SQLite integers are signed; every amount and count is far below 2^63.
@@ -67,7 +90,7 @@ fn write_row(connection: &Connection, store: &StoreId, fact_no: FactNo, change: 
         ),
         RowChange::Requested { idempotency, order_no } => run(
             connection,
-            "INSERT INTO request VALUES (?1, ?2, ?3, ?4, ?5)",
+            "INSERT INTO request VALUES (?1, 'node', ?2, ?3, ?4, ?5)",
             params![
                 store.as_str(),
                 idempotency.caller,

@@ -1,0 +1,219 @@
+//! Rows made anew from facts: after a change of what rows there are or of what facts mean to them, and when asked.
+//!
+//! Facts are folded in slices, each a transaction of its own, with the place reached in a note: a stop in between goes on
+//! where it was. Until all are folded, facts that come in are stored only ([`behind`]); the last slice reaches them. On the way a
+//! fact that an older version could not digest gets its rows and leaves `undigested`.
+
+use guitai_core::ids::{FactNo, Issuer, JournalId, StoreId, Writer};
+use rusqlite::{Connection, Transaction, TransactionBehavior, params};
+
+use crate::{
+    Database, StoreError,
+    ingest::{self, Digest},
+    journal::unsigned,
+    record,
+    rows::integer,
+};
+
+/// Raised with every change of `rows.sql`, or of what a fact does to rows.
+const ROWS_VERSION: u32 = 1;
+
+/// Holds the version and the names of the tables that belong to it.
+const VERSION_NOTE: &str = "rows_version";
+
+/// Holds the last fact folded while rows are made anew.
+const CURSOR_NOTE: &str = "rows_folded";
+
+const ROWS: &str = include_str!("rows.sql");
+
+/// The tables of files that have no [`VERSION_NOTE`].
+const UNVERSIONED: &str = "payment stat account api_key";
+
+/// Facts of one slice: some 50 ms, so that others who share the file get their turn.
+const SLICE_FACTS: usize = 1_000;
+
+/// How often the log tells how far it is, in facts.
+const TOLD_EVERY: u64 = 50_000;
+
+/// Which issuer's numbers a journal may draw; none if any.
+pub type Draws<'a> = &'a dyn Fn(&Connection, &JournalId) -> Result<Option<Issuer>, StoreError>;
+
+/// What a refold came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Refolded {
+    /// Facts folded.
+    pub facts: u64,
+    /// Those that rows could not be made of.
+    pub undigested: u64,
+}
+
+/// Makes the tables of a new file.
+pub(crate) fn create(connection: &Connection) -> Result<(), StoreError> {
+    let before = tables(connection)?;
+    connection.execute_batch(ROWS)?;
+    let mut names = tables(connection)?;
+    names.retain(|name| !before.contains(name));
+    let note = format!("{ROWS_VERSION} {}", names.join(" "));
+    Database::set_note(connection, VERSION_NOTE, note.as_bytes())
+}
+
+/// Brings rows to this version if they are of another one, or goes on where a refold was stopped; called by whoever writes the
+/// file before it writes.
+///
+/// # Errors
+/// What SQLite says.
+pub fn fit(connection: &mut Connection, draws: Draws<'_>) -> Result<(), StoreError> {
+    let (version, _) = versioned(connection)?;
+    if version != Some(ROWS_VERSION) {
+        begin(connection)?;
+    } else if Database::note(connection, CURSOR_NOTE)?.is_none() {
+        return Ok(());
+    }
+    finish(connection, draws).map(|_| ())
+}
+
+/// Makes all rows anew.
+///
+/// # Errors
+/// What SQLite says.
+pub fn refold(connection: &mut Connection, draws: Draws<'_>) -> Result<Refolded, StoreError> {
+    begin(connection)?;
+    finish(connection, draws)
+}
+
+/// Drops the rows and puts the cursor before the first fact.
+fn begin(connection: &mut Connection) -> Result<(), StoreError> {
+    let transaction = immediate(connection)?;
+    begin_in(&transaction)?;
+    Ok(transaction.commit()?)
+}
+
+/// The same inside a transaction that also changes facts.
+pub(crate) fn begin_in(connection: &Connection) -> Result<(), StoreError> {
+    let (_, names) = versioned(connection)?;
+    for name in names.split(' ').filter(|name| !name.is_empty()) {
+        connection.execute_batch(&format!("DROP TABLE IF EXISTS \"{name}\""))?;
+    }
+    create(connection)?;
+    Database::set_note(connection, CURSOR_NOTE, b"")
+}
+
+fn finish(connection: &mut Connection, draws: Draws<'_>) -> Result<Refolded, StoreError> {
+    let mut done = Refolded::default();
+    loop {
+        let transaction = immediate(connection)?;
+        let more = slice(&transaction, draws, &mut done)?;
+        transaction.commit()?;
+        if !more {
+            tracing::info!(facts = done.facts, undigested = done.undigested, "the rows are made anew");
+            return Ok(done);
+        }
+        if done.facts.is_multiple_of(TOLD_EVERY) {
+            tracing::info!(facts = done.facts, "rows are being made anew");
+        }
+    }
+}
+
+/// Folds the next facts; false when there are none left, and rows are then whole.
+fn slice(connection: &Transaction<'_>, draws: Draws<'_>, done: &mut Refolded) -> Result<bool, StoreError> {
+    // Another process that does the same may have finished.
+    let Some(cursor) = cursor(connection)? else { return Ok(false) };
+    let facts = next(connection, &cursor)?;
+    let Some((last, no, _)) = facts.last() else {
+        connection.execute("DELETE FROM note WHERE key = ?1", [CURSOR_NOTE])?;
+        return Ok(false);
+    };
+    let reached = format!("{} {} {} {}", last.store, last.writer, no.epoch, no.number);
+    Database::set_note(connection, CURSOR_NOTE, reached.as_bytes())?;
+    let mut issuer: Option<(&JournalId, Option<Issuer>)> = None;
+    for (journal, no, body) in &facts {
+        let draws_as = match issuer {
+            Some((known, issuer)) if known == journal => issuer,
+            Some(_) | None => draws(connection, journal)?,
+        };
+        issuer = Some((journal, draws_as));
+        let fact = record::read(connection, journal, *no, body)?;
+        done.facts += 1;
+        match ingest::digest(connection, (journal, draws_as), *no, fact, Digest::Again)? {
+            Ok(_) => {
+                connection
+                    .prepare_cached(
+                        "DELETE FROM undigested WHERE store = ?1 AND writer = ?2 AND epoch = ?3 AND number = ?4",
+                    )?
+                    .execute(params![journal.store.as_str(), journal.writer.text(), no.epoch, integer(no.number)])?;
+            }
+            Err(why) => {
+                done.undigested += 1;
+                ingest::flag(connection, journal, *no, &why)?;
+            }
+        }
+    }
+    Ok(true)
+}
+
+type Place = (String, String, FactNo);
+
+fn next(connection: &Connection, cursor: &Option<Place>) -> Result<Vec<(JournalId, FactNo, Vec<u8>)>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT store, writer, epoch, number, body FROM fact WHERE (store, writer, epoch, number) > (?1, ?2, ?3, ?4)
+         ORDER BY store, writer, epoch, number LIMIT ?5",
+    )?;
+    let none = (String::new(), String::new(), FactNo::default());
+    let (store, writer, no) = cursor.as_ref().unwrap_or(&none);
+    let limit = i64::try_from(SLICE_FACTS).unwrap_or(i64::MAX);
+    let mut rows = statement.query(params![store, writer, no.epoch, integer(no.number), limit])?;
+    let mut facts = Vec::new();
+    while let Some(row) = rows.next()? {
+        let journal = journal(&row.get::<_, String>(0)?, &row.get::<_, String>(1)?)?;
+        facts.push((journal, FactNo { epoch: row.get(2)?, number: unsigned(row.get(3)?) }, row.get(4)?));
+    }
+    Ok(facts)
+}
+
+/// Whether rows are being made anew and the fold has not passed this place: then a fact written there is folded later.
+pub(crate) fn behind(connection: &Connection, id: &JournalId) -> Result<bool, StoreError> {
+    let Some(cursor) = cursor(connection)? else { return Ok(false) };
+    Ok(cursor
+        .is_none_or(|(store, writer, _)| (id.store.as_str(), &*id.writer.text()) >= (store.as_str(), writer.as_str())))
+}
+
+/// Where the fold is: none if rows are whole, `Some(None)` before the first fact.
+fn cursor(connection: &Connection) -> Result<Option<Option<Place>>, StoreError> {
+    let Some(bytes) = Database::note(connection, CURSOR_NOTE)? else { return Ok(None) };
+    let corrupt = || StoreError::Corrupt(format!("note {CURSOR_NOTE}"));
+    let text = String::from_utf8(bytes).map_err(|_| corrupt())?;
+    if text.is_empty() {
+        return Ok(Some(None));
+    }
+    let parts: Vec<&str> = text.split(' ').collect();
+    let [store, writer, epoch, number] = parts[..] else { return Err(corrupt()) };
+    let (Ok(epoch), Ok(number)) = (epoch.parse(), number.parse()) else { return Err(corrupt()) };
+    Ok(Some(Some((store.to_owned(), writer.to_owned(), FactNo { epoch, number }))))
+}
+
+fn journal(store: &str, writer: &str) -> Result<JournalId, StoreError> {
+    let corrupt = || StoreError::Corrupt(format!("a journal named {store} / {writer}"));
+    Ok(JournalId {
+        store: StoreId::parse(store).map_err(|_| corrupt())?,
+        writer: Writer::parse(writer).ok_or_else(corrupt)?,
+    })
+}
+
+/// The version of the rows in this file, and their tables.
+fn versioned(connection: &Connection) -> Result<(Option<u32>, String), StoreError> {
+    let note = Database::note(connection, VERSION_NOTE)?.and_then(|bytes| String::from_utf8(bytes).ok());
+    let Some((version, names)) = note.as_deref().and_then(|note| note.split_once(' ')) else {
+        return Ok((None, UNVERSIONED.to_owned()));
+    };
+    Ok((version.parse().ok(), names.to_owned()))
+}
+
+fn tables(connection: &Connection) -> Result<Vec<String>, StoreError> {
+    let mut statement = connection.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")?;
+    let names = statement.query_map([], |row| row.get(0))?;
+    names.map(|name| Ok(name?)).collect()
+}
+
+fn immediate(connection: &mut Connection) -> Result<Transaction<'_>, StoreError> {
+    Ok(connection.transaction_with_behavior(TransactionBehavior::Immediate)?)
+}
