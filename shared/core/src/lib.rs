@@ -8,6 +8,7 @@
 extern crate alloc;
 
 pub mod acquirer;
+pub mod clock;
 pub mod ids;
 pub mod journal;
 pub mod limits;
