@@ -12,6 +12,7 @@ pub mod ids;
 pub mod journal;
 pub mod limits;
 pub mod money;
+pub mod normal;
 pub mod payment;
 pub mod receipt;
 pub mod secret;
