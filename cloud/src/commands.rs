@@ -12,6 +12,7 @@ use ed25519_dalek::SigningKey;
 use guitai_core::{
     ids::{AccountId, StoreId},
     limits::NAME_MAX_CHARS,
+    normal::{self, TextError},
     secret::SecretText,
     time::UtcMs,
     trust::key_text,
@@ -89,9 +90,9 @@ pub(crate) fn execute(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Enrol { config, store } => enrol(&config, &store)?,
         Command::Verify(config) => return verify(&config),
         Command::Rebuild(config) => rebuild(&config)?,
-        Command::ApiKey(ApiKeyCommand::Create { config, name, scope }) => create_key(&config, name, scope)?,
+        Command::ApiKey(ApiKeyCommand::Create { config, name, scope }) => create_key(&config, &name, scope)?,
         Command::Account(AccountCommand::Create { config, account, name, role }) => {
-            create_account(&config, &account, name, role)?;
+            create_account(&config, &account, &name, role)?;
         }
         Command::Config(ConfigCommand::Example) => say(config::EXAMPLE.trim_end())?,
         Command::Openapi => {
@@ -125,7 +126,7 @@ fn make_folder(data: &Path) -> Result<(), Failure> {
 fn merchant(file: &ConfigFile, name: Option<&str>) -> Result<(), Failure> {
     let (config, sqlite, _) = open(file)?;
     if let Some(name) = name {
-        sqlite.set_merchant(shown_name(name)?).map_err(Failure::failed)?;
+        sqlite.set_merchant(&shown_name(name)?).map_err(Failure::failed)?;
     }
     let name = sqlite.merchant().map_err(Failure::failed)?;
     say(&name.unwrap_or(config.hub.name))
@@ -135,7 +136,7 @@ fn add_store(file: &ConfigFile, store: &str, name: &str) -> Result<(), Failure> 
     let store = store_id(store)?;
     let name = shown_name(name)?;
     let (_, sqlite, _) = open(file)?;
-    let issuer = sqlite.add_store(&store, name, clock::wall()).map_err(|why| match why {
+    let issuer = sqlite.add_store(&store, &name, clock::wall()).map_err(|why| match why {
         NotAdded::Exists => Failure::failed(format!("门店已存在 store {store} exists")),
         NotAdded::NoIssuer => Failure::failed("机构号已用完 no issuer number is left"),
         NotAdded::Store(error) => Failure::failed(error),
@@ -195,14 +196,11 @@ fn rebuild(file: &ConfigFile) -> Result<(), Failure> {
     say(&format!("ok\tfacts {}\tundigested {}", done.facts, done.undigested))
 }
 
-fn create_key(file: &ConfigFile, name: String, scope: HubScope) -> Result<(), Failure> {
+fn create_key(file: &ConfigFile, name: &str, scope: HubScope) -> Result<(), Failure> {
     let scope = match scope {
         HubScope::Read => bearer::Scope::Read,
     };
-    let length = name.chars().count();
-    if length == 0 || length > KEY_NAME_MAX_CHARS || name.chars().any(char::is_control) {
-        return Err(Failure::usage(format!("--name: allowed 1 to {KEY_NAME_MAX_CHARS} characters")));
-    }
+    let name = normal::name(name, KEY_NAME_MAX_CHARS).map_err(bad_name)?;
     let (_, sqlite, _) = open(file)?;
     let made = bearer::new_key().map_err(Failure::failed)?;
     let key = ApiKey { name, scopes: Scopes::default().with(scope) };
@@ -212,9 +210,9 @@ fn create_key(file: &ConfigFile, name: String, scope: HubScope) -> Result<(), Fa
     say(made.text.expose())
 }
 
-fn create_account(file: &ConfigFile, account: &str, name: String, role: HubRole) -> Result<(), Failure> {
-    let account = AccountId::parse(account).map_err(|_| Failure::usage(bad_id("--account")))?;
-    shown_name(&name)?;
+fn create_account(file: &ConfigFile, account: &str, name: &str, role: HubRole) -> Result<(), Failure> {
+    let account = AccountId::parse(&normal::typed(account)).map_err(|_| Failure::usage(bad_id("--account")))?;
+    let name = shown_name(name)?;
     let role = match role {
         HubRole::Headquarters => Role::Headquarters,
     };
@@ -244,10 +242,12 @@ fn bad_id(option: &str) -> String {
     format!("{option}: allowed 1 to {NAME_MAX_CHARS} letters, digits, - and _")
 }
 
-fn shown_name(name: &str) -> Result<&str, Failure> {
-    let name = name.trim();
-    let fine = !name.is_empty() && name.chars().count() <= SHOWN_NAME_MAX_CHARS && !name.chars().any(char::is_control);
-    if fine { Ok(name) } else { Err(Failure::usage(format!("--name: allowed 1 to {SHOWN_NAME_MAX_CHARS} characters"))) }
+fn shown_name(name: &str) -> Result<String, Failure> {
+    normal::name(name, SHOWN_NAME_MAX_CHARS).map_err(bad_name)
+}
+
+fn bad_name(error: TextError) -> Failure {
+    Failure::usage(format!("--name: {error}"))
 }
 
 fn say(line: &str) -> Result<(), Failure> {
@@ -291,7 +291,7 @@ mod tests {
         let longest = "店".repeat(SHOWN_NAME_MAX_CHARS);
         assert!(shown_name(" 一号店 ").is_ok_and(|name| name == "一号店"));
         assert!(shown_name(&longest).is_ok());
-        for bad in ["", "  ", "a\nb", &format!("{longest}店")] {
+        for bad in ["", "  ", "a\nb", "店\u{200b}", "\u{202e}店", "\u{1b}[31m店", &format!("{longest}店")] {
             assert_eq!(shown_name(bad).unwrap_err().code, EXIT_USAGE, "{bad:?}");
         }
     }

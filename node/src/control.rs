@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::{Context, bail};
 use guitai_core::journal::fact::{AccountSet, ApiKeyCreated, Role};
-use guitai_core::{ids::AccountId, limits, time::UtcMs};
+use guitai_core::{ids::AccountId, limits, normal, time::UtcMs};
 use guitai_till::{Command, Handle};
 use serde::{Deserialize, Serialize};
 use tokio::{
@@ -47,12 +47,9 @@ impl Request {
                 Ok(Wish::ApiKey(ApiKeyCreated { name, scopes, hash, at }))
             }
             Self::SetAccount { account, name, role, verifier } => {
-                let account = AccountId::parse(&account).map_err(|error| anyhow::anyhow!("--account: {error:?}"))?;
-                anyhow::ensure!(
-                    (1..=limits::NAME_MAX_CHARS).contains(&name.chars().count()),
-                    "--name: 1 to {} characters",
-                    limits::NAME_MAX_CHARS
-                );
+                let account = AccountId::parse(&normal::typed(&account))
+                    .map_err(|error| anyhow::anyhow!("--account: {error:?}"))?;
+                let name = normal::name(&name, limits::NAME_MAX_CHARS).context("--name")?;
                 let role = Role::parse(&role).context("--role: administrator or cashier")?;
                 Ok(Wish::Account(AccountSet { account, name, role, verifier, disabled: false, by: None, at }))
             }

@@ -140,6 +140,7 @@ const fn name(error: CodeError) -> &'static str {
         CodeError::Link => "link",
         CodeError::NotDigits => "not_digits",
         CodeError::Length => "length",
+        CodeError::OrderNo => "order_no",
     }
 }
 

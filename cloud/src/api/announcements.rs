@@ -7,6 +7,7 @@ use axum::{
     extract::{Path, State},
     http::StatusCode,
 };
+use guitai_core::normal;
 use guitai_documents::{Announcement, EditError, Field};
 use guitai_http::{
     bearer::{Principal, Scope},
@@ -46,6 +47,7 @@ pub(super) async fn publish(
     caller.require(Scope::Admin)?;
     let by = caller.person().ok_or(Code::Forbidden)?.account.clone();
     let id = new_id()?;
+    let (title, body) = (normal::one_line(&title), normal::paragraphs(&body));
     let draft = Draft { id: id.clone(), title, body, by, at: app.clock.now().wall };
     let touched = app.store.publish(draft, stores).await.map_err(refused)?;
     if touched.is_empty() {
@@ -75,6 +77,8 @@ pub(super) async fn edit(
             "An announcement taken back cannot be restored; publish it anew.",
         ));
     }
+    let title = title.as_deref().map(normal::one_line);
+    let body = body.as_deref().map(normal::paragraphs);
     let change = Change { title, body, withdraw: withdrawn == Some(true) };
     let touched = app.store.edit(id.clone(), change, app.clock.now().wall).await.map_err(refused)?;
     app.push_documents(&touched).await;

@@ -3,7 +3,7 @@
 //! At 9600 baud 18 digits and a CR arrive in 19 reads, so what one read returns says nothing about where a code ends.
 
 use encoding_rs::GBK;
-use guitai_core::{limits::SCAN_MAX_BYTES, secret::SecretText, time::Ticks};
+use guitai_core::{limits::SCAN_MAX_BYTES, normal, secret::SecretText, time::Ticks};
 
 /// A box that sends no terminator is finished when it was silent this long, ms. A byte takes 1 ms, so this is 60 bytes' time.
 pub const SILENCE_MS: u64 = 60;
@@ -24,7 +24,7 @@ pub struct Framer {
 }
 
 impl Framer {
-    /// Takes bytes that arrived at `at`; returns the frames they completed, controls stripped, never empty.
+    /// Takes bytes that arrived at `at`; returns the frames they completed, without framing, never empty.
     ///
     /// A frame above [`SCAN_MAX_BYTES`] is dropped whole: half a code would be another code.
     pub fn push(&mut self, bytes: &[u8], at: Ticks) -> Vec<SecretText> {
@@ -82,12 +82,13 @@ impl Drop for Framer {
 }
 
 /// Codes are ASCII. Anything else (a name card, a link with hanzi) is only shown as "not a code", so either encoding will do.
+/// Framing and AIM identifier go by core's rule; what is inside stays as it was read, for core to judge.
 fn text(frame: &[u8]) -> String {
     let decoded = match std::str::from_utf8(frame) {
         Ok(text) => text.to_owned(),
         Err(_) => GBK.decode_without_bom_handling(frame).0.into_owned(),
     };
-    decoded.chars().filter(|c| !c.is_control()).collect::<String>().trim().to_owned()
+    normal::unframed(&decoded).to_owned()
 }
 
 /// Notices a code that is read over and over while the phone stays on the window.
@@ -111,6 +112,8 @@ impl Repeats {
 
 #[cfg(test)]
 mod tests {
+    use guitai_core::secret::{CodeError, PaymentCode};
+
     use super::*;
 
     const CODE: &str = "134567890123456789";
@@ -136,6 +139,10 @@ mod tests {
             (b"134567890123456789\t", &[CODE]),
             (b"\x02134567890123456789\x03\r", &[CODE]),
             (b" 134567890123456789 \r", &[CODE]),
+            (b"]Q1134567890123456789\r\n", &[CODE]),
+            (b"\x02]C1\x1d134567890123456789\x03\r", &[CODE]),
+            (b"]e0\r", &[]),
+            (b"134567890\x00123456789\r", &["134567890\0123456789"]),
             (b"134567890123456789\r281234567890123456\r", &[CODE, "281234567890123456"]),
             (b"\r\n\r\n\r", &[]),
             (b"\x00\x7f\x1b\r", &[]),
@@ -146,6 +153,19 @@ mod tests {
         for (bytes, expected) in table {
             assert_eq!(all(bytes), *expected, "{bytes:02x?}");
         }
+    }
+
+    #[test]
+    fn what_is_delivered_is_what_core_takes() {
+        for bytes in [
+            &b"\x02]Q1FP0123456789ABCDEF0123456789ABCDEF0\x03\r\n"[..],
+            b"]C0134567890123456789",
+            b" 1345 6789 0123 4567 89\t\r",
+        ] {
+            let scans = all(bytes);
+            assert!(matches!(scans.as_slice(), [scan] if PaymentCode::parse(scan).is_ok()), "{scans:?}");
+        }
+        assert!(matches!(PaymentCode::parse(&all(b"134567890\x00123456789\r")[0]), Err(CodeError::NotDigits)));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use axum::{Json, extract::State, http::StatusCode};
 use guitai_core::{
     ids::AccountId,
     journal::fact::{AccountSet, Role as StoreRole},
-    limits,
+    limits, normal,
     secret::SecretText,
 };
 use guitai_http::{
@@ -52,12 +52,10 @@ pub(crate) async fn create(
     Body { value: asked }: Body<dto::NewAccount>,
 ) -> Result<(StatusCode, Json<dto::Account>), Problem> {
     administrator(&current)?;
-    let account = AccountId::parse(&asked.account).map_err(refusal::name("account"))?;
+    let account = AccountId::parse(&normal::typed(&asked.account)).map_err(refusal::name("account"))?;
     let role = StoreRole::parse(asked.role.as_str())
         .ok_or_else(|| Problem::malformed("role").detail("administrator 或 cashier。", "administrator or cashier."))?;
-    if asked.name.is_empty() || asked.name.chars().count() > limits::NAME_MAX_CHARS {
-        return Err(Problem::malformed("name").detail("1 到 32 个字。", "1 to 32 characters."));
-    }
+    let name = normal::name(&asked.name, limits::NAME_MAX_CHARS).map_err(|error| Problem::text("name", error))?;
     check_policy(&asked.password)?;
     let store = app.store.as_str().to_owned();
     let existing = app.read(move |connection| query::accounts(connection, &store)).await?;
@@ -67,7 +65,7 @@ pub(crate) async fn create(
     let verifier = app.passwords.hash(SecretText::new(asked.password)).await?;
     let fact = AccountSet {
         account: account.clone(),
-        name: asked.name.clone(),
+        name: name.clone(),
         role,
         verifier,
         disabled: false,
@@ -80,7 +78,7 @@ pub(crate) async fn create(
     committed.await.map_err(|_| Problem::from(Code::NotAccepting))?;
     let body = dto::Account {
         account: account.to_string(),
-        name: asked.name,
+        name,
         role: asked.role,
         phone: None,
         remark: None,

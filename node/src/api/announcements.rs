@@ -7,7 +7,7 @@ use axum::{
     extract::{Path, State},
     http::StatusCode,
 };
-use guitai_core::ids::AccountId;
+use guitai_core::{ids::AccountId, normal};
 use guitai_documents::{Announcement, EditError};
 use guitai_http::{
     bearer::{Principal, SignedIn},
@@ -54,8 +54,9 @@ pub(crate) async fn edit(
     Body { value: asked }: Body<dto::EditAnnouncement>,
 ) -> Result<Json<dto::NodeAnnouncement>, Problem> {
     administrator(&current)?;
-    let (title, body) = (asked.title.as_deref(), asked.body.as_deref());
-    settled(app.announcements.edit(&id, title, body, app.now().wall))?;
+    let title = asked.title.as_deref().map(normal::one_line);
+    let body = asked.body.as_deref().map(normal::paragraphs);
+    settled(app.announcements.edit(&id, title.as_deref(), body.as_deref(), app.now().wall))?;
     let edited = app.announcements.list().into_iter().find(|one| one.id == id);
     let edited = edited.ok_or(Code::NotFound)?;
     Ok(Json(announcement_dto(edited, Some(&current.person.account))))

@@ -11,6 +11,7 @@ use guitai_core::{
     journal::fact::{Bill, Idempotency},
     limits,
     money::Fen,
+    normal::{self, TextError},
     payment::{self, CANCEL_AFTER_MS, GOODS_KEYS_AFTER_MS, Say},
     secret::PaymentCode,
     time::{UtcMs, beijing_day},
@@ -257,11 +258,10 @@ fn code(app: &App, auth_code: Option<&str>, scan: Option<&str>, request: &Idempo
 
 fn bill(named: BillRef) -> Result<Bill, Problem> {
     let BillRef { source, number, total_fen } = named;
-    for (field, text) in [("bill.source", &source), ("bill.number", &number)] {
-        if text.is_empty() || text.chars().count() > limits::BILL_NUMBER_MAX_CHARS {
-            return Err(Problem::malformed(field).detail("1 到 64 个字符。", "1 to 64 characters."));
-        }
-    }
+    let read = |field, text: &str| {
+        normal::identifier(text, limits::BILL_NUMBER_MAX_CHARS).map_err(|error| Problem::text(field, error))
+    };
+    let (source, number) = (read("bill.source", &source)?, read("bill.number", &number)?);
     if source == payment::COUNTER_BILLS {
         let field = Problem::malformed("bill.source");
         return Err(field.detail("counter 由柜台自己使用。", "`counter` is the counter's own."));
@@ -271,12 +271,11 @@ fn bill(named: BillRef) -> Result<Bill, Problem> {
 }
 
 pub(super) fn remark(text: Option<String>) -> Result<Option<String>, Problem> {
-    match text {
-        Some(text) if text.chars().count() > limits::REMARK_MAX_CHARS => {
-            Err(Problem::malformed("fields.remark").detail("最多 50 个字。", "50 characters at most."))
-        }
-        text => Ok(text.filter(|text| !text.is_empty())),
+    let text = text.map(|text| normal::one_line(&text)).filter(|text| !text.is_empty());
+    if text.as_ref().is_some_and(|text| text.chars().count() > limits::REMARK_MAX_CHARS) {
+        return Err(Problem::text("fields.remark", TextError::TooLong { max: limits::REMARK_MAX_CHARS }));
     }
+    Ok(text)
 }
 
 /// A row as the API shows it, with what may be done to it now.

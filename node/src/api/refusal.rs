@@ -40,6 +40,7 @@ pub(crate) fn amount(error: AmountError) -> Problem {
 pub(crate) fn payment_code(error: CodeError) -> Problem {
     let code = match error {
         CodeError::GoodsCode => Code::GoodsCode,
+        CodeError::OrderNo => Code::OrderNumber,
         CodeError::Empty | CodeError::Link | CodeError::NotDigits | CodeError::Length => Code::NotAPaymentCode,
     };
     Problem::new(code).field("auth_code")

@@ -14,6 +14,7 @@ pub mod ids;
 pub mod journal;
 pub mod limits;
 pub mod money;
+pub mod normal;
 pub mod payment;
 pub mod people;
 pub mod receipt;

@@ -12,6 +12,7 @@ use alloc::{
 use crate::{
     ids::{AccountId, OrderNo, StoreId, TillId},
     money::Fen,
+    normal::is_hidden,
     secret::Wallet,
 };
 
@@ -241,7 +242,7 @@ impl Printable {
     #[must_use]
     pub fn new(text: &str) -> Self {
         let mut clean = String::new();
-        for c in text.chars().filter(|c| !c.is_control() && !invisible(*c)).take(TEXT_MAX_CHARS) {
+        for c in text.chars().filter(|c| !is_hidden(*c)).take(TEXT_MAX_CHARS) {
             match c {
                 '¥' => clean.push('￥'),
                 '€' => clean.push_str("EUR"),
@@ -401,12 +402,6 @@ fn columns(text: &str) -> usize {
 
 const fn char_columns(c: char) -> usize {
     if c.is_ascii() { 1 } else { 2 }
-}
-
-/// Zero-width and direction characters, variation selectors and the byte-order mark.
-const fn invisible(c: char) -> bool {
-    matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-        | '\u{fe00}'..='\u{fe0f}' | '\u{feff}')
 }
 
 /// Bytes of the longest head of `text` that takes at most `room` columns.

@@ -8,7 +8,7 @@ use minicbor::{Decode, Encode};
 use sha2::Sha256;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-use crate::limits;
+use crate::{ids::OrderNo, limits, normal};
 
 /// A text such as an acquirer's key: readable only by asking for it.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
@@ -95,6 +95,8 @@ pub enum CodeError {
     NotDigits,
     /// Digits, but fewer than 16 or more than 24.
     Length,
+    /// One of our own order numbers, as on a receipt.
+    OrderNo,
 }
 
 /// A customer's payment code: a bearer token, good for one call. Never stored, logged or shown.
@@ -102,30 +104,49 @@ pub enum CodeError {
 pub struct PaymentCode(String);
 
 impl PaymentCode {
-    /// Takes what a scanner delivered: white space around it and a trailing CR, LF or TAB are dropped, the whole rest must be
-    /// a code (acquirers.md 1.2).
+    /// Takes what a scanner delivered or somebody typed: framing and AIM identifier are dropped, full-width characters made
+    /// half-width, groups joined; the whole rest must be a code (acquirers.md 1.2).
     ///
     /// # Errors
     /// Says what it looks like instead.
     pub fn parse(scanned: &str) -> Result<Self, CodeError> {
-        let text = scanned.trim();
-        if text.is_empty() {
+        let data = normal::unframed(scanned);
+        // In its wiped place from the first character on, with room for all: text that grew would leave copies behind.
+        let mut code = Self(String::with_capacity(data.len()));
+        code.0.extend(data.chars().map(normal::half_width).filter(|c| !normal::is_gap(*c)));
+        if code.0.is_empty() {
             return Err(CodeError::Empty);
         }
-        let face = text.len() == 35 && text.starts_with("fp") && text.bytes().all(|b| b.is_ascii_alphanumeric());
-        if face {
-            return Ok(Self(text.to_string()));
+        if code.is_face() {
+            code.lower_face();
+            return Ok(code);
         }
-        if text.contains("://") {
+        if code.0.contains("://") {
             return Err(CodeError::Link);
         }
-        if !text.bytes().all(|b| b.is_ascii_digit()) {
+        if !code.0.bytes().all(|b| b.is_ascii_digit()) {
             return Err(CodeError::NotDigits);
         }
-        match text.len() {
+        match code.0.len() {
             8 | 12..=14 => Err(CodeError::GoodsCode),
-            len if limits::PAYMENT_CODE_DIGITS.contains(&len) => Ok(Self(text.to_string())),
-            _ => Err(CodeError::Length),
+            len if !limits::PAYMENT_CODE_DIGITS.contains(&len) => Err(CodeError::Length),
+            _ if is_ours(&code.0) => Err(CodeError::OrderNo),
+            _ => Ok(code),
+        }
+    }
+
+    /// A face payment of Alipay's.
+    fn is_face(&self) -> bool {
+        let head = self.0.get(..2).is_some_and(|head| head.eq_ignore_ascii_case("fp"));
+        self.0.len() == 35 && head && self.0.bytes().all(|b| b.is_ascii_alphanumeric())
+    }
+
+    /// The head of a face code is `fp`; where it is `FP` and nothing is in lower case, caps lock has raised the rest with it.
+    fn lower_face(&mut self) {
+        let raised = self.0.starts_with("FP") && !self.0.bytes().any(|b| b.is_ascii_lowercase());
+        let end = if raised { self.0.len() } else { 2 };
+        if let Some(head) = self.0.get_mut(..end) {
+            head.make_ascii_lowercase();
         }
     }
 
@@ -162,6 +183,12 @@ impl PaymentCode {
         let last_two = self.0.get(self.0.len().saturating_sub(2)..).unwrap_or("").to_string();
         CodeTrace { wallet: self.wallet(), last_two, hash: u64::from_be_bytes(hash) }
     }
+}
+
+/// Whether 20 digits are an order number of this product rather than a wallet's code: one code in 97 has the right check
+/// digits too, so day and issuer must be possible as well.
+fn is_ours(digits: &str) -> bool {
+    OrderNo::parse(digits).is_some_and(|no| no.day().is_some() && no.issuer().is_some())
 }
 
 impl fmt::Debug for PaymentCode {

@@ -181,6 +181,10 @@ mod tests {
         assert_eq!((query.q.as_deref(), query.limit, query.cursor.as_deref()), (Some("王"), 200, Some("abc")));
         let Query(empty) = Query::<PaymentsQuery>::parse("q=&state=").expect("empty values are absent");
         assert_eq!((empty.q, empty.state, empty.limit), (None, None, PAGE_DEFAULT));
+        let Query(padded) = Query::<PaymentsQuery>::parse("q=%E3%80%80B1%20%0A").expect("blanks around it");
+        assert_eq!(padded.q.as_deref(), Some("B1"));
+        let Query(blank) = Query::<PaymentsQuery>::parse("q=%20%E2%80%8B").expect("nothing to be seen is absent");
+        assert_eq!(blank.q, None);
         let Query(day) = Query::<DayQuery>::parse("date=2026-01-05").expect("a day");
         assert_eq!(day.date, Day::parse("2026-01-05"));
     }

@@ -12,7 +12,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use guitai_core::money::AmountError;
+use guitai_core::{money::AmountError, normal::TextError};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -157,6 +157,8 @@ codes! {
     GoodsCode "goods_code" UNPROCESSABLE_ENTITY,
     /// The scanned code is no payment code.
     NotAPaymentCode "not_a_payment_code" UNPROCESSABLE_ENTITY,
+    /// What was scanned is one of our own order numbers.
+    OrderNumber "order_number" UNPROCESSABLE_ENTITY,
     /// The payment code was used before.
     PaymentCodeUsed "payment_code_used" UNPROCESSABLE_ENTITY,
     /// There is no such till.
@@ -209,6 +211,19 @@ impl Problem {
     #[must_use]
     pub fn malformed(field: impl Into<String>) -> Self {
         Self::new(Code::Malformed).field(field)
+    }
+
+    /// A text that cannot be taken at this field.
+    #[must_use]
+    pub fn text(field: impl Into<String>, error: TextError) -> Self {
+        let zh = match error {
+            TextError::Empty => "不能为空。".to_owned(),
+            TextError::TooLong { max } => format!("最多 {max} 个字。"),
+            TextError::Control => "不能有换行、制表符或控制字符。".to_owned(),
+            TextError::Hidden => "含有看不见的字符或方向控制符，请重新输入，不要粘贴。".to_owned(),
+            TextError::Ambiguous => "含有组合字符或兼容字符，请换成普通字符重新输入。".to_owned(),
+        };
+        Self::malformed(field).detail(zh, format!("It is refused: {error}."))
     }
 
     /// Names the field that is wrong.

@@ -169,6 +169,17 @@ impl Words {
                     "Ask the customer for the code to pay with, not the one to receive.",
                 ),
             ),
+            Code::OrderNumber => words(
+                ("这是本店的单号", "Our own number"),
+                (
+                    "扫到的是本店的交易单号，不是顾客的付款码，没有收款。",
+                    "What was scanned is a number of this shop, not the customer's payment code; nothing was charged.",
+                ),
+                (
+                    "请扫顾客付款码；要查询或退货，请在查询、退货页面扫这个单号。",
+                    "Scan the customer's payment code; scan this number where payments are looked up or refunded.",
+                ),
+            ),
             Code::PaymentCodeUsed => words(
                 ("付款码已用过", "Payment code used"),
                 (

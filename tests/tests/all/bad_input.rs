@@ -52,12 +52,8 @@ async fn wrong_charges_are_refused_in_words_and_never_sent() {
                 ("too short", Charge::of(100).with("auth_code", "13012345"), 422, "goods_code"),
                 ("15 digits", Charge::of(100).with("auth_code", "130123456789012"), 422, "not_a_payment_code"),
                 ("25 digits", Charge::of(100).with("auth_code", random_digits(25)), 422, "not_a_payment_code"),
-                (
-                    "other digits",
-                    Charge::of(100).with("auth_code", "１３０１２３４５６７８９０１２３４５"),
-                    422,
-                    "not_a_payment_code",
-                ),
+                ("other digits", Charge::of(100).with("auth_code", "١٣٠١٢٣٤٥٦٧٨٩٠١٢٣٤٥"), 422, "not_a_payment_code"),
+                ("our own number", Charge::of(100).with("auth_code", "10010123454366720010"), 422, "order_number"),
                 ("an empty code", Charge::of(100).with("auth_code", ""), 422, "not_a_payment_code"),
                 ("no code", Charge::raw(json!({ "amount_fen": 100 })), 400, "malformed"),
                 ("two codes", Charge::of(100).with("scan", "0123456789abcdef"), 400, "malformed"),
@@ -74,6 +70,9 @@ async fn wrong_charges_are_refused_in_words_and_never_sent() {
                     422,
                     "bill_total_missing",
                 ),
+                ("a line break in a bill", Charge::of(100).with("bill", bill("B\n1", 100)), 400, "malformed"),
+                ("a hidden bill", Charge::of(100).with("bill", bill("B1\u{200b}", 100)), 400, "malformed"),
+                ("a turned bill", Charge::of(100).with("bill", bill("\u{202e}B1", 100)), 400, "malformed"),
                 ("more than the bill", Charge::of(100).with("bill", bill("B-0", 99)), 422, "bill_covered"),
                 ("bad cashier", Charge::of(100).with("cashier", "张三"), 400, "malformed"),
             ];
@@ -198,6 +197,10 @@ async fn a_bill_is_never_paid_twice() {
             ensure!(rest.text("state") == "paid", "the last 10 yuan: {}", rest.json);
             let more = client.charge(&Charge::of(1).with("bill", bill("B-1", 10_000))).await?;
             refused("one fen more", &more, 422, "bill_covered")?;
+            for written in ["B-1 ", " B-1", "B-1\n", "\tB-1\r\n", "\u{3000}B-1", "Ｂ－１"] {
+                let again = client.charge(&Charge::of(1).with("bill", bill(written, 10_000))).await?;
+                refused(written, &again, 422, "bill_covered")?;
+            }
             let sum: u64 = world.sandbox.book().await?.values().map(|line| line.amount_fen).sum();
             ensure!(sum == 10_000, "the acquirer took {sum}");
             // A declined attempt leaves its bill free.

@@ -44,6 +44,9 @@ for (const [typed, words] of [
   ['-3', '金额不能是负数'],
   ['500000.01', '一笔最多 500,000.00 元'],
   ['abc', '这不是金额，例如 12.50'],
+  ['0,500', '这不是金额，例如 12.50'],
+  ['12 50', '这不是金额，例如 12.50'],
+  ['12、500', '这不是金额，例如 12.50'],
 ] as const) {
   test(`the amount “${typed}” is refused in words: ${words}`, async ({ counter, world }) => {
     const before = (await world.book()).length

@@ -2,6 +2,7 @@
 
 use guitai_core::{
     ids::StoreId,
+    normal,
     time::{Day, UtcMs},
 };
 use serde::{Deserialize, Serialize};
@@ -187,7 +188,7 @@ pub struct PaymentsQuery {
     pub state: Option<State>,
     /// Of this kind.
     pub kind: Option<Kind>,
-    /// Part of an order, acquirer, wallet or bill number, or of a remark.
+    /// An amount in yuan as people write it, an order, acquirer, wallet or bill number or its beginning, or part of a remark.
     pub q: Option<String>,
     /// `next_cursor` of the page before.
     pub cursor: Option<String>,
@@ -204,7 +205,8 @@ impl FromParams for PaymentsQuery {
             to: params.time("to")?,
             state: params.parsed("state", State::parse)?,
             kind: params.parsed("kind", Kind::parse)?,
-            q: params.text("q", SEARCH_MAX_CHARS)?,
+            // As texts are stored; what it may mean, `normal::query` says where it is searched.
+            q: params.text("q", SEARCH_MAX_CHARS)?.map(|q| normal::one_line(&q)).filter(|q| !q.is_empty()),
             cursor: params.cursor()?,
             limit: params.limit()?,
         };

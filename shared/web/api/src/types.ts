@@ -184,4 +184,4 @@ export interface NoticeEvent { id: string; title: string }
 export type ScanEvent =
   | { till: string; token: string; wallet: Wallet; last_two: string }
   /** What the box read is no payment code. */
-  | { till: string; refused: 'empty' | 'goods_code' | 'link' | 'not_digits' | 'length' }
+  | { till: string; refused: 'empty' | 'goods_code' | 'link' | 'not_digits' | 'length' | 'order_no' }

@@ -1,9 +1,11 @@
 import './tokens.css'
 import './base.css'
 
+export * from './code'
 export * from './i18n'
 export * from './keys'
 export * from './money'
+export * from './normal'
 export * from './notice'
 export * from './problem'
 export * from './result'

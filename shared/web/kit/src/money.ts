@@ -1,4 +1,5 @@
 // Amounts are whole fen. Text is taken apart digit by digit; no float ever holds money.
+import { halfWidth, trimmed } from './normal'
 
 /** 500,000.00 yuan, the same bound as the node's. */
 export const AMOUNT_MAX_FEN = 50_000_000
@@ -6,35 +7,23 @@ export const AMOUNT_MAX_FEN = 50_000_000
 export type AmountFault = 'empty' | 'not_a_number' | 'negative' | 'decimals' | 'zero' | 'over_limit'
 export type AmountRead = { ok: true; fen: number } | { ok: false; fault: AmountFault }
 
-/** Full-width digits and signs, the Chinese full stop, and both decimal signs become plain ASCII. */
+/** Full-width forms become half-width; 。 is the point as input methods give it. 、 and · are no signs of a number. */
 function plain(text: string): string {
-  return text
-    .replace(/[０-９]/g, (digit) => String.fromCharCode(digit.charCodeAt(0) - 0xfee0))
-    .replace(/[。．｡·]/g, '.')
-    .replace(/[，、]/g, ',')
-    .replace(/[－−—–]/g, '-')
-    .replace(/[￥¥元\s\u3000]/g, '')
+  return halfWidth(trimmed(text)).replace(/[。｡]/g, '.').replaceAll('￥', '¥').replaceAll('−', '-')
 }
 
-/** A comma is a thousands mark only where all of them stand so (1,234.50); else it is the decimal sign (12,5). */
-function withoutGroups(text: string): string {
-  if (/^\d{1,3}(,\d{3})+(\.\d*)?$/.test(text)) return text.replaceAll(',', '')
-  return text.replace(',', '.')
-}
+const NUMBER = /^(-?)(?:¥\p{White_Space}*)?(-?)(?:(0|[1-9]\d*|[1-9]\d{0,2}(?:,\d{3})+)?)(?:\.(\d*))?(?:\p{White_Space}*[元¥])?$/u
 
+/** An amount in yuan as people write it: the twin of core's `read_yuan`. A comma is right only where every group behind one has
+ *  three digits, and nothing is guessed: `0,500`, `1,23`, `12 50` and `012` may be slips of 0.500, 1.23, 12.50 and 0.12. */
 export function readAmount(text: string, mostFen: number = AMOUNT_MAX_FEN): AmountRead {
-  let rest = plain(text)
+  const rest = plain(text)
   if (rest === '') return { ok: false, fault: 'empty' }
-  const negative = rest.startsWith('-')
-  if (negative) rest = rest.slice(1)
-  const parts = /^(\d*)(?:\.(\d*))?$/.exec(withoutGroups(rest))
-  if (parts === null) return { ok: false, fault: 'not_a_number' }
-  const whole = parts[1] ?? ''
-  const part = parts[2] ?? ''
-  if (whole === '' && part === '') return { ok: false, fault: 'not_a_number' }
-  if (negative) return { ok: false, fault: 'negative' }
+  const [, before, after, grouped = '', part = ''] = NUMBER.exec(rest) ?? []
+  if (before === undefined || (before !== '' && after !== '') || (grouped === '' && part === '')) return { ok: false, fault: 'not_a_number' }
+  if (before !== '' || after !== '') return { ok: false, fault: 'negative' }
   if (part.length > 2) return { ok: false, fault: 'decimals' }
-  const fen = BigInt(whole === '' ? '0' : whole) * 100n + BigInt(part.padEnd(2, '0'))
+  const fen = BigInt(`${grouped.replaceAll(',', '')}${part.padEnd(2, '0')}`)
   if (fen === 0n) return { ok: false, fault: 'zero' }
   if (fen > BigInt(mostFen)) return { ok: false, fault: 'over_limit' }
   return { ok: true, fen: Number(fen) }

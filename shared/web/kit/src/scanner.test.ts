@@ -1,7 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import { BurstDetector, classify, isOrderNo, type Verdict } from './scanner'
+import { halfWidth } from './normal'
+import { BURST_LEAST, BurstDetector, type Verdict } from './scanner'
 
 const CODE = '134567890123456789'
+
+/** As a key map for Chinese gives the keys. */
+const fullWidth = (text: string): string => text.replace(/[!-~]/g, (c) => String.fromCharCode(c.charCodeAt(0) + 0xfee0))
 
 function type(detector: BurstDetector, text: string, gap: number, from = 1_000): { at: number; verdicts: Verdict[] } {
   let at = from
@@ -72,32 +76,39 @@ describe('BurstDetector', () => {
     expect(detector.key('Enter', at + 1_200)).toBe('pass')
   })
 
+  it('takes keys that a key map made full-width', () => {
+    const detector = new BurstDetector()
+    const { at, verdicts } = type(detector, fullWidth(CODE), 10)
+    expect(verdicts.filter((verdict) => verdict === 'pass')).toHaveLength(BURST_LEAST)
+    expect(detector.key('Enter', at)).toBe('burst')
+    expect(halfWidth(detector.take(at))).toBe(CODE)
+  })
+
+  it.each([']Q1', ']C1', ']e0', ']d2'])('takes a code behind the AIM identifier %s, from its first key on', (prefix) => {
+    const detector = new BurstDetector()
+    const { at, verdicts } = type(detector, prefix + CODE, 10)
+    expect(verdicts.slice(prefix.length + BURST_LEAST)).not.toContain('pass')
+    expect(detector.key('Enter', at)).toBe('burst')
+    expect(detector.take(at)).toBe(prefix + CODE)
+  })
+
+  it.each([`fp${'a1'.repeat(16)}b`, `FP${'A1'.repeat(16)}B`, `]Q1FP${'A1'.repeat(16)}B`])('takes the face code %s', (code) => {
+    const detector = new BurstDetector()
+    const { at } = type(detector, code, 10)
+    expect(detector.key('Enter', at)).toBe('burst')
+  })
+
+  it('is ended by Tab too, which then moves no focus', () => {
+    const detector = new BurstDetector()
+    const { at } = type(detector, CODE, 10)
+    expect(detector.key('Tab', at)).toBe('burst')
+    detector.take(at)
+    expect(detector.key('Tab', at + 1_000)).toBe('pass')
+  })
+
   it('catches goods codes, to refuse them in words', () => {
     const detector = new BurstDetector()
     const { at } = type(detector, '6901234567892', 10)
     expect(detector.key('Enter', at)).toBe('burst')
-  })
-})
-
-describe('classify', () => {
-  it.each([
-    ['130000000000000001', 'payment_code'], [' 281234567890123456\r', 'payment_code'], ['0112345678901234567', 'payment_code'],
-    [`fp${'a1'.repeat(16)}b`, 'payment_code'], ['6901234567892', 'goods_code'], ['69012345', 'goods_code'],
-    ['https://qr.example/1', 'link'], ['wxp', 'not_digits'], ['123456', 'length'], ['', 'empty'], ['1'.repeat(25), 'length'],
-  ])('%s is %s', (text, kind) => expect(classify(text).kind).toBe(kind))
-
-  it('takes a wallet code of 20 digits that happens to pass the check digits', () => {
-    const body = '281999123456789012'
-    const code = body + (98n - (BigInt(body) * 100n) % 97n).toString().padStart(2, '0')
-    expect(classify(code).kind).toBe('payment_code')
-  })
-
-  it('tells an order number by its check digits', () => {
-    const body = '261121000074321009'
-    const check = 98n - (BigInt(body) * 100n) % 97n
-    const no = body + check.toString().padStart(2, '0')
-    expect(isOrderNo(no)).toBe(true)
-    expect(classify(no).kind).toBe('order_no')
-    expect(isOrderNo(`${body}${((check + 1n) % 100n).toString().padStart(2, '0')}`)).toBe(false)
   })
 })

@@ -1,5 +1,6 @@
 // A scanner gun types like a keyboard, only faster than anybody can. Its burst is caught wherever the focus is, and the
 // characters that fell into a field before the burst was recognised are taken out again.
+import { bare, halfWidth } from './normal'
 
 /** Guns send a key every 7 to 20 ms; people need 60 ms and more. */
 export const KEY_GAP_MS = 30
@@ -13,30 +14,6 @@ const BURST_LEAST_PASSWORD = 16
 /** Guns that send CR LF press Enter twice. */
 const ENTER_ECHO_MS = 300
 
-export type Classified =
-  | { kind: 'payment_code' } | { kind: 'order_no' } | { kind: 'empty' } | { kind: 'goods_code' } | { kind: 'link' }
-  | { kind: 'not_digits' } | { kind: 'length' }
-
-/** Day, issuer, second of the day, sequence; and ISO 7064 mod 97-10: the whole leaves 1. The parts are checked too, because a
- *  wallet's code may also have 20 digits and one in 97 of those would pass the check digits alone. */
-export function isOrderNo(text: string): boolean {
-  const parts = /^\d{2}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])\d{5}(\d{5})\d{4}$/.exec(text)
-  return parts !== null && Number(parts[3]) < 86_400 && BigInt(text) % 97n === 1n
-}
-
-/** The same rules as the node's `PaymentCode::parse`; order numbers are told apart by their check digits. */
-export function classify(scanned: string): Classified {
-  const text = scanned.trim()
-  if (text === '') return { kind: 'empty' }
-  if (/^fp[0-9a-z]{33}$/i.test(text)) return { kind: 'payment_code' }
-  if (text.includes('://')) return { kind: 'link' }
-  if (!/^\d+$/.test(text)) return { kind: 'not_digits' }
-  if (text.length === 8 || (text.length >= 12 && text.length <= 14)) return { kind: 'goods_code' }
-  if (isOrderNo(text)) return { kind: 'order_no' }
-  if (text.length >= 16 && text.length <= 24) return { kind: 'payment_code' }
-  return { kind: 'length' }
-}
-
 export type Verdict = 'pass' | 'swallow' | 'burst'
 
 /** The decision without the DOM: keys and their times in, verdicts out. */
@@ -47,14 +24,17 @@ export class BurstDetector {
 
   get length(): number { return this.text.length }
 
-  /** A key as typed, `at` in ms. `burst` says that `take()` has a whole code (only for Enter). */
-  key(key: string, at: number, least: number = BURST_LEAST): Verdict {
-    if (key === 'Enter') {
+  /** A key as typed, `at` in ms; a key map may give it in full width. `burst` says that `take()` has a whole code (only for
+   *  the keys that end one, Enter or Tab). */
+  key(typed: string, at: number, least: number = BURST_LEAST): Verdict {
+    const key = typed.length === 1 ? halfWidth(typed) : typed
+    if (key === 'Enter' || key === 'Tab') {
       if (at - this.lastAt < SILENCE_MS && this.whole(least)) return 'burst'
       this.text = ''
       return at - this.doneAt < ENTER_ECHO_MS ? 'swallow' : 'pass'
     }
-    if (!/^[0-9a-zA-Z]$/.test(key)) {
+    // The bracket begins an AIM identifier.
+    if (!/^[0-9a-zA-Z\]]$/.test(key)) {
       // Shift and the like come between the characters of a gun.
       if (key.length === 1) this.text = ''
       return 'pass'
@@ -82,7 +62,8 @@ export class BurstDetector {
   }
 
   private whole(least: number): boolean {
-    return (this.text.length >= least && /^\d+$/.test(this.text)) || (this.text.length > BURST_LEAST_PASSWORD && /^fp[0-9a-z]+$/i.test(this.text))
+    const data = bare(this.text)
+    return (data.length >= least && /^\d+$/.test(data)) || (data.length > BURST_LEAST_PASSWORD && /^fp[0-9a-z]+$/i.test(data))
   }
 }
 
@@ -92,13 +73,15 @@ function fieldOf(target: EventTarget | null): Field | null {
   return target instanceof HTMLInputElement || target instanceof HTMLTextAreaElement ? target : null
 }
 
-/** An IME hides digits behind `Process`; the physical key still tells them. */
+/** An IME hides characters behind `Process`; the physical key still tells those of a code. */
 function keyOf(event: KeyboardEvent): string {
   if (event.key !== 'Process' && event.key !== 'Unidentified') return event.key
-  return /^(?:Digit|Numpad)(\d)$/.exec(event.code)?.[1] ?? event.key
+  const key = /^(?:Digit|Numpad)(\d)$/.exec(event.code)?.[1] ?? /^Key([A-Z])$/.exec(event.code)?.[1]
+  if (key !== undefined) return event.shiftKey ? key : key.toLowerCase()
+  return event.code === 'BracketRight' && !event.shiftKey ? ']' : event.key
 }
 
-/** Watches the whole page. Returns what stops it. */
+/** Watches the whole page and tells of codes without framing and AIM identifier. Returns what stops it. */
 export function watchScanner(onScan: (text: string) => void, page: Document = document): () => void {
   const detector = new BurstDetector()
   let before: { field: Field; value: string } | null = null
@@ -113,7 +96,7 @@ export function watchScanner(onScan: (text: string) => void, page: Document = do
       before.field.dispatchEvent(new Event('input', { bubbles: true }))
     }
     before = null
-    onScan(text)
+    onScan(bare(text))
   }
 
   function onKey(event: KeyboardEvent): void {

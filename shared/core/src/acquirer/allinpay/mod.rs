@@ -18,7 +18,7 @@ use serde_json::{Map, Value};
 
 pub use self::sign::{KeyError, Keys};
 use super::{Call, ChargeCall, Request, Terminal, Timings};
-use crate::secret::SecretText;
+use crate::{normal, secret::SecretText};
 
 /// The merchant at Allinpay and its keys.
 #[derive(Clone, Debug)]
@@ -94,7 +94,7 @@ impl Allinpay {
                 ("trxamt", &format!("{}", charge.amount)),
                 ("authcode", charge.code.expose()),
                 ("terminfo", &terminal_text(&charge.terminal)),
-                ("body", clip(&charge.subject, SUBJECT_MAX_BYTES)),
+                ("body", clip(&normal::basic_plane(&charge.subject), SUBJECT_MAX_BYTES)),
                 ("operatorid", &charge.operator),
             ],
         )
@@ -208,6 +208,12 @@ mod tests {
         assert!(!members(&codec(None).encode(&charge("x"), "n")).contains_key("orgid"));
         let grouped = members(&codec(Some("55000")).encode(&charge("x"), "n"));
         assert_eq!(grouped.get("orgid").map(String::as_str), Some("55000"));
+    }
+
+    #[test]
+    fn a_title_holds_nothing_of_four_bytes() {
+        let title = members(&codec(None).encode(&charge("𠮷野家😀"), "n")).remove("body");
+        assert_eq!(title.as_deref(), Some("?野家?"));
     }
 
     #[test]

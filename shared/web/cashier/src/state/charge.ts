@@ -1,7 +1,7 @@
 // Collecting, without its looks. An attempt is one Idempotency-Key: it is sent again, as it was, until there is an
 // answer, so a lost answer never becomes a second charge. Codes live here for the length of the attempt only.
 import { api, LinkError, ProblemError, type ChargeRequest, type Payment, type ScanEvent } from '@guitai/api'
-import { classify, isOpen, plainYuan, play, readAmount, toneOf, type AmountFault, type Classified } from '@guitai/kit'
+import { classify, isOpen, oneLine, plainYuan, play, readAmount, toneOf, type AmountFault, type CodeFault } from '@guitai/kit'
 import { computed, reactive, readonly, shallowRef, watch } from 'vue'
 import { newer, newKey, upsert } from './book'
 import { line, payments, reopened } from './live'
@@ -18,7 +18,6 @@ const DISMISS_GUARD_MS = 600
 export const SUCCESS_SHOWN_MS = 3_000
 
 interface Attempt { key: string; request: ChargeRequest; tries: number; stopped: boolean }
-export type CodeFault = Exclude<Classified['kind'], 'payment_code'>
 /** A payment code behind a box's token. */
 type Scanned = Extract<ScanEvent, { token: string }>
 
@@ -83,18 +82,18 @@ function submit(): void {
   if (form.scan !== null) {
     request.scan = form.scan.token
   } else {
-    const code = form.code.trim()
-    const found = classify(code)
+    const found = classify(form.code)
     if (found.kind !== 'payment_code') {
       form.codeFault = found.kind
       focusOn('code')
       return
     }
-    request.auth_code = code
+    request.auth_code = found.code
   }
   if (till.value !== undefined) request.till = till.value
   if (form.repeats !== null && form.repeats.fen === amount.fen) request.retry_of = form.repeats.order_no
-  if (form.remark.trim() !== '') request.fields = { remark: form.remark.trim() }
+  const remark = oneLine(form.remark)
+  if (remark !== '') request.fields = { remark }
   attempt.value = { key: newKey(), request, tries: 0, stopped: false }
   told.mustWait = false
   focusOn('result')
@@ -203,7 +202,7 @@ function scannedText(text: string): void {
   }
   if (current.value !== null) next('', 'place')
   form.scan = null
-  form.code = text.trim()
+  form.code = text
   form.problem = null
   const found = classify(form.code)
   form.codeFault = found.kind === 'payment_code' ? null : found.kind
@@ -238,12 +237,14 @@ function scannedToken(event: ScanEvent): void {
 }
 
 function codeHere(): void {
-  if (readAmount(form.amount).ok) {
+  const amount = readAmount(form.amount)
+  if (amount.ok) {
     submit()
     return
   }
+  // The code waits; an amount that stands there wrongly is told, not taken for missing.
   form.gotCode = true
-  form.amountFault = null
+  form.amountFault = amount.fault === 'empty' ? null : amount.fault
   focusOn('amount')
 }
 
