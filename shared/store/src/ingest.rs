@@ -20,6 +20,7 @@ use crate::{
     journal::{durable, fact_no, insert_fact, insert_seal, of, unsigned},
     record, refold,
     rows::{self, integer},
+    standings::Standings,
 };
 
 /// A gap-free run of facts whose last one is sealed.
@@ -148,6 +149,7 @@ pub(crate) fn append(
     }
     let folded_later = refold::behind(connection, journal)?;
     let mut digested = Vec::with_capacity(run.bodies.len());
+    let mut standings = Standings::default();
     let mut records = run.records.iter().peekable();
     let mut no = run.first;
     for body in &run.bodies {
@@ -158,7 +160,7 @@ pub(crate) fn append(
         let beside = std::iter::from_fn(|| records.next_if(|found| found.number == no.number));
         keep_records(connection, journal, no, fact.as_mut().ok(), beside.map(|found| found.record.clone()).collect())?;
         if !folded_later {
-            match digest(connection, (journal, issuer), no, fact, Digest::First)? {
+            match digest(connection, (journal, issuer), &mut standings, no, fact, Digest::First)? {
                 Ok(fact) => digested.push(fact),
                 Err(why) => flag(connection, journal, no, &why)?,
             }
@@ -212,6 +214,7 @@ pub(crate) enum Digest {
 pub(crate) fn digest(
     connection: &Connection,
     (journal, issuer): (&JournalId, Option<Issuer>),
+    standings: &mut Standings,
     no: FactNo,
     fact: Result<Fact, FactError>,
     digest: Digest,
@@ -230,8 +233,8 @@ pub(crate) fn digest(
     }
     connection.execute_batch("SAVEPOINT rows")?;
     let written = match digest {
-        Digest::First => rows::write(connection, journal, no, &fact),
-        Digest::Again => rows::write_again(connection, journal, no, &fact),
+        Digest::First => rows::write(connection, journal, standings, no, &fact),
+        Digest::Again => rows::write_again(connection, journal, standings, no, &fact),
     };
     match written {
         Ok(()) => {

@@ -14,7 +14,7 @@ use guitai_core::{
         chain::{self, ChainHash, Seal},
         fact::{Fact, FactError, Opened},
     },
-    limits,
+    limits, payment,
     time::UtcMs,
 };
 use rusqlite::{Connection, OptionalExtension, params};
@@ -22,6 +22,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use crate::{
     Database, StoreError, record, refold,
     rows::{self, integer},
+    standings::Standings,
 };
 
 /// Where a check of the chain found it broken.
@@ -68,6 +69,7 @@ pub struct Journal {
     last: FactNo,
     head: ChainHash,
     in_transaction: bool,
+    standings: Standings,
 }
 
 impl Journal {
@@ -85,7 +87,7 @@ impl Journal {
         let mut connection = database.writer()?;
         let (last, head) = check(&connection, &id, &identity.verifying_key())?;
         refold::fit(&mut connection, &|_, _| Ok(None))?;
-        let mut journal = Self { connection, id, identity, last, head, in_transaction: false };
+        let mut journal = Self { connection, id, identity, last, head, in_transaction: false, standings: Standings::default() };
         if journal.last.number == 0 {
             let opened = Opened { store: journal.id.store.clone(), issuer, at: now };
             journal.append(&Fact::Opened(opened))?;
@@ -140,7 +142,7 @@ impl Journal {
         for record in &records {
             record::insert(&self.connection, &self.id, no, record)?;
         }
-        rows::write(&self.connection, &self.id, no, &fact)?;
+        rows::write(&self.connection, &self.id, &mut self.standings, no, &fact)?;
         self.last = no;
         Ok(no)
     }
@@ -163,39 +165,22 @@ impl Journal {
     ///
     /// # Errors
     /// What SQLite says, or a fact that does not read back.
-    pub fn facts_of(&self, order_no: OrderNo) -> Result<Vec<Fact>, StoreError> {
+    pub fn facts_of(&self, order_no: OrderNo) -> Result<Vec<payment::Fact>, StoreError> {
         let mut statement = self.connection.prepare_cached(
             "SELECT epoch, number, body FROM fact WHERE order_no = ?1 AND store = ?2 AND writer = ?3
              ORDER BY epoch, number",
         )?;
         let of = params![order_no.as_str(), self.id.store.as_str(), self.id.writer.text()];
         let bodies = statement.query_map(of, |row| Ok((fact_no(row)?, row.get::<_, Vec<u8>>(2)?)))?;
-        bodies
-            .map(|found| {
-                let (no, body) = found?;
-                record::read(&self.connection, &self.id, no, &body)?.map_err(no_fact)
-            })
-            .collect()
-    }
-
-    /// Payments to go on with after a start: all that are open, those a reversal of ours ended since `recent`, and those that
-    /// may owe their customer a late give-back.
-    ///
-    /// # Errors
-    /// What SQLite says.
-    pub fn unfinished(&self, recent: UtcMs) -> Result<Vec<OrderNo>, StoreError> {
-        let mut statement = self.connection.prepare(
-            "SELECT no FROM payment WHERE kind = 'charge' AND store = ?2 AND
-                 (state IN ('pending', 'unknown', 'held', 'reversing', 'refunding'))
-             UNION SELECT no FROM payment WHERE kind = 'charge' AND store = ?2 AND changed_at >= ?1
-                 AND (state = 'reversed' OR (state = 'closed' AND reason IN ('expired', 'cancelled')))
-             UNION SELECT p.no FROM payment r JOIN payment p ON p.no = r.original AND p.store = r.store
-                 WHERE r.kind = 'refund' AND r.approver IS NULL AND r.state = 'declined' AND p.store = ?2
-                 AND p.state IN ('paid', 'part_refunded')
-             ORDER BY no",
-        )?;
-        let numbers = statement.query_map((recent.0, self.id.store.as_str()), |row| row.get::<_, String>(0))?;
-        numbers.map(|no| OrderNo::parse(&no?).ok_or_else(|| StoreError::Corrupt("an order number".into()))).collect()
+        let mut facts = Vec::new();
+        for found in bodies {
+            let (no, body) = found?;
+            match record::read(&self.connection, &self.id, no, &body)?.map_err(no_fact)? {
+                Fact::Payment(fact) => facts.push(fact),
+                Fact::Opened(_) | Fact::People(_) | Fact::Bill(_) => return Err(StoreError::Corrupt(format!("fact {no}"))),
+            }
+        }
+        Ok(facts)
     }
 
     /// The last number issued: numbers only grow, so it is that of the newest fact that draws one.

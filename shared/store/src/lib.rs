@@ -5,10 +5,12 @@
 //! - [`rows`]: writes the row changes that core's fold names, in the same transaction as the fact.
 //! - [`record`]: the texts beside facts.
 //! - [`refold`]: rows made anew.
-//! - [`query`]: what people and programs read.
+//! - [`query`]: what people and programs read; [`bills`]: bills, and what waits for a person.
+//! - `standings`: where payments stand while their facts are folded.
 //! - [`ingest`]: journals as they travel, and the hub's copies of its stores' journals.
 //! - [`document`]: stored changes of documents, and what each peer has of them.
 
+pub mod bills;
 pub mod database;
 pub mod document;
 pub mod ingest;
@@ -17,6 +19,7 @@ pub mod query;
 pub mod record;
 pub mod refold;
 pub mod rows;
+mod standings;
 
 pub use database::{Database, StoreError};
 pub use journal::{Integrity, Journal};

@@ -3,9 +3,11 @@
 use std::sync::Mutex;
 
 use guitai_core::{
+    bill::BillKey,
     ids::{FactNo, JournalId, OrderNo},
     journal::chain::Seal,
     money::Fen,
+    normal,
     payment::State,
     secret::Wallet,
     stats::Movement,
@@ -15,6 +17,7 @@ pub use rusqlite::Connection;
 use rusqlite::{OptionalExtension, Row, params, params_from_iter, types::Value};
 
 use crate::{
+    rows::integer,
     Database, StoreError,
     journal::{fact_no, of, unsigned},
 };
@@ -50,14 +53,33 @@ pub struct PaymentRow {
     pub wallet_no: Option<String>,
     pub till: String,
     pub cashier: String,
-    pub bill: Option<(String, String, Fen)>,
+    pub bill: Option<BillOf>,
     pub business_day: Day,
     pub at: UtcMs,
     pub changed_at: UtcMs,
     pub paid_at: Option<UtcMs>,
     pub remark: Option<String>,
     pub approver: Option<String>,
+    /// What must still go back by itself.
+    pub owed: Fen,
+    /// What it covers of its bill.
+    pub covered: Fen,
+    /// What it locks of its bill.
+    pub locked: Fen,
+    /// How a person ended it.
+    pub settled: Option<String>,
+    /// The cashier gave it up.
+    pub given_up: bool,
     pub fact: FactNo,
+}
+
+/// The bill of a charge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BillOf {
+    /// Which.
+    pub key: BillKey,
+    /// What it comes to.
+    pub total: Fen,
 }
 
 /// Which rows a list wants. Empty fields filter nothing.
@@ -72,7 +94,8 @@ pub struct PaymentFilter {
     pub from: Option<UtcMs>,
     /// Exclusive.
     pub to: Option<UtcMs>,
-    /// Part of a number (ours, the acquirer's, the wallet's, a bill's) or of a remark; or an amount in fen.
+    /// As people write it: part of a number (ours, the acquirer's, the wallet's, a bill's, the charge's of a refund) or of a
+    /// remark; or an amount in yuan.
     pub search: Option<String>,
     /// Rows after this place: (at, number) of the last one seen.
     pub after: Option<(UtcMs, String)>,
@@ -138,16 +161,23 @@ impl Reader {
     }
 }
 
-const PAYMENT_COLUMNS: &str = "no, store, kind, original, state, reason, message, amount, received, refunded, wallet,
-    code_last_two, acquirer, acquirer_no, wallet_no, till, cashier, bill_source, bill_number, bill_total, business_day, at,
-    changed_at, remark, approver, epoch, number, paid_at";
+/// The columns of a [`PaymentRow`], from `payment p`. A bill of a shop's own system has its total on record, the counter's own is
+/// as large as its first sale.
+pub(crate) const PAYMENT_COLUMNS: &str = "p.no, p.store, p.kind, p.original, p.state, p.reason, p.message, p.amount,
+    p.received, p.refunded, p.wallet, p.code_last_two, p.acquirer, p.acquirer_no, p.wallet_no, p.till, p.cashier,
+    p.bill_source, p.bill_number,
+    coalesce((SELECT b.total FROM bill b WHERE b.store = p.store AND b.source = p.bill_source AND b.number = p.bill_number
+                  AND b.day = p.bill_day),
+             (SELECT f.amount FROM payment f WHERE f.no = p.bill_number AND f.store = p.store), p.amount),
+    p.business_day, p.at, p.changed_at, p.remark, p.approver, p.epoch, p.number, p.paid_at, p.bill_day, p.owed, p.covered,
+    p.locked, p.settled, p.given_up";
 
 /// One row by its number.
 ///
 /// # Errors
 /// What SQLite says.
 pub fn payment(connection: &Connection, no: &str) -> Result<Option<PaymentRow>, StoreError> {
-    let sql = format!("SELECT {PAYMENT_COLUMNS} FROM payment WHERE no = ?1");
+    let sql = format!("SELECT {PAYMENT_COLUMNS} FROM payment p WHERE p.no = ?1");
     let mut statement = connection.prepare_cached(&sql)?;
     statement.query_row([no], |row| Ok(payment_row(row))).optional()?.transpose()
 }
@@ -165,50 +195,63 @@ pub fn payments(connection: &Connection, filter: &PaymentFilter, limit: usize) -
     };
     let text = |text: &str| Value::Text(text.to_owned());
     if let Some(store) = &filter.store {
-        also("store = ?", vec![text(store)]);
+        also("p.store = ?", vec![text(store)]);
     }
     if let Some(cashier) = &filter.cashier {
-        also("cashier = ?", vec![text(cashier)]);
+        also("p.cashier = ?", vec![text(cashier)]);
     }
     if let Some(state) = filter.state {
-        also("state = ?", vec![text(state.as_str())]);
+        also("p.state = ?", vec![text(state.as_str())]);
     }
     if let Some(kind) = &filter.kind {
-        also("kind = ?", vec![text(kind)]);
+        also("p.kind = ?", vec![text(kind)]);
     }
     if let Some(from) = filter.from {
-        also("at >= ?", vec![Value::Integer(from.0)]);
+        also("p.at >= ?", vec![Value::Integer(from.0)]);
     }
     if let Some(to) = filter.to {
-        also("at < ?", vec![Value::Integer(to.0)]);
+        also("p.at < ?", vec![Value::Integer(to.0)]);
     }
     if let Some((at, no)) = &filter.after {
-        also("(at, no) < (?, ?)", vec![Value::Integer(at.0), text(no)]);
+        also("(p.at, p.no) < (?, ?)", vec![Value::Integer(at.0), text(no)]);
     }
-    if let Some(search) = &filter.search {
-        let escaped = search.replace('\\', r"\\").replace('%', r"\%").replace('_', r"\_");
-        let pattern = text(&format!("%{escaped}%"));
-        let fen = Value::Integer(search.parse().unwrap_or(-1));
+    if let Some(search) = filter.search.as_deref().map(normal::query) {
+        let pattern = |part: &str| {
+            text(&format!("%{}%", part.replace('\\', r"\\").replace('%', r"\%").replace('_', r"\_")))
+        };
+        let number = search.number.as_deref().map_or(Value::Null, pattern);
+        let fen = search.amount.map_or(Value::Null, |amount| Value::Integer(integer(amount.get())));
         also(
-            r"(no LIKE ? ESCAPE '\' OR acquirer_no LIKE ? ESCAPE '\' OR wallet_no LIKE ? ESCAPE '\'
-               OR bill_number LIKE ? ESCAPE '\' OR remark LIKE ? ESCAPE '\' OR amount = ?)",
-            vec![pattern.clone(), pattern.clone(), pattern.clone(), pattern.clone(), pattern, fen],
+            r"(p.no LIKE ? ESCAPE '\' OR p.original LIKE ? ESCAPE '\' OR p.acquirer_no LIKE ? ESCAPE '\'
+               OR p.wallet_no LIKE ? ESCAPE '\' OR p.bill_number LIKE ? ESCAPE '\' OR p.remark LIKE ? ESCAPE '\' OR p.amount = ?)",
+            vec![
+                number.clone(),
+                number.clone(),
+                number.clone(),
+                number.clone(),
+                number,
+                pattern(&search.text),
+                fen,
+            ],
         );
     }
     let filter = if clauses.is_empty() { "1".to_owned() } else { clauses.join(" AND ") };
-    let sql = format!("SELECT {PAYMENT_COLUMNS} FROM payment WHERE {filter} ORDER BY at DESC, no DESC LIMIT ?");
+    let sql = format!("SELECT {PAYMENT_COLUMNS} FROM payment p WHERE {filter} ORDER BY p.at DESC, p.no DESC LIMIT ?");
     values.push(Value::Integer(i64::try_from(limit).unwrap_or(i64::MAX)));
     let mut statement = connection.prepare_cached(&sql)?;
     let rows = statement.query_map(params_from_iter(values), |row| Ok(payment_row(row)))?;
     rows.map(|row| row?).collect()
 }
 
-fn payment_row(row: &Row<'_>) -> Result<PaymentRow, StoreError> {
+pub(crate) fn payment_row(row: &Row<'_>) -> Result<PaymentRow, StoreError> {
     let corrupt = |what: &str| StoreError::Corrupt(format!("payment.{what}"));
     let money = |index| row.get::<_, i64>(index).map(|fen| Fen::new(unsigned(fen)));
     let bill = match (row.get::<_, Option<String>>(17)?, row.get::<_, Option<String>>(18)?) {
-        (Some(source), Some(number)) => Some((source, number, money(19)?)),
-        _ => None,
+        (Some(source), Some(number)) => {
+            let day = Day::from_number(row.get(28)?);
+            Some(BillOf { key: BillKey { source, number, day }, total: money(19)? })
+        }
+        (None, _) | (_, None) => None,
     };
     Ok(PaymentRow {
         no: OrderNo::parse(&row.get::<_, String>(0)?).ok_or_else(|| corrupt("no"))?,
@@ -235,6 +278,11 @@ fn payment_row(row: &Row<'_>) -> Result<PaymentRow, StoreError> {
         paid_at: row.get::<_, Option<i64>>(27)?.map(UtcMs),
         remark: row.get(23)?,
         approver: row.get(24)?,
+        owed: money(29)?,
+        covered: money(30)?,
+        locked: money(31)?,
+        settled: row.get(32)?,
+        given_up: row.get(33)?,
         fact: FactNo { epoch: row.get(25)?, number: unsigned(row.get(26)?) },
     })
 }
@@ -260,59 +308,6 @@ pub fn earlier_request(
     let Some((order_no, body_hash)) = found else { return Ok(None) };
     let order_no = OrderNo::parse(&order_no).ok_or_else(|| StoreError::Corrupt("request.order_no".into()))?;
     Ok(Some(EarlierRequest { order_no, body_hash }))
-}
-
-/// The sum that attempts on a bill hold: those of its business day, and those of other days that are still open.
-///
-/// # Errors
-/// What SQLite says.
-pub fn bill_held(
-    connection: &Connection,
-    source: &str,
-    number: &str,
-    day: Day,
-    except: Option<OrderNo>,
-) -> Result<Fen, StoreError> {
-    let mut statement = connection.prepare_cached(
-        "SELECT state, amount - refunded, no, business_day FROM payment
-         WHERE bill_number = ?2 AND bill_source = ?1 AND kind = 'charge'",
-    )?;
-    let rows = statement.query_map(params![source, number], |row| {
-        Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?, row.get::<_, String>(2)?, row.get::<_, u32>(3)?))
-    })?;
-    let mut held = Fen::ZERO;
-    for row in rows {
-        let (state, amount, no, business_day) = row?;
-        let state = State::parse(&state).ok_or_else(|| StoreError::Corrupt("payment.state".into()))?;
-        let counts = state.holds_its_bill() && (business_day == day.number() || !state.is_final());
-        if counts && except.is_none_or(|except| except.as_str() != no) {
-            held = held
-                .checked_add(Fen::new(unsigned(amount)))
-                .ok_or_else(|| StoreError::Corrupt("payment.amount".into()))?;
-        }
-    }
-    Ok(held)
-}
-
-/// Whether this till charged anything since the payment's last change.
-///
-/// # Errors
-/// What SQLite says.
-pub fn till_went_on(connection: &Connection, order_no: OrderNo, till: &str) -> Result<bool, StoreError> {
-    let mut statement = connection.prepare_cached(
-        "SELECT 1 FROM payment WHERE kind = 'charge' AND till = ?2 AND no <> ?1
-         AND at >= (SELECT changed_at FROM payment WHERE no = ?1) LIMIT 1",
-    )?;
-    Ok(statement.exists(params![order_no.as_str(), till])?)
-}
-
-/// Whether a payment code with this keyed hash was charged before.
-///
-/// # Errors
-/// What SQLite says.
-pub fn code_was_used(connection: &Connection, hash: u64) -> Result<bool, StoreError> {
-    let mut statement = connection.prepare_cached("SELECT 1 FROM payment WHERE code_hash = ?1 LIMIT 1")?;
-    Ok(statement.exists([hash.cast_signed()])?)
 }
 
 /// The day's figures, of one store or of all.
@@ -406,13 +401,13 @@ pub fn api_key(connection: &Connection, hash: &[u8; 32]) -> Result<Option<(Strin
 /// # Errors
 /// What SQLite says.
 pub fn unsent(connection: &Connection, journal: &JournalId, acked: FactNo) -> Result<(u64, Option<UtcMs>), StoreError> {
-    let place = params![journal.store.as_str(), journal.writer.text(), acked.epoch, crate::rows::integer(acked.number)];
+    let place = params![journal.store.as_str(), journal.writer.text(), acked.epoch, integer(acked.number)];
     let count = connection
         .prepare_cached("SELECT count(*) FROM fact WHERE store = ?1 AND writer = ?2 AND (epoch, number) > (?3, ?4)")?
         .query_row(place, |row| row.get::<_, i64>(0))?;
     let oldest = connection
         .prepare_cached("SELECT min(changed_at) FROM payment WHERE store = ?1 AND (epoch, number) > (?2, ?3)")?
-        .query_row(params![journal.store.as_str(), acked.epoch, crate::rows::integer(acked.number)], |row| {
+        .query_row(params![journal.store.as_str(), acked.epoch, integer(acked.number)], |row| {
             row.get::<_, Option<i64>>(0)
         })?;
     Ok((unsigned(count), oldest.map(UtcMs)))
@@ -458,7 +453,7 @@ pub fn changed_after(
          ORDER BY epoch, number LIMIT ?5",
     )?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let number = crate::rows::integer(no.number);
+    let number = integer(no.number);
     let place = params![journal.store.as_str(), journal.writer.text(), no.epoch, number, limit];
     let rows = statement.query_map(place, |row| Ok((fact_no(row)?, row.get(2)?)))?;
     rows.map(|row| Ok(row?)).collect()

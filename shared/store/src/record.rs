@@ -11,17 +11,12 @@ use rusqlite::{Connection, params};
 
 use crate::{StoreError, rows::integer};
 
-/// The texts of a fact, in the order of their slots. No kind keeps a text yet.
-fn texts(_: &mut Fact) -> Vec<&mut Text> {
-    Vec::new()
-}
-
 /// Commits to every text of a fact about to be written; answers their records.
 ///
 /// # Errors
 /// `Corrupt` when the system has no randomness.
 pub(crate) fn commit(fact: &mut Fact) -> Result<Vec<Record>, StoreError> {
-    commit_texts(texts(fact))
+    commit_texts(fact.texts_mut())
 }
 
 fn commit_texts(texts: Vec<&mut Text>) -> Result<Vec<Record>, StoreError> {
@@ -36,7 +31,7 @@ fn commit_texts(texts: Vec<&mut Text>) -> Result<Vec<Record>, StoreError> {
 
 /// Puts texts back; answers those records that are not of this fact.
 pub(crate) fn open(fact: &mut Fact, records: impl IntoIterator<Item = Record>) -> Vec<Record> {
-    open_texts(texts(fact), records)
+    open_texts(fact.texts_mut(), records)
 }
 
 fn open_texts(mut texts: Vec<&mut Text>, records: impl IntoIterator<Item = Record>) -> Vec<Record> {
@@ -93,7 +88,7 @@ pub fn read(
         Ok(fact) => fact,
         Err(error) => return Ok(Err(error)),
     };
-    if !texts(&mut fact).is_empty() {
+    if !fact.texts_mut().is_empty() {
         open(&mut fact, of_fact(connection, journal, no)?);
     }
     Ok(Ok(fact))

@@ -13,10 +13,11 @@ use crate::{
     journal::unsigned,
     record,
     rows::integer,
+    standings::Standings,
 };
 
 /// Raised with every change of `rows.sql`, or of what a fact does to rows.
-const ROWS_VERSION: u32 = 1;
+const ROWS_VERSION: u32 = 2;
 
 /// Holds the version and the names of the tables that belong to it.
 const VERSION_NOTE: &str = "rows_version";
@@ -126,15 +127,19 @@ fn slice(connection: &Transaction<'_>, draws: Draws<'_>, done: &mut Refolded) ->
     let reached = format!("{} {} {} {}", last.store, last.writer, no.epoch, no.number);
     Database::set_note(connection, CURSOR_NOTE, reached.as_bytes())?;
     let mut issuer: Option<(&JournalId, Option<Issuer>)> = None;
+    let mut standings = Standings::default();
     for (journal, no, body) in &facts {
         let draws_as = match issuer {
             Some((known, issuer)) if known == journal => issuer,
-            Some(_) | None => draws(connection, journal)?,
+            Some(_) | None => {
+                standings = Standings::default();
+                draws(connection, journal)?
+            }
         };
         issuer = Some((journal, draws_as));
         let fact = record::read(connection, journal, *no, body)?;
         done.facts += 1;
-        match ingest::digest(connection, (journal, draws_as), *no, fact, Digest::Again)? {
+        match ingest::digest(connection, (journal, draws_as), &mut standings, *no, fact, Digest::Again)? {
             Ok(_) => {
                 connection
                     .prepare_cached(

@@ -1,38 +1,49 @@
 //! Writes what core's fold says. No decision is made here: one row change, one statement.
 
 use guitai_core::{
+    bill::BillKey,
     ids::{FactNo, JournalId, StoreId, Writer},
-    journal::{
-        fact::{Fact, Intended},
-        projection::{ReturnRow, RowChange, apply},
-    },
+    journal::fact::Fact,
     money::Fen,
+    payment::Intended,
+    rows::{ChargeRow, ReturnRow, RowChange, changes},
     stats::StatChange,
 };
 use rusqlite::{Connection, params};
 
-use crate::{StoreError, query};
+use crate::{StoreError, query, standings::Standings};
 
 /// Writes every row a fact changes. Rows are keyed by store, since only the journal of a store's own box is folded into them;
 /// when the hub writes facts of its own, they get rows of their own or a writer in their keys, and all are folded anew.
 ///
 /// # Errors
 /// What SQLite says; `Corrupt` for another writer's fact.
-pub fn write(connection: &Connection, journal: &JournalId, no: FactNo, fact: &Fact) -> Result<(), StoreError> {
-    match journal.writer {
-        Writer::Node => apply(fact).iter().try_for_each(|change| write_row(connection, &journal.store, no, change)),
-        Writer::Hub | Writer::Hosted(_) => Err(StoreError::Corrupt(format!("a {} in journal {journal}", fact.name()))),
+pub(crate) fn write(
+    connection: &Connection,
+    journal: &JournalId,
+    standings: &mut Standings,
+    no: FactNo,
+    fact: &Fact,
+) -> Result<(), StoreError> {
+    if journal.writer != Writer::Node {
+        return Err(StoreError::Corrupt(format!("a {} in journal {journal}", fact.name())));
     }
+    let (before, after) = standings.step(connection, journal, no, fact)?;
+    changes(fact, before.as_ref(), after)
+        .iter()
+        .try_for_each(|change| write_row(connection, &journal.store, no, change))
 }
 
 /// Writes every row a fact changes while rows are made anew: the requests it answers are kept for ever and there already.
 pub(crate) fn write_again(
     connection: &Connection,
     journal: &JournalId,
+    standings: &mut Standings,
     no: FactNo,
     fact: &Fact,
 ) -> Result<(), StoreError> {
-    for change in apply(fact) {
+    let (before, after) = standings.step(connection, journal, no, fact)?;
+    for change in changes(fact, before.as_ref(), after) {
         if let RowChange::Requested { idempotency, order_no } = &change {
             let found = query::earlier_request(connection, journal, &idempotency.caller, &idempotency.key)?;
             if found.is_some_and(|found| found.order_no == *order_no && found.body_hash == idempotency.body_hash) {
@@ -53,46 +64,38 @@ fn fen(amount: Fen) -> i64 {
     integer(amount.get())
 }
 
+/// A bill whose source numbers on for ever has day 0.
+pub(crate) fn bill_day(bill: &BillKey) -> u32 {
+    bill.day.map_or(0, guitai_core::time::Day::number)
+}
+
 fn write_row(connection: &Connection, store: &StoreId, fact_no: FactNo, change: &RowChange) -> Result<(), StoreError> {
     match change {
-        RowChange::ChargeOpened(intent) => insert_charge(connection, store, fact_no, intent),
+        RowChange::ChargeOpened(intent, bill) => insert_charge(connection, store, fact_no, intent, bill),
+        RowChange::ChargeStands(row) => update_charge(connection, store, fact_no, row),
         RowChange::ReturnOpened(row) => insert_return(connection, store, fact_no, row),
-        RowChange::StateChanged { no, state, reason, message, at } => run(
+        RowChange::ReturnStands { no, state, message, acquirer_no, at } => run(
             connection,
-            "UPDATE payment SET state = ?2, reason = ?3, message = ?4, changed_at = ?5, epoch = ?7, number = ?8
-             WHERE no = ?1 AND store = ?6",
+            "UPDATE payment SET state = ?2, message = ?3, acquirer_no = coalesce(?4, acquirer_no), changed_at = ?5,
+                 epoch = ?7, number = ?8 WHERE no = ?1 AND store = ?6",
             params![
                 no.as_str(),
                 state.as_str(),
-                reason,
                 message,
+                acquirer_no,
                 at.0,
                 store.as_str(),
                 fact_no.epoch,
                 integer(fact_no.number)
             ],
         ),
-        RowChange::Received { no, acquirer_no, wallet_no, wallet, received, at } => run(
-            connection,
-            "UPDATE payment SET acquirer_no = ?2, wallet_no = ?3, wallet = ?4, received = ?5, paid_at = ?7
-             WHERE no = ?1 AND store = ?6",
-            params![no.as_str(), acquirer_no, wallet_no, wallet.as_str(), fen(*received), store.as_str(), at.0],
-        ),
-        RowChange::RefundedTo { no, refunded } => run(
-            connection,
-            "UPDATE payment SET refunded = ?2 WHERE no = ?1 AND store = ?3",
-            params![no.as_str(), fen(*refunded), store.as_str()],
-        ),
-        RowChange::ReturnNumbered { no, acquirer_no } => run(
-            connection,
-            "UPDATE payment SET acquirer_no = ?2 WHERE no = ?1 AND store = ?3",
-            params![no.as_str(), acquirer_no, store.as_str()],
-        ),
+        // Only the box's own journal is folded into rows (see `write`).
         RowChange::Requested { idempotency, order_no } => run(
             connection,
-            "INSERT INTO request VALUES (?1, 'node', ?2, ?3, ?4, ?5)",
+            "INSERT INTO request VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             params![
                 store.as_str(),
+                Writer::Node.text(),
                 idempotency.caller,
                 idempotency.key,
                 idempotency.body_hash,
@@ -100,6 +103,7 @@ fn write_row(connection: &Connection, store: &StoreId, fact_no: FactNo, change: 
             ],
         ),
         RowChange::Counted(change) => count(connection, store, change),
+        RowChange::BillTotal { bill, total, opened } => bill_total(connection, store, bill, *total, opened.as_ref()),
         RowChange::Account { account, name, role, verifier, disabled } => run(
             connection,
             "INSERT INTO account VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (store, account) DO UPDATE
@@ -119,11 +123,17 @@ fn run(connection: &Connection, sql: &str, values: impl rusqlite::Params) -> Res
     Ok(())
 }
 
-fn insert_charge(connection: &Connection, store: &StoreId, no: FactNo, f: &Intended) -> Result<(), StoreError> {
+fn insert_charge(
+    connection: &Connection,
+    store: &StoreId,
+    no: FactNo,
+    f: &Intended,
+    bill: &BillKey,
+) -> Result<(), StoreError> {
     run(
         connection,
         "INSERT INTO payment (no, store, kind, state, amount, wallet, code_last_two, code_hash, acquirer, till, cashier,
-             bill_source, bill_number, bill_total, business_day, at, changed_at, remark, epoch, number)
+             bill_source, bill_number, bill_day, business_day, at, changed_at, remark, epoch, number)
          VALUES (?1, ?2, 'charge', 'pending', ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?14, ?15, ?16, ?17)",
         params![
             f.order_no.as_str(),
@@ -135,12 +145,46 @@ fn insert_charge(connection: &Connection, store: &StoreId, no: FactNo, f: &Inten
             f.acquirer,
             f.place.till.as_str(),
             f.place.cashier.as_str(),
-            f.bill.source,
-            f.bill.number,
-            fen(f.bill.total),
+            bill.source,
+            bill.number,
+            bill_day(bill),
             f.place.business_day.number(),
             f.at.0,
-            f.remark,
+            f.remark.as_ref().and_then(|remark| remark.as_str()),
+            no.epoch,
+            integer(no.number),
+        ],
+    )
+}
+
+fn update_charge(connection: &Connection, store: &StoreId, no: FactNo, row: &ChargeRow) -> Result<(), StoreError> {
+    run(
+        connection,
+        "UPDATE payment SET state = ?3, reason = ?4, message = ?5, wallet = ?6, received = ?7, acquirer_no = ?8,
+             wallet_no = ?9, paid_at = ?10, refunded = ?11, owed = ?12, covered = ?13, locked = ?14, settled = ?15,
+             given_up = ?16, unfinished = ?17, at = ?18, business_day = ?19, changed_at = ?20, epoch = ?21, number = ?22
+         WHERE no = ?1 AND store = ?2",
+        params![
+            row.no.as_str(),
+            store.as_str(),
+            row.state.as_str(),
+            row.reason,
+            row.message,
+            row.wallet.as_str(),
+            row.received.map(fen),
+            row.acquirer_no,
+            row.wallet_no,
+            row.paid_at.map(|at| at.0),
+            fen(row.refunded),
+            fen(row.owed),
+            fen(row.claim.covered),
+            fen(row.claim.locked),
+            row.settled.map(|how| how.as_str()),
+            row.given_up,
+            row.unfinished,
+            row.at.0,
+            row.business_day.number(),
+            row.changed_at.0,
             no.epoch,
             integer(no.number),
         ],
@@ -148,7 +192,6 @@ fn insert_charge(connection: &Connection, store: &StoreId, no: FactNo, f: &Inten
 }
 
 fn insert_return(connection: &Connection, store: &StoreId, no: FactNo, row: &ReturnRow) -> Result<(), StoreError> {
-    let state = if row.kind == "void" { "reversing" } else { "refunding" };
     run(
         connection,
         "INSERT INTO payment (no, store, kind, original, state, amount, wallet, acquirer, till, cashier, business_day, at,
@@ -160,7 +203,7 @@ fn insert_return(connection: &Connection, store: &StoreId, no: FactNo, row: &Ret
             store.as_str(),
             row.kind,
             row.original.as_str(),
-            state,
+            row.state.as_str(),
             fen(row.amount),
             row.place.till.as_str(),
             row.place.cashier.as_str(),
@@ -174,12 +217,34 @@ fn insert_return(connection: &Connection, store: &StoreId, no: FactNo, row: &Ret
     )
 }
 
+fn bill_total(
+    connection: &Connection,
+    store: &StoreId,
+    bill: &BillKey,
+    total: Fen,
+    opened: Option<&(guitai_core::time::Day, guitai_core::time::UtcMs)>,
+) -> Result<(), StoreError> {
+    match opened {
+        Some((day, at)) => run(
+            connection,
+            "INSERT INTO bill VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            params![store.as_str(), bill.source, bill.number, bill_day(bill), fen(total), day.number(), at.0],
+        ),
+        None => run(
+            connection,
+            "UPDATE bill SET total = ?5 WHERE store = ?1 AND source = ?2 AND number = ?3 AND day = ?4",
+            params![store.as_str(), bill.source, bill.number, bill_day(bill), fen(total)],
+        ),
+    }
+}
+
 fn count(connection: &Connection, store: &StoreId, change: &StatChange) -> Result<(), StoreError> {
+    let (count, sum) = if change.off { (-1, -fen(change.amount)) } else { (1, fen(change.amount)) };
     run(
         connection,
-        "INSERT INTO stat VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1, ?7)
+        "INSERT INTO stat VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
          ON CONFLICT (store, day, movement, wallet, cashier, hour) DO UPDATE
-         SET count = count + 1, sum = sum + excluded.sum",
+         SET count = count + excluded.count, sum = sum + excluded.sum",
         params![
             store.as_str(),
             change.place.business_day.number(),
@@ -187,7 +252,8 @@ fn count(connection: &Connection, store: &StoreId, change: &StatChange) -> Resul
             change.wallet.as_str(),
             change.place.cashier.as_str(),
             change.place.hour,
-            fen(change.amount),
+            count,
+            sum,
         ],
     )
 }

@@ -13,6 +13,11 @@ CREATE TABLE payment (
     amount        INTEGER NOT NULL,
     received      INTEGER,
     refunded      INTEGER NOT NULL DEFAULT 0,
+    -- what must still go back by itself
+    owed          INTEGER NOT NULL DEFAULT 0,
+    -- what it claims of its bill
+    covered       INTEGER NOT NULL DEFAULT 0,
+    locked        INTEGER NOT NULL DEFAULT 0,
     wallet        TEXT,
     code_last_two TEXT,
     code_hash     INTEGER,
@@ -23,13 +28,19 @@ CREATE TABLE payment (
     cashier       TEXT NOT NULL,
     bill_source   TEXT,
     bill_number   TEXT,
-    bill_total    INTEGER,
+    -- 0 where the source numbers on for ever
+    bill_day      INTEGER,
     business_day  INTEGER NOT NULL,
     at            INTEGER NOT NULL,
     changed_at    INTEGER NOT NULL,
     paid_at       INTEGER,
     remark        TEXT,
     approver      TEXT,
+    -- how a person ended what only a person can end
+    settled       TEXT,
+    given_up      INTEGER NOT NULL DEFAULT 0,
+    -- goes on after a restart: open, owing, or watched for late money
+    unfinished    INTEGER NOT NULL DEFAULT 0,
     -- the last fact that changed this row
     epoch         INTEGER NOT NULL,
     number        INTEGER NOT NULL,
@@ -38,13 +49,26 @@ CREATE TABLE payment (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX payment_by_time ON payment (at DESC, no DESC);
 CREATE INDEX payment_by_store_time ON payment (store, at DESC, no DESC);
-CREATE INDEX payment_by_bill ON payment (bill_number, bill_source) WHERE bill_number IS NOT NULL;
-CREATE INDEX payment_open ON payment (state)
-    WHERE state IN ('pending', 'unknown', 'held', 'reversing', 'refunding');
-CREATE INDEX payment_ended ON payment (changed_at) WHERE state IN ('reversed', 'closed');
-CREATE INDEX payment_owed ON payment (original) WHERE kind = 'refund' AND approver IS NULL AND state = 'declined';
+CREATE INDEX payment_by_bill ON payment (store, bill_source, bill_number, bill_day) WHERE bill_number IS NOT NULL;
+CREATE INDEX payment_unfinished ON payment (store, no) WHERE unfinished = 1;
+CREATE INDEX payment_for_a_person ON payment (store, no) WHERE state = 'quarantined' OR owed > 0;
+CREATE INDEX payment_settled ON payment (store, no DESC) WHERE settled IS NOT NULL;
+CREATE INDEX payment_by_till ON payment (store, till, no) WHERE kind = 'charge';
 CREATE INDEX payment_by_code ON payment (code_hash) WHERE code_hash IS NOT NULL;
 CREATE INDEX payment_of_original ON payment (original) WHERE original IS NOT NULL;
+
+-- Bills of the shop's own systems. What of them is covered or locked stands at their payments.
+CREATE TABLE bill (
+    store        TEXT NOT NULL,
+    source       TEXT NOT NULL,
+    number       TEXT NOT NULL,
+    -- 0 where the source numbers on for ever
+    day          INTEGER NOT NULL,
+    total        INTEGER NOT NULL,
+    business_day INTEGER NOT NULL,
+    at           INTEGER NOT NULL,
+    PRIMARY KEY (store, source, number, day)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE stat (
     store    TEXT NOT NULL,

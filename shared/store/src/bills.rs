@@ -1,0 +1,160 @@
+//! Bills and exceptions as rows say they stand: what the engine asks before it decides, and what programs read.
+
+use guitai_core::{
+    bill::{Bill, BillKey, COUNTER_BILLS, Claim},
+    ids::{OrderNo, TillId},
+    money::Fen,
+    time::Day,
+};
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::{
+    StoreError,
+    journal::unsigned,
+    query::{PAYMENT_COLUMNS, PaymentRow, payment_row},
+    rows::bill_day,
+};
+
+/// A bill as it stands, with what each of its payments claims of it; none if nobody named it yet.
+///
+/// # Errors
+/// What SQLite says.
+pub fn bill(connection: &Connection, store: &str, key: &BillKey) -> Result<Option<Bill>, StoreError> {
+    let Some(total) = total(connection, store, key)? else { return Ok(None) };
+    let mut bill = Bill::new(total);
+    let mut statement = connection.prepare_cached(
+        "SELECT no, covered, locked FROM payment
+         WHERE store = ?1 AND bill_source = ?2 AND bill_number = ?3 AND bill_day = ?4 ORDER BY no",
+    )?;
+    let mut rows = statement.query(params![store, key.source, key.number, bill_day(key)])?;
+    while let Some(row) = rows.next()? {
+        let no = OrderNo::parse(&row.get::<_, String>(0)?).ok_or_else(|| StoreError::Corrupt("payment.no".into()))?;
+        let claim = Claim { covered: Fen::new(unsigned(row.get(1)?)), locked: Fen::new(unsigned(row.get(2)?)) };
+        bill.put(no, claim);
+    }
+    Ok(Some(bill))
+}
+
+/// A bill of the shop's own system has its total on record; the counter's own is as large as its first sale.
+fn total(connection: &Connection, store: &str, key: &BillKey) -> Result<Option<Fen>, StoreError> {
+    let found = if key.source == COUNTER_BILLS {
+        connection
+            .prepare_cached("SELECT amount FROM payment WHERE no = ?2 AND store = ?1 AND kind = 'charge'")?
+            .query_row(params![store, key.number], |row| row.get::<_, i64>(0))
+            .optional()?
+    } else {
+        connection
+            .prepare_cached("SELECT total FROM bill WHERE store = ?1 AND source = ?2 AND number = ?3 AND day = ?4")?
+            .query_row(params![store, key.source, key.number, bill_day(key)], |row| row.get::<_, i64>(0))
+            .optional()?
+    };
+    Ok(found.map(|total| Fen::new(unsigned(total))))
+}
+
+/// The last day before `today` on which a source that numbers anew each day used this number.
+///
+/// # Errors
+/// What SQLite says.
+pub fn bill_day_before(
+    connection: &Connection,
+    store: &str,
+    (source, number): (&str, &str),
+    today: Day,
+) -> Result<Option<Day>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT day FROM bill WHERE store = ?1 AND source = ?2 AND number = ?3 AND day < ?4 AND day > 0
+         ORDER BY day DESC LIMIT 1",
+    )?;
+    let found = statement.query_row(params![store, source, number, today.number()], |row| row.get(0)).optional()?;
+    Ok(found.and_then(Day::from_number))
+}
+
+/// The last business day before `today` on which the store charged anything.
+///
+/// # Errors
+/// What SQLite says.
+pub fn trading_day_before(connection: &Connection, store: &str, today: Day) -> Result<Option<Day>, StoreError> {
+    let mut statement =
+        connection.prepare_cached("SELECT max(day) FROM stat WHERE store = ?1 AND day < ?2")?;
+    let found: Option<u32> = statement.query_row(params![store, today.number()], |row| row.get(0))?;
+    Ok(found.and_then(Day::from_number))
+}
+
+/// The newest charge of a till. Numbers only grow, so it tells whether a till went on after an attempt, whatever clocks say.
+///
+/// # Errors
+/// What SQLite says.
+pub fn newest_of_till(connection: &Connection, store: &str, till: &TillId) -> Result<Option<String>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT no FROM payment WHERE store = ?1 AND till = ?2 AND kind = 'charge' ORDER BY no DESC LIMIT 1",
+    )?;
+    Ok(statement.query_row(params![store, till.as_str()], |row| row.get(0)).optional()?)
+}
+
+/// Whether a payment code with this keyed hash went out before. One whose request never left may come again.
+///
+/// # Errors
+/// What SQLite says.
+pub fn code_was_used(connection: &Connection, hash: u64) -> Result<bool, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT 1 FROM payment WHERE code_hash = ?1 AND NOT (state = 'closed' AND reason = 'not_sent') LIMIT 1",
+    )?;
+    Ok(statement.exists([hash.cast_signed()])?)
+}
+
+/// Payments that go on after a start: open, owing, or watched for late money. Oldest first.
+///
+/// # Errors
+/// What SQLite says.
+pub fn unfinished(connection: &Connection, store: &str) -> Result<Vec<OrderNo>, StoreError> {
+    let mut statement =
+        connection.prepare_cached("SELECT no FROM payment WHERE store = ?1 AND unfinished = 1 ORDER BY no")?;
+    let numbers = statement.query_map([store], |row| row.get::<_, String>(0))?;
+    numbers.map(|no| OrderNo::parse(&no?).ok_or_else(|| StoreError::Corrupt("an order number".into()))).collect()
+}
+
+/// Payments that wait for a person: quarantined, owing, or open since before `stuck_before` (UTC ms).
+///
+/// # Errors
+/// What SQLite says.
+pub fn for_a_person(connection: &Connection, store: &str, stuck_before: i64) -> Result<Vec<PaymentRow>, StoreError> {
+    let sql = format!(
+        "SELECT {PAYMENT_COLUMNS} FROM payment p WHERE p.store = ?1 AND (p.state = 'quarantined' OR p.owed > 0)
+         UNION SELECT {PAYMENT_COLUMNS} FROM payment p WHERE p.store = ?1 AND p.unfinished = 1 AND p.at < ?2
+             AND p.state IN ('pending', 'unknown', 'held', 'reversing')
+         ORDER BY 1"
+    );
+    let mut statement = connection.prepare_cached(&sql)?;
+    let rows = statement.query_map(params![store, stuck_before], |row| Ok(payment_row(row)))?;
+    rows.map(|row| row?).collect()
+}
+
+/// Payments that a person ended, newest first.
+///
+/// # Errors
+/// What SQLite says.
+pub fn settled(connection: &Connection, store: &str, limit: usize) -> Result<Vec<PaymentRow>, StoreError> {
+    let sql = format!(
+        "SELECT {PAYMENT_COLUMNS} FROM payment p WHERE p.store = ?1 AND p.settled IS NOT NULL
+             AND p.state <> 'quarantined' AND p.owed = 0 ORDER BY p.no DESC LIMIT ?2"
+    );
+    let mut statement = connection.prepare_cached(&sql)?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let rows = statement.query_map(params![store, limit], |row| Ok(payment_row(row)))?;
+    rows.map(|row| row?).collect()
+}
+
+/// The payments on a bill, oldest first.
+///
+/// # Errors
+/// What SQLite says.
+pub fn payments_of(connection: &Connection, store: &str, key: &BillKey) -> Result<Vec<PaymentRow>, StoreError> {
+    let sql = format!(
+        "SELECT {PAYMENT_COLUMNS} FROM payment p
+         WHERE p.store = ?1 AND p.bill_source = ?2 AND p.bill_number = ?3 AND p.bill_day = ?4 ORDER BY p.no"
+    );
+    let mut statement = connection.prepare_cached(&sql)?;
+    let rows =
+        statement.query_map(params![store, key.source, key.number, bill_day(key)], |row| Ok(payment_row(row)))?;
+    rows.map(|row| row?).collect()
+}
