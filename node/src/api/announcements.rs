@@ -28,7 +28,7 @@ pub(crate) async fn list(State(app): Shared, who: Principal) -> Json<dto::NodeAn
     let reader = who.person().map(|person| person.account.clone());
     let shown = app.announcements.list().into_iter().filter(|one| one.withdrawn_at.is_none());
     let items = shown.map(|one| announcement_dto(one, reader.as_ref())).collect();
-    Json(dto::NodeAnnouncements { items, as_of: app.now().wall.into() })
+    Json(dto::NodeAnnouncements { items, as_of: app.trusted_now().into() })
 }
 
 /// Marks one as read by whoever is logged in.
@@ -39,7 +39,7 @@ pub(crate) async fn mark_read(
     SignedIn(current): SignedIn,
     Path(id): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    let at = app.now().wall;
+    let at = app.trusted_now();
     settled(app.announcements.mark_read(&id, &current.person.account, at))?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -55,7 +55,7 @@ pub(crate) async fn edit(
 ) -> Result<Json<dto::NodeAnnouncement>, Problem> {
     administrator(&current)?;
     let (title, body) = (asked.title.as_deref(), asked.body.as_deref());
-    settled(app.announcements.edit(&id, title, body, app.now().wall))?;
+    settled(app.announcements.edit(&id, title, body, app.trusted_now()))?;
     let edited = app.announcements.list().into_iter().find(|one| one.id == id);
     let edited = edited.ok_or(Code::NotFound)?;
     Ok(Json(announcement_dto(edited, Some(&current.person.account))))

@@ -413,6 +413,15 @@ pub fn unsent(connection: &Connection, store: &str, acked: FactNo) -> Result<(u6
     Ok((unsigned(count), oldest.map(UtcMs)))
 }
 
+/// The latest time a payment of the store bears, as far as an index tells it: the start of the newest.
+///
+/// # Errors
+/// What SQLite says.
+pub fn last_time(connection: &Connection, store: &str) -> Result<Option<UtcMs>, StoreError> {
+    let mut statement = connection.prepare_cached("SELECT max(at) FROM payment WHERE store = ?1")?;
+    Ok(statement.query_row([store], |row| row.get::<_, Option<i64>>(0))?.map(UtcMs))
+}
+
 /// The last fact of a store.
 ///
 /// # Errors
