@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
 use guitai_core::{
+    clock::Deviation,
     ids::StoreId,
     stats::Movement,
     time::{BusinessClock, Day, Now},
@@ -91,6 +92,8 @@ impl App {
             facts: line.facts.map(|no| no.to_string()),
             unsent: seen.as_ref().map(|seen| seen.status.unsent),
             oldest_unsent_at: seen.as_ref().and_then(|seen| seen.status.oldest_unsent_at).map(Time),
+            clock_offset_ms: seen.as_ref().and_then(|seen| seen.status.clock_offset_ms),
+            clock: seen.as_ref().and_then(|seen| seen.status.clock_offset_ms).map(|off| Deviation::of(off).into()),
             issuer: line.issuer.get(),
             version: seen.map(|seen| seen.status.app_version).filter(|version| !version.is_empty()),
             today: day_so_far(today.iter().filter(|row| row.store == line.id.as_str())),

@@ -9,7 +9,7 @@ use std::{
 
 use guitai_core::{
     ids::{AccountId, FactNo, StoreId, TillId},
-    time::{BusinessClock, Now, Ticks},
+    time::{BusinessClock, Now, Ticks, UtcMs},
 };
 use guitai_http::{
     bearer::{ApiKey, Authenticator, KeyHash, Scopes},
@@ -61,6 +61,11 @@ impl App {
     pub(crate) fn now(&self) -> Now {
         let up = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
         Now { wall: wall(), up: Ticks(up) }
+    }
+
+    /// Trusted time: for days, windows and everything people read as the time.
+    pub(crate) fn trusted_now(&self) -> UtcMs {
+        self.till.clock().trusted_now()
     }
 
     /// Looks one thing up by its key, on this thread: it takes microseconds, and handing it to another would take longer.

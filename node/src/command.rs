@@ -10,6 +10,7 @@ use std::{
 use anyhow::{Context, bail};
 use clap::{Args, Parser, Subcommand};
 use guitai_core::{
+    clock::Deviation,
     ids::{AccountId, FactNo},
     journal::fact::Fact,
     secret::SecretText,
@@ -17,6 +18,7 @@ use guitai_core::{
 };
 use guitai_http::{
     bearer::{Scopes, new_key},
+    dto,
     password::{Passwords, check_policy},
 };
 use guitai_store::{Journal, Reader, ingest, journal, query, record, refold};
@@ -276,12 +278,15 @@ fn status(config: &Path, json: bool) -> anyhow::Result<()> {
         [],
         |row| row.get(0),
     )?;
+    let clock_offset_ms = sync::last_clock_offset(&place.side()?)?;
+    let clock = dto::ClockWord::from(Deviation::of(clock_offset_ms.unwrap_or(0)));
     let shown = |no: Option<FactNo>| no.map_or_else(|| "-".to_owned(), |no| no.to_string());
     if json {
         let status = serde_json::json!({
             "store": enrolment.store, "name": enrolment.store_name, "issuer": enrolment.issuer, "running": running,
             "facts": last.map(|no| no.to_string()), "acked": acked.map(|no| no.to_string()), "unsent": unsent,
             "open_payments": open, "hub": enrolment.hub_url, "version": env!("CARGO_PKG_VERSION"),
+            "clock_offset_ms": clock_offset_ms, "clock": clock,
         });
         println!("{status}");
         return Ok(());
@@ -292,8 +297,25 @@ fn status(config: &Path, json: bool) -> anyhow::Result<()> {
     println!("未完 open       {open}");
     println!("总部 hub        {}", enrolment.hub_url);
     println!("已确认 acked    {} （未上传 unsent {unsent}）", shown(acked));
+    println!("时钟 clock      {}", clock_words(clock_offset_ms));
     println!("版本 version    {}", env!("CARGO_PKG_VERSION"));
     Ok(())
+}
+
+/// How far this machine's clock is off, as the running node last measured it.
+fn clock_words(offset_ms: Option<i64>) -> String {
+    let Some(offset_ms) = offset_ms else { return "还没校对过 not compared yet".into() };
+    let seconds = offset_ms.unsigned_abs() / 1000;
+    let (zh, en) = if offset_ms < 0 { ("慢", "behind") } else { ("快", "ahead") };
+    match Deviation::of(offset_ms) {
+        Deviation::Fine => "准 right".into(),
+        Deviation::Shown => format!("{zh}了 {seconds} 秒，请打开自动校时 {seconds} s {en}: switch automatic time on"),
+        Deviation::Alarm => format!(
+            "{zh}了 {} 分钟，请立即校准系统时间 {} min {en}: set this machine's time now",
+            seconds / 60,
+            seconds / 60
+        ),
+    }
 }
 
 fn print_journal(config: &Path, from: Option<&str>) -> anyhow::Result<()> {
@@ -416,9 +438,11 @@ fn diagnose(config: &Path, options: &doctor::Options) -> anyhow::Result<ExitCode
             identity: Some(identity),
         })
     });
+    let clock_offset_ms = if running { sync::last_clock_offset(&place.side()?)? } else { None };
     let targets = doctor::Targets {
         acquirer_base: config.acquirer_base.clone(),
         hub,
+        clock_offset_ms,
         data_dir: place.folder().to_owned(),
         scanner_port: config.scanners.first().map(|scanner| scanner.port.clone()),
         printer: config.printer.as_ref().map(|printer| match printer {

@@ -12,7 +12,6 @@ use tokio::sync::mpsc;
 use crate::{
     api,
     app::App,
-    clock::wall,
     devices::{Copy, Letterhead},
 };
 
@@ -39,7 +38,7 @@ pub(crate) async fn print_receipts(app: Arc<App>, mut prints: mpsc::UnboundedRec
             continue;
         };
         let head = Letterhead { title: &app.title, store: &app.store, clock: &app.clock };
-        let Some(receipt) = head.receipt(&row, wall(), Copy::First) else { continue };
+        let Some(receipt) = head.receipt(&row, app.trusted_now(), Copy::First) else { continue };
         if let Some(Err(refused)) = app.printer.print(receipt) {
             tracing::warn!(order.no = %no, ?refused, "no receipt");
         }

@@ -139,6 +139,7 @@ fn start(config: &Config, place: &Place, enrolment: &Enrolment, stop: &watch::Re
         committed: committed.clone(),
         state: Arc::clone(&sync_state),
         side: Arc::new(Mutex::new(side.shared_writer()?)),
+        till: till.clone(),
     };
     tokio::spawn(sync::keep(line, stop.clone()));
 

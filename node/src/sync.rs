@@ -3,11 +3,12 @@
 use std::{
     net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use ed25519_dalek::SigningKey;
 use guitai_core::{
+    clock::Witness,
     ids::{FactNo, JournalId},
     journal::chain::ChainHash,
     limits,
@@ -25,12 +26,19 @@ use guitai_link::{
     session::{Admitted, DocumentTurn, EVENTS_MAX, Ended, Event, Shell, ShellError, run_node_session},
 };
 use guitai_store::{Database, Reader, ingest, query};
+use guitai_till::{Command, Handle};
 use tokio::sync::{mpsc, watch};
 
 use crate::{announcements::Announcements, clock::wall};
 
 /// The name of the note that keeps what the hub acknowledged.
 const ACKED_NOTE: &str = "acked";
+
+/// The name of the note that keeps the last measured offset of this machine's clock, in ms.
+const CLOCK_NOTE: &str = "clock_offset_ms";
+
+/// A smaller change of the offset is not noted.
+const CLOCK_NEWS_MS: u64 = 2_000;
 
 /// How often the hub is told how this end fares.
 const STATUS_EVERY: Duration = Duration::from_secs(5);
@@ -58,6 +66,7 @@ pub(crate) struct Line {
     pub(crate) committed: watch::Receiver<FactNo>,
     pub(crate) state: Arc<watch::Sender<SyncState>>,
     pub(crate) side: Arc<Mutex<guitai_store::query::Connection>>,
+    pub(crate) till: Handle,
 }
 
 /// The state before the first dial, with what the hub acknowledged in earlier lives.
@@ -71,9 +80,16 @@ pub(crate) fn start(side: &Database) -> anyhow::Result<SyncState> {
     Ok(SyncState { link: HubLink::Connecting, since: wall(), acked, next_retry_at: None, last_error: None })
 }
 
+/// The last offset of this machine's clock that the running node measured, in ms.
+pub(crate) fn last_clock_offset(side: &Database) -> anyhow::Result<Option<i64>> {
+    let note = Database::note(&side.reader()?, CLOCK_NOTE)?;
+    Ok(note.and_then(|bytes| String::from_utf8(bytes).ok()?.parse().ok()))
+}
+
 /// Keeps the line up until the node stops.
 pub(crate) async fn keep(line: Line, mut stop: watch::Receiver<bool>) {
     let mut failures = 0;
+    tokio::spawn(line.clone().keep_clock(stop.clone()));
     loop {
         line.link(HubLink::Connecting);
         let ended = tokio::select! {
@@ -161,7 +177,38 @@ impl Line {
         let acked = self.state.borrow().acked.unwrap_or(FactNo { epoch: 1, number: 0 });
         let found = self.reader.read(|connection| query::unsent(connection, &self.journal, acked));
         let (unsent, oldest_unsent_at) = found.unwrap_or((0, None));
-        Event::Status { unsent, oldest_unsent_at: oldest_unsent_at.filter(|_| unsent > 0) }
+        let clock_offset_ms = self.till.clock().state().offset_ms.map(whole_seconds);
+        Event::Status { unsent, oldest_unsent_at: oldest_unsent_at.filter(|_| unsent > 0), clock_offset_ms }
+    }
+
+    async fn keep_clock(self, mut stop: watch::Receiver<bool>) {
+        let mut noted = None;
+        let mut every = tokio::time::interval(STATUS_EVERY);
+        loop {
+            tokio::select! {
+                _ = every.tick() => {}
+                _ = stop.wait_for(|stopping| *stopping) => return,
+            }
+            let line = self.clone();
+            let work = move || {
+                line.note_clock(&mut noted);
+                noted
+            };
+            let Ok(now_noted) = tokio::task::spawn_blocking(work).await else { return };
+            noted = now_noted;
+        }
+    }
+
+    /// Keeps the offset for the operator's commands, while no line is needed.
+    fn note_clock(&self, noted: &mut Option<i64>) {
+        let offset = self.till.clock().state().offset_ms.map(whole_seconds);
+        let is_news = |offset: &i64| noted.is_none_or(|noted| offset.abs_diff(noted) >= CLOCK_NEWS_MS);
+        let Some(offset) = offset.filter(is_news) else { return };
+        let connection = self.side.lock().unwrap_or_else(PoisonError::into_inner);
+        match Database::set_note(&connection, CLOCK_NOTE, offset.to_string().as_bytes()) {
+            Ok(()) => *noted = Some(offset),
+            Err(error) => tracing::warn!(%error, "the clock's offset is not noted"),
+        }
     }
 
     fn link(&self, link: HubLink) {
@@ -258,6 +305,13 @@ impl Shell for NodeShell {
     }
 
     fn peer_status(&self, _: Status) {}
+
+    fn peer_time(&self, said: UtcMs, round_trip_ms: u64) {
+        let now = Instant::now();
+        let asked = now.checked_sub(Duration::from_millis(round_trip_ms)).unwrap_or(now);
+        // Without an engine there is no time to tell.
+        let _ = self.line.till.send(Command::TimeTold { said, by: Witness::Hub, asked });
+    }
 }
 
 impl Line {
@@ -268,6 +322,11 @@ impl Line {
         }
         Ok(DocumentTurn { digest: self.announcements.digest(), messages })
     }
+}
+
+/// To the second, so that a clock that only drifts is no news.
+const fn whole_seconds(ms: i64) -> i64 {
+    ms / 1000 * 1000
 }
 
 async fn resolve(address: &str) -> Result<SocketAddr, String> {

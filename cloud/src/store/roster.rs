@@ -275,6 +275,8 @@ fn store_line(row: &Row<'_>) -> Result<StoreLine, StoreError> {
             unsent: unsigned(row.get::<_, Option<i64>>(4)?.unwrap_or(0)),
             oldest_unsent_at: row.get::<_, Option<i64>>(5)?.map(UtcMs),
             app_version: row.get::<_, Option<String>>(6)?.unwrap_or_default(),
+            // Only a connected node's clock is known.
+            clock_offset_ms: None,
         };
         Ok(Seen { at: UtcMs(at), status })
     });

@@ -70,7 +70,7 @@ pub(crate) async fn create(
         verifier,
         disabled: false,
         by: Some(current.person.account.clone()),
-        at: app.now().wall,
+        at: app.trusted_now(),
     };
     let (done, committed) = oneshot::channel();
     let set = Command::SetAccount(fact, Box::new(move || _ = done.send(())));

@@ -28,7 +28,7 @@ pub(crate) async fn list(State(app): Shared, who: Principal) -> Json<dto::NodeAn
     let reader = who.person().map(|person| person.account.clone());
     let shown = app.announcements.list().into_iter().filter(|one| one.withdrawn_at.is_none());
     let items = shown.map(|one| announcement_dto(one, reader.as_ref())).collect();
-    Json(dto::NodeAnnouncements { items, as_of: app.now().wall.into() })
+    Json(dto::NodeAnnouncements { items, as_of: app.trusted_now().into() })
 }
 
 /// Marks one as read by whoever is logged in.
@@ -39,7 +39,7 @@ pub(crate) async fn mark_read(
     SignedIn(current): SignedIn,
     Path(id): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    let at = app.now().wall;
+    let at = app.trusted_now();
     settled(app.announcements.mark_read(&id, &current.person.account, at))?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -56,7 +56,7 @@ pub(crate) async fn edit(
     administrator(&current)?;
     let title = asked.title.as_deref().map(normal::one_line);
     let body = asked.body.as_deref().map(normal::paragraphs);
-    settled(app.announcements.edit(&id, title.as_deref(), body.as_deref(), app.now().wall))?;
+    settled(app.announcements.edit(&id, title.as_deref(), body.as_deref(), app.trusted_now()))?;
     let edited = app.announcements.list().into_iter().find(|one| one.id == id);
     let edited = edited.ok_or(Code::NotFound)?;
     Ok(Json(announcement_dto(edited, Some(&current.person.account))))

@@ -117,7 +117,7 @@ pub(crate) async fn list(
     rows.truncate(limit);
     let next_cursor = rows.last().filter(|_| more).map(|row| encode_cursor(&(row.at.0, row.no.as_str())));
     let items = rows.iter().map(|row| payment_dto(row, &app)).collect();
-    Ok(Json(Page { items, next_cursor, as_of: app.now().wall.into() }))
+    Ok(Json(Page { items, next_cursor, as_of: app.trusted_now().into() }))
 }
 
 /// The cashier gives the payment up: it is asked about at once and taken back unless it was paid.
@@ -308,7 +308,7 @@ pub(crate) fn payment_dto(row: &PaymentRow, app: &App) -> dto::Payment {
         finished_at: final_at,
         remark: row.remark.clone(),
         approver: row.approver.clone(),
-        can: can(row, app.now().wall),
+        can: can(row, app.trusted_now()),
         fact: row.fact.to_string(),
         store: None,
     }

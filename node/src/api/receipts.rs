@@ -83,7 +83,7 @@ pub(crate) async fn picture(
 fn receipt(app: &App, who: &Principal, order_no: &str, copy: Copy) -> Result<Receipt, Problem> {
     let row = visible(app, who, order_no)?;
     let head = Letterhead { title: &app.title, store: &app.store, clock: &app.clock };
-    head.receipt(&row, app.now().wall, copy).ok_or_else(|| {
+    head.receipt(&row, app.trusted_now(), copy).ok_or_else(|| {
         Problem::new(Code::StateForbids)
             .detail("这笔没有收到钱，没有小票。", "No money was taken, so there is no receipt.")
     })

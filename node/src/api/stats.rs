@@ -29,7 +29,7 @@ pub(crate) async fn day(
     Query(asked): Query<DayQuery>,
 ) -> Result<Json<dto::Stats>, Problem> {
     who.require(Scope::Read).or_else(|_| who.require(Scope::Charge))?;
-    let now = app.now().wall;
+    let now = app.trusted_now();
     let day = asked.date.unwrap_or_else(|| app.clock.day(now));
     let store = app.store.as_str().to_owned();
     let own = own_only(&who);

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use axum::{Json, extract::State};
-use guitai_core::ids::{FactNo, JournalId};
+use guitai_core::{
+    clock::Deviation,
+    ids::{FactNo, JournalId},
+};
 use guitai_http::{
     bearer::Principal,
     dto::{self, Devices, HealthStatus, HubLink},
@@ -24,8 +27,9 @@ pub(crate) async fn sync(State(app): State<Arc<App>>, _: Principal) -> Result<Js
 pub(crate) async fn health(State(app): State<Arc<App>>) -> Result<Json<dto::Health>, Problem> {
     let sync = sync_dto(&app).await?;
     let devices = Devices { scanner: app.scanner.state(), printer: app.printer.state() };
+    let clock = app.till.clock().state();
     let accepting = !*app.stop.borrow();
-    let fine = accepting && sync.hub == HubLink::Connected;
+    let fine = accepting && sync.hub == HubLink::Connected && clock.deviation != Deviation::Alarm;
     Ok(Json(dto::Health {
         status: if fine { HealthStatus::Ok } else { HealthStatus::Degraded },
         accepting,
@@ -33,10 +37,13 @@ pub(crate) async fn health(State(app): State<Arc<App>>) -> Result<Json<dto::Heal
         facts: app.committed.borrow().to_string(),
         unsent: sync.unsent,
         devices,
+        clock_offset_ms: clock.offset_ms,
+        clock: clock.deviation.into(),
     }))
 }
 
 pub(crate) async fn sync_dto(app: &Arc<App>) -> Result<dto::Sync, Problem> {
+    let clock = app.till.clock().state();
     let state = app.sync.borrow().clone();
     let journal = JournalId::node(app.store.clone());
     let acked = state.acked.unwrap_or(FactNo { epoch: 1, number: 0 });
@@ -49,5 +56,7 @@ pub(crate) async fn sync_dto(app: &Arc<App>) -> Result<dto::Sync, Problem> {
         acked: state.acked.map(|no| no.to_string()),
         next_retry_at: state.next_retry_at.map(Into::into),
         last_error: state.last_error,
+        clock_offset_ms: clock.offset_ms,
+        clock: clock.deviation.into(),
     })
 }

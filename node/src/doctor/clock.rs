@@ -25,6 +25,11 @@ impl Reading {
         Some(Self { skew_ms: ours.saturating_sub(server.saturating_add(DATE_MIDDLE_MS)), unsure_ms })
     }
 
+    /// What the running node measured.
+    pub(super) const fn of_node(offset_ms: i64) -> Self {
+        Self { skew_ms: offset_ms, unsure_ms: 0 }
+    }
+
     /// Ours minus theirs: positive when this machine is ahead.
     #[cfg(test)]
     pub(super) const fn skew_ms(self) -> i64 {

@@ -54,6 +54,8 @@ pub(crate) struct Targets {
     pub(crate) acquirer_base: String,
     /// The merchant's hub; `None` for a store that is not enrolled.
     pub(crate) hub: Option<HubTarget>,
+    /// The offset of this machine's clock that the running node measured, in ms; `None` if it does not run or nobody told it the time.
+    pub(crate) clock_offset_ms: Option<i64>,
     /// Where the journal lives.
     pub(crate) data_dir: PathBuf,
     /// The scan box's serial port, as the system names it.

@@ -11,7 +11,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use ed25519_dalek::SigningKey;
@@ -84,6 +84,9 @@ pub trait Shell: Send + Sync + 'static {
 
     /// How the other end fares.
     fn peer_status(&self, status: Status);
+
+    /// The hub said what time it is; a hub hears nothing of the kind.
+    fn peer_time(&self, _said: UtcMs, _round_trip_ms: u64) {}
 }
 
 /// News for a running session.
@@ -99,6 +102,8 @@ pub enum Event {
         unsent: u64,
         /// When the oldest was recorded.
         oldest_unsent_at: Option<UtcMs>,
+        /// The wall clock minus trusted time, in ms.
+        clock_offset_ms: Option<i64>,
     },
     /// Say goodbye.
     HangUp(ByeReason),
@@ -273,6 +278,7 @@ async fn greet<G: Gate, R: AsyncRead + Unpin>(
                     Answer::Revoked => (Authorisation::Revoked, None),
                     Answer::WrongStore => (Authorisation::WrongStore, None),
                 };
+                session.tell_time(wall());
                 session.authorised(pipe.now(), authorisation);
                 if let Some(admitted) = admitted {
                     return Ok(admitted);
@@ -284,6 +290,11 @@ async fn greet<G: Gate, R: AsyncRead + Unpin>(
             None => pipe.advance(session).await?,
         }
     }
+}
+
+fn wall() -> UtcMs {
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    UtcMs(i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX))
 }
 
 async fn hang_up<R: AsyncRead + Unpin>(pipe: Pipe<R>, secured: &Secured) {
@@ -308,6 +319,7 @@ async fn drive<S: Shell, R: AsyncRead + Unpin>(
                 pipe.frames.hello_accepted();
                 shell.opened(&peer_version);
             }
+            Some(Output::PeerTime { said, round_trip_ms }) => shell.peer_time(said, round_trip_ms),
             Some(Output::PeerStatus(status)) => shell.peer_status(status),
             Some(Output::Load { from, max_bytes }) => desk.order(Job::Load { from, max_bytes }),
             Some(Output::HeadAt(no)) => desk.order(Job::HeadAt(no)),
@@ -335,8 +347,8 @@ async fn drive<S: Shell, R: AsyncRead + Unpin>(
                 event = events.recv() => match event.unwrap_or(Event::HangUp(ByeReason::Stopping)) {
                     Event::Appended(upto) => session.appended(upto),
                     Event::Documents(digest) => session.documents_digest(digest),
-                    Event::Status { unsent, oldest_unsent_at } => {
-                        session.status(pipe.now(), unsent, oldest_unsent_at);
+                    Event::Status { unsent, oldest_unsent_at, clock_offset_ms } => {
+                        session.status(pipe.now(), unsent, oldest_unsent_at, clock_offset_ms);
                     }
                     Event::HangUp(reason) => session.hang_up(reason),
                 },

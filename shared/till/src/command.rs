@@ -1,9 +1,10 @@
 //! What the engine can be asked, and what it answers.
 
-use std::fmt;
+use std::{fmt, time::Instant};
 
 use guitai_core::{
     acquirer::{ChargeAnswer, QueryAnswer, RefundAnswer, ReversalAnswer, Terminal},
+    clock::Witness,
     ids::{AccountId, OrderNo, TillId},
     journal::fact::{AccountSet, ApiKeyCreated, Approval, Bill, Idempotency},
     money::Fen,
@@ -26,8 +27,17 @@ pub enum Command {
     Void(ReturnRequest, Reply),
     /// Give a part or the rest back.
     Refund(ReturnRequest, Fen, Reply),
-    /// An acquirer call ended; with the moment its answer was dated, if it was.
-    Answered(OrderNo, Answer, Option<UtcMs>),
+    /// An acquirer call ended.
+    Answered(OrderNo, Answer),
+    /// Somebody said what time it is.
+    TimeTold {
+        /// What.
+        said: UtcMs,
+        /// Who.
+        by: Witness,
+        /// When they were asked.
+        asked: Instant,
+    },
     /// An account is made or changed.
     SetAccount(AccountSet, Done),
     /// A program's key is made.
@@ -133,7 +143,8 @@ impl fmt::Debug for Command {
             Self::NotHandedOver(no, say, _) => write!(f, "NotHandedOver({no}, {})", say.by),
             Self::Void(request, _) => write!(f, "Void({})", request.order_no),
             Self::Refund(request, amount, _) => write!(f, "Refund({}, {amount})", request.order_no),
-            Self::Answered(no, answer, _) => write!(f, "Answered({no}, {answer:?})"),
+            Self::Answered(no, answer) => write!(f, "Answered({no}, {answer:?})"),
+            Self::TimeTold { said, by, .. } => write!(f, "TimeTold({}, {by:?})", said.0),
             Self::SetAccount(account, _) => write!(f, "SetAccount({})", account.account),
             Self::CreateApiKey(key, _) => write!(f, "CreateApiKey({})", key.name),
             Self::Stop => f.write_str("Stop"),

@@ -5,10 +5,12 @@
 //! [`engine`] decides nothing about payments itself (core does); it finds the payment, keeps the waits, and guards the doors:
 //! idempotency, bills, payment codes used before.
 
+pub mod clock;
 pub mod command;
 pub mod engine;
 pub mod runner;
 
+pub use clock::{Clock, ClockState};
 pub use command::{Accepted, Answer, ChargeRequest, Command, Refusal, Reply, ReturnRequest};
 pub use engine::{Engine, Output, Setup};
 pub use runner::{Handle, spawn};

@@ -4,16 +4,14 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel},
     thread::JoinHandle,
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 
-use guitai_core::{
-    limits,
-    time::{Now, Ticks, UtcMs},
-};
-use guitai_store::StoreError;
+use guitai_core::{clock::Correction, limits, time::Ticks};
+use guitai_store::{StoreError, query};
 
 use crate::{
+    clock::Clock,
     command::Command,
     engine::{Engine, Output, Setup},
 };
@@ -23,7 +21,10 @@ const IDLE: Duration = Duration::from_secs(60);
 
 /// The door to a running engine.
 #[derive(Clone, Debug)]
-pub struct Handle(Sender<Command>);
+pub struct Handle {
+    queue: Sender<Command>,
+    clock: Clock,
+}
 
 /// The engine has ended; nothing was done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +36,13 @@ impl Handle {
     /// # Errors
     /// When the engine has ended.
     pub fn send(&self, command: Command) -> Result<(), Ended> {
-        self.0.send(command).map_err(|_| Ended)
+        self.queue.send(command).map_err(|_| Ended)
+    }
+
+    /// The engine's clock.
+    #[must_use]
+    pub const fn clock(&self) -> &Clock {
+        &self.clock
     }
 }
 
@@ -49,9 +56,11 @@ pub fn spawn(
     mut output: impl FnMut(Output) + Send + 'static,
     fatal: impl FnOnce(StoreError) + Send + 'static,
 ) -> Result<(Handle, JoinHandle<()>), StoreError> {
-    let clock = Clock::start();
-    let mut engine = Engine::resume(setup, clock.now())?;
-    let (sender, receiver) = channel();
+    let journal = &setup.journal;
+    let clock = Clock::start(query::last_time(journal.connection(), journal.store().as_str())?);
+    let mut engine = Engine::resume(setup, clock.read().0)?;
+    let (queue, receiver) = channel();
+    let handle = Handle { queue, clock: clock.clone() };
     let run = move || {
         let turned = catch_unwind(AssertUnwindSafe(|| turn_until_stopped(&mut engine, &receiver, &clock, &mut output)));
         match turned {
@@ -63,7 +72,7 @@ pub fn spawn(
     };
     let thread = std::thread::Builder::new().name("till".into()).spawn(run);
     let thread = thread.map_err(|error| StoreError::Corrupt(format!("no thread for the till: {error}")))?;
-    Ok((Handle(sender), thread))
+    Ok((handle, thread))
 }
 
 fn turn_until_stopped(
@@ -74,18 +83,25 @@ fn turn_until_stopped(
 ) -> Result<(), StoreError> {
     engine.commit(&mut *output)?;
     loop {
-        let wait = engine.next_wake().map_or(IDLE, |wake| clock.until(wake).min(IDLE));
+        let wait = engine.next_wake().map_or(IDLE, |wake| until(clock.up(), wake).min(IDLE));
         let first = match queue.recv_timeout(wait) {
             Ok(command) => Some(command),
             Err(RecvTimeoutError::Timeout) => None,
             Err(RecvTimeoutError::Disconnected) => return Ok(()),
         };
-        let now = clock.now();
+        let mut now = clock.read().0;
         engine.due(now)?;
         let mut stopping = false;
         let more = std::iter::from_fn(|| queue.try_recv().ok());
         for command in first.into_iter().chain(more).take(limits::COMMIT_MAX_INPUTS) {
             stopping |= matches!(command, Command::Stop);
+            if let Command::TimeTold { said, by, asked } = command {
+                if let Some(Correction { since, by_ms }) = clock.witness(said, by, asked) {
+                    tracing::warn!(since_ms = since.0, by_ms, "facts were stamped in doubt");
+                }
+                now = clock.read().0;
+                continue;
+            }
             engine.handle(now, command)?;
         }
         engine.commit(&mut *output)?;
@@ -95,27 +111,7 @@ fn turn_until_stopped(
     }
 }
 
-/// Both clocks of this process.
-#[derive(Debug)]
-struct Clock(Instant);
-
-impl Clock {
-    fn start() -> Self {
-        Self(Instant::now())
-    }
-
-    fn now(&self) -> Now {
-        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let wall = UtcMs(i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX));
-        Now { wall, up: self.up() }
-    }
-
-    fn up(&self) -> Ticks {
-        Ticks(u64::try_from(self.0.elapsed().as_millis()).unwrap_or(u64::MAX))
-    }
-
-    /// Rounded up to the next millisecond, so that a wait that ends is over.
-    fn until(&self, wake: Ticks) -> Duration {
-        Duration::from_millis(wake.0.saturating_sub(self.up().0).saturating_add(1))
-    }
+/// Rounded up to the next millisecond, so that a wait that ends is over.
+const fn until(up: Ticks, wake: Ticks) -> Duration {
+    Duration::from_millis(wake.0.saturating_sub(up.0).saturating_add(1))
 }

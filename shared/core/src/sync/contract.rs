@@ -14,6 +14,7 @@ use crate::{
     ids::{FactNo, StoreId, Writer},
     journal::chain::Seal,
     limits::FRAME_MAX_BYTES,
+    time::UtcMs,
     trust::{Channel, EnrolmentCode, KeyBytes},
 };
 
@@ -125,6 +126,13 @@ pub enum Output {
     Opened {
         /// The other program's version.
         peer_version: String,
+    },
+    /// The hub said what time it is, at some moment of the last `round_trip_ms`.
+    PeerTime {
+        /// Its wall clock.
+        said: UtcMs,
+        /// From our hello to its answer, in ms.
+        round_trip_ms: u64,
     },
     /// Load the first whole commits at or after `from`, all of one epoch, as many as fit `max_bytes` but at least one; answer
     /// with [`super::session::Session::loaded`].

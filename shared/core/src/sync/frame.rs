@@ -153,6 +153,9 @@ pub struct HelloAnswer {
     /// Over all of the above, the nonce and the channel.
     #[cbor(n(3), with = "minicbor::bytes")]
     pub signature: [u8; 64],
+    /// The hub's time when it answered, for the node's trusted time; signed too.
+    #[n(4)]
+    pub time: Option<UtcMs>,
 }
 
 /// A new node proves that it holds an enrolment code.
@@ -324,6 +327,9 @@ pub struct Status {
     /// Its program's version.
     #[n(2)]
     pub app_version: String,
+    /// Its wall clock minus trusted time, in ms to the second; none before somebody told it the time.
+    #[n(3)]
+    pub clock_offset_ms: Option<i64>,
 }
 
 /// Why an end hangs up.

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     ids::{FactNo, Issuer, JournalId, StoreId},
     journal::chain::{self, ChainHash, Seal},
-    time::Ticks,
+    time::{Ticks, UtcMs},
     trust::EnrolmentCode,
 };
 
@@ -140,6 +140,9 @@ impl fmt::Debug for Disk {
     }
 }
 
+/// The hub's time when it answers a hello.
+pub(super) const HUB_TIME: UtcMs = UtcMs(1_767_579_072_345);
+
 /// One end: its session and what it keeps across sessions.
 pub(super) struct End {
     pub(super) session: Session,
@@ -149,6 +152,8 @@ pub(super) struct End {
     pub(super) acked: Option<FactNo>,
     pub(super) document: u8,
     pub(super) statuses: Vec<Status>,
+    /// The hub's time and the round trip it was told with.
+    pub(super) peer_time: Option<(UtcMs, u64)>,
     pub(super) enrolled: Option<Enrolled>,
     pub(super) hangup: Option<Hangup>,
     /// Frames sent, by name.
@@ -169,6 +174,7 @@ impl End {
             acked: None,
             document: 0,
             statuses: Vec::new(),
+            peer_time: None,
             enrolled: None,
             hangup: None,
             sent: Vec::new(),
@@ -287,6 +293,7 @@ impl Pair {
                 Some(Question::Roster(claim)) => {
                     assert_eq!(claim.key, node_key().verifying_key().to_bytes());
                     let admitted = Authorisation::Admitted(self.hub.standing());
+                    self.hub.session.tell_time(HUB_TIME);
                     self.hub.session.authorised(self.now, self.refusal.clone().unwrap_or(admitted));
                 }
                 Some(Question::Code(right)) => self.hub.session.enrolled(if right(&self.code) {
@@ -342,6 +349,7 @@ fn perform(end: &mut End, output: Output, wire: &mut Vec<u8>) -> Option<Question
             end.document = end.document.max(bytes[0]);
             end.session.documents_digest([end.document; 32]);
         }
+        Output::PeerTime { said, round_trip_ms } => end.peer_time = Some((said, round_trip_ms)),
         Output::PeerStatus(status) => end.statuses.push(status),
         Output::Enrolled(enrolled) => end.enrolled = Some(enrolled),
         Output::Hangup(hangup) => {

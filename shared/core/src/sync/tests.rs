@@ -9,7 +9,7 @@ use super::{
         Verdict, Want,
     },
     journal_lane::WINDOW_LOADS,
-    pair::{Pair, hub_key, hub_session, no, node_journal, node_key, node_session, store},
+    pair::{HUB_TIME, Pair, hub_key, hub_session, no, node_journal, node_key, node_session, store},
     session::{HELLO_TIMEOUT_MS, STATUS_INTERVAL_MS, Session},
     wire::FrameError,
 };
@@ -395,15 +395,29 @@ fn the_status_goes_out_on_change_and_every_ten_seconds() {
     let mut pair = Pair::new();
     pair.drive();
     assert_eq!(pair.hub.statuses.len(), 1);
-    pair.node.session.status(pair.now, 5, Some(UtcMs(7)));
+    pair.node.session.status(pair.now, 5, Some(UtcMs(7)), Some(-61_000));
     pair.drive();
     assert_eq!(pair.hub.statuses.len(), 1, "not within a second of the last");
     pair.now = pair.now.after_ms(1_000);
     pair.node.session.wake(pair.now);
     pair.drive();
-    let status = Status { unsent: 5, oldest_unsent_at: Some(UtcMs(7)), app_version: "0.1.0".into() };
+    let status = Status {
+        unsent: 5,
+        oldest_unsent_at: Some(UtcMs(7)),
+        app_version: "0.1.0".into(),
+        clock_offset_ms: Some(-61_000),
+    };
     assert_eq!(pair.hub.statuses.last(), Some(&status));
     assert_eq!(pair.node.session.next_wake(), Some(pair.now.after_ms(STATUS_INTERVAL_MS)));
+}
+
+#[test]
+fn the_hub_says_what_time_it_is_in_its_answer() {
+    let mut pair = Pair::new();
+    pair.now = pair.now.after_ms(1_250);
+    pair.drive();
+    assert_eq!(pair.node.peer_time, Some((HUB_TIME, 1_250)), "measured from the hello on");
+    assert_eq!(pair.hub.peer_time, None);
 }
 
 #[test]

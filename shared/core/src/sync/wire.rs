@@ -157,7 +157,14 @@ mod tests {
                 signature: [3; 64]
             }
             .into(),
-            HelloAnswer { version: 1, verdict: Verdict::EnrolOnly, app_version: "x".into(), signature: [3; 64] }.into(),
+            HelloAnswer {
+                version: 1,
+                verdict: Verdict::EnrolOnly,
+                app_version: "x".into(),
+                signature: [3; 64],
+                time: Some(UtcMs(1))
+            }
+            .into(),
             Enrol { code_id: [1; 8], proof: [2; 32] }.into(),
             Enrolled { store, store_name: "一号店".into(), issuer: Issuer::new(7).expect("in range") }.into(),
             EnrolRefused { reason: EnrolRefusal::Used }.into(),
@@ -174,7 +181,13 @@ mod tests {
             Ack { writer: Writer::Node, upto: no }.into(),
             DocDigest { digest: [9; 32] }.into(),
             DocMessage { doc: "staff".into(), bytes: b"opaque".to_vec() }.into(),
-            Status { unsent: 3, oldest_unsent_at: Some(UtcMs(5)), app_version: "0.1.0".into() }.into(),
+            Status {
+                unsent: 3,
+                oldest_unsent_at: Some(UtcMs(5)),
+                app_version: "0.1.0".into(),
+                clock_offset_ms: Some(7000)
+            }
+            .into(),
             Bye { reason: ByeReason::Forked, evidence: Some(seal) }.into(),
         ]
     }

@@ -1,5 +1,6 @@
 //! How node, hub, stores and devices are doing, and the small news of the event stream.
 
+use guitai_core::clock::Deviation;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -56,6 +57,28 @@ words! {
 }
 
 words! {
+    /// How far a node's wall clock is from trusted time.
+    ClockWord {
+        /// Less than a minute.
+        Fine "fine",
+        /// From a minute.
+        Shown "shown",
+        /// From five minutes, or time itself is in doubt: people must act.
+        Alarm "alarm",
+    }
+}
+
+impl From<Deviation> for ClockWord {
+    fn from(deviation: Deviation) -> Self {
+        match deviation {
+            Deviation::Fine => Self::Fine,
+            Deviation::Shown => Self::Shown,
+            Deviation::Alarm => Self::Alarm,
+        }
+    }
+}
+
+words! {
     /// A store as the hub sees it.
     StoreState {
         /// Its link is up.
@@ -87,6 +110,11 @@ pub struct Sync {
     /// What the last try failed of.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_error: Option<String>,
+    /// This machine's clock minus trusted time, in ms; absent before the acquirer or the hub said the time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clock_offset_ms: Option<i64>,
+    /// What that calls for.
+    pub clock: ClockWord,
 }
 
 /// `GET /health`.
@@ -104,6 +132,11 @@ pub struct Health {
     pub unsent: u64,
     /// What is plugged in.
     pub devices: Devices,
+    /// This machine's clock minus trusted time, in ms; absent before the acquirer or the hub said the time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clock_offset_ms: Option<i64>,
+    /// What that calls for.
+    pub clock: ClockWord,
 }
 
 /// What is plugged in.
@@ -138,6 +171,12 @@ pub struct StoreRow {
     /// When the oldest of them happened.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub oldest_unsent_at: Option<Time>,
+    /// Its machine's clock minus trusted time, in ms, while it is connected and knows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clock_offset_ms: Option<i64>,
+    /// What that calls for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clock: Option<ClockWord>,
     /// Its issuer number.
     pub issuer: u32,
     /// Its program's version.

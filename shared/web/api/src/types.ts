@@ -155,7 +155,13 @@ export interface Sync {
   acked: string | null
   next_retry_at?: Time
   last_error?: string
+  /** This machine's clock minus trusted time; absent before anybody said the time. */
+  clock_offset_ms?: number
+  clock: ClockState
 }
+
+/** `alarm` also while time itself is in doubt. */
+export type ClockState = 'fine' | 'shown' | 'alarm'
 
 export interface Health {
   status: 'ok' | 'degraded'
@@ -164,6 +170,8 @@ export interface Health {
   facts: string
   unsent: number
   devices: { scanner: 'ready' | 'gone' | 'off'; printer: 'ready' | 'unknown' | 'gone' | 'off' }
+  clock_offset_ms?: number
+  clock: ClockState
 }
 
 export interface StoreRow {
@@ -175,6 +183,8 @@ export interface StoreRow {
   facts: string | null
   unsent?: number
   oldest_unsent_at?: Time
+  clock_offset_ms?: number
+  clock?: ClockState
   issuer: number | string
   version?: string
   today: { orders: number; income_fen: Fen }

@@ -14,12 +14,15 @@ use crate::{
         journal_lane::{Incoming, Outgoing},
         version,
     },
-    time::Ticks,
+    time::{Ticks, UtcMs},
     trust::{Channel, KeyBytes, Role, usable_key},
 };
 
-/// A stranger has this long to say hello, and a node waits twice as long for the answer.
+/// A stranger has this long to say hello.
 pub const HELLO_TIMEOUT_MS: u64 = 5_000;
+
+/// A node waits this long for the answer.
+const ANSWER_TIMEOUT_MS: u64 = 2 * HELLO_TIMEOUT_MS;
 
 /// A node waits this long to be taken in; a person may have to confirm it.
 pub const ENROL_TIMEOUT_MS: u64 = 120_000;
@@ -39,7 +42,7 @@ impl Session {
         let mut hello =
             Hello { version: version::NEWEST, key, store, app_version: app_version.clone(), nonce, signature: [0; 64] };
         hello.signature = with_hello_parts(&hello, |parts| channel.sign(&config.identity, Role::Node, parts));
-        let until = now.after_ms(2 * HELLO_TIMEOUT_MS);
+        let until = now.after_ms(ANSWER_TIMEOUT_MS);
         let phase = Phase::AwaitAnswer { hello: hello.clone(), channel, purpose: config.purpose, until };
         let mut session = Self::new(config.identity, app_version, phase);
         session.outbox.push_back(hello.into());
@@ -52,6 +55,11 @@ impl Session {
         let until = now.after_ms(HELLO_TIMEOUT_MS);
         let phase = Phase::AwaitHello { peer_key: config.peer_key, exporter: config.exporter, until };
         Self::new(config.identity, config.app_version, phase)
+    }
+
+    /// The hub's time, to be told with [`Self::authorised`].
+    pub const fn tell_time(&mut self, time: UtcMs) {
+        self.time = Some(time);
     }
 
     /// The roster's answer to [`Output::Authorise`].
@@ -69,7 +77,7 @@ impl Session {
             Authorisation::WrongStore => Verdict::WrongStore,
         };
         let app_version = self.app_version.clone();
-        let mut reply = HelloAnswer { version, verdict, app_version, signature: [0; 64] };
+        let mut reply = HelloAnswer { version, verdict, app_version, signature: [0; 64], time: self.time };
         reply.signature =
             with_answer_parts(&reply, &hello.nonce, |parts| channel.sign(&self.identity, Role::Hub, parts));
         self.outbox.push_back(reply.into());
@@ -122,7 +130,7 @@ impl Session {
 
     pub(super) fn answer(&mut self, now: Ticks, answer: HelloAnswer) -> Result<(), PeerFault> {
         let phase = core::mem::replace(&mut self.phase, Phase::Closed);
-        let Phase::AwaitAnswer { hello, channel, purpose, .. } = phase else { return Ok(()) };
+        let Phase::AwaitAnswer { hello, channel, purpose, until } = phase else { return Ok(()) };
         if version::agree(answer.version) != Some(answer.version) {
             return Err(PeerFault::Version(answer.version));
         }
@@ -133,6 +141,11 @@ impl Session {
             with_answer_parts(&answer, &hello.nonce, |parts| channel.verify(Role::Hub, parts, &answer.signature));
         if !signed {
             return Err(PeerFault::BadSignature);
+        }
+        if let Some(said) = answer.time {
+            let left_ms = until.0.saturating_sub(now.0);
+            let round_trip_ms = ANSWER_TIMEOUT_MS.saturating_sub(left_ms);
+            self.outputs.push_back(Output::PeerTime { said, round_trip_ms });
         }
         match (answer.verdict, purpose) {
             (Verdict::Ok, Purpose::Sync(standing)) => {
@@ -185,5 +198,7 @@ fn with_answer_parts<T>(answer: &HelloAnswer, nonce: &[u8; 32], then: impl FnOnc
         Verdict::WrongStore => b"wrong_store",
         Verdict::EnrolOnly => b"enrol_only",
     };
-    then(&[&answer.version.to_be_bytes(), verdict, answer.app_version.as_bytes(), nonce])
+    let time = answer.time.map(|at| at.0.to_be_bytes());
+    let time = time.as_ref().map_or(&[][..], |bytes| &bytes[..]);
+    then(&[&answer.version.to_be_bytes(), verdict, answer.app_version.as_bytes(), nonce, time])
 }

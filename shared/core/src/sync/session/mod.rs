@@ -54,6 +54,7 @@ pub struct Session {
     outputs: VecDeque<Output>,
     outbox: VecDeque<Frame>,
     room: usize,
+    time: Option<UtcMs>,
 }
 
 #[derive(Debug)]
@@ -105,6 +106,7 @@ impl Session {
             outputs: VecDeque::new(),
             outbox: VecDeque::new(),
             room: usize::MAX,
+            time: None,
         }
     }
 
@@ -255,8 +257,8 @@ impl Session {
     }
 
     /// How this end fares; sent at most once in [`STATUS_GAP_MS`].
-    pub fn status(&mut self, now: Ticks, unsent: u64, oldest_unsent_at: Option<UtcMs>) {
-        let status = Status { unsent, oldest_unsent_at, app_version: self.app_version.clone() };
+    pub fn status(&mut self, now: Ticks, unsent: u64, oldest_unsent_at: Option<UtcMs>, clock_offset_ms: Option<i64>) {
+        let status = Status { unsent, oldest_unsent_at, app_version: self.app_version.clone(), clock_offset_ms };
         self.status.changed |= status != self.status.status;
         self.status.status = status;
         self.wake(now);

@@ -5,7 +5,7 @@ const zh = {
   title: '总部',
   live: { open: '实时', connecting: '正在连接', down: '实时更新已断开，正在重连' },
   stores: {
-    title: '门店', connected: '在线', offline: '离线', never: '从未连接', connectedOf: '在线门店', unsent: '待上传', facts: '记录', lastSeen: '最后联系', since: '{time} 起', issuer: '发号', version: '版本', orders: '今日笔数', income: '今日收入', records: '{n} 条', oldest: '最早 {time}', none: '还没有门店', noneHint: '在中心机上用 guitai-hub enrol 登记第一家门店', reporting: '已上报 {n}/{total} 店', totalIncome: '今日收入（元）', totalOrders: '交易订单（笔）', ago: { now: '刚刚', min: '{n} 分钟前', hour: '{n} 小时前', day: '{n} 天前' }, see: '看交易', waiting: '条记录待上传',
+    title: '门店', connected: '在线', offline: '离线', never: '从未连接', connectedOf: '在线门店', unsent: '待上传', facts: '记录', lastSeen: '最后联系', since: '{time} 起', issuer: '发号', version: '版本', clock: '时钟', clockFine: '准', clockAhead: '快 {n} 秒', clockBehind: '慢 {n} 秒', clockAheadMin: '快 {n} 分钟', clockBehindMin: '慢 {n} 分钟', clockDo: '请店里校准系统时间', orders: '今日笔数', income: '今日收入', records: '{n} 条', oldest: '最早 {time}', none: '还没有门店', noneHint: '在中心机上用 guitai-hub enrol 登记第一家门店', reporting: '已上报 {n}/{total} 店', totalIncome: '今日收入（元）', totalOrders: '交易订单（笔）', ago: { now: '刚刚', min: '{n} 分钟前', hour: '{n} 小时前', day: '{n} 天前' }, see: '看交易', waiting: '条记录待上传',
   },
   payments: { title: '全部交易', allStores: '全部门店', show: '显示' },
   day: { title: '统计', date: '日期', byStore: '按门店', reporting: '已上报 {n}/{total} 店', reportingHint: '未上报的门店不在此数中' },
@@ -19,7 +19,7 @@ const en: Words<typeof zh> = {
   title: 'Headquarters',
   live: { open: 'Live', connecting: 'Connecting', down: 'Live updates lost, reconnecting' },
   stores: {
-    title: 'Stores', connected: 'Online', offline: 'Offline', never: 'Never connected', connectedOf: 'Stores online', unsent: 'Not sent', facts: 'Records', lastSeen: 'Last seen', since: 'since {time}', issuer: 'Issuer', version: 'Version', orders: 'Orders today', income: 'Income today', records: '{n} records', oldest: 'oldest {time}', none: 'No stores yet', noneHint: 'Enrol the first with guitai-hub enrol on the hub’s machine', reporting: '{n}/{total} stores reporting', totalIncome: 'Income today (yuan)', totalOrders: 'Orders today', ago: { now: 'just now', min: '{n} min ago', hour: '{n} h ago', day: '{n} d ago' }, see: 'Payments', waiting: 'records waiting',
+    title: 'Stores', connected: 'Online', offline: 'Offline', never: 'Never connected', connectedOf: 'Stores online', unsent: 'Not sent', facts: 'Records', lastSeen: 'Last seen', since: 'since {time}', issuer: 'Issuer', version: 'Version', clock: 'Clock', clockFine: 'right', clockAhead: '{n} s ahead', clockBehind: '{n} s behind', clockAheadMin: '{n} min ahead', clockBehindMin: '{n} min behind', clockDo: 'have the store set its system’s time', orders: 'Orders today', income: 'Income today', records: '{n} records', oldest: 'oldest {time}', none: 'No stores yet', noneHint: 'Enrol the first with guitai-hub enrol on the hub’s machine', reporting: '{n}/{total} stores reporting', totalIncome: 'Income today (yuan)', totalOrders: 'Orders today', ago: { now: 'just now', min: '{n} min ago', hour: '{n} h ago', day: '{n} d ago' }, see: 'Payments', waiting: 'records waiting',
   },
   payments: { title: 'All payments', allStores: 'All stores', show: 'Show' },
   day: { title: 'Statistics', date: 'Day', byStore: 'By store', reporting: '{n}/{total} stores reporting', reportingHint: 'stores not reporting are not in these figures' },
