@@ -57,6 +57,7 @@ pub(crate) enum Asked {
     Query,
     Reverse(ExpectedReturn),
     QueryReversal(ExpectedReturn),
+    Close,
     Refund(ExpectedReturn),
     QueryRefund(ExpectedReturn),
 }
@@ -72,6 +73,7 @@ impl Asked {
             Call::QueryReversal { reversal_no: return_no, order_no, amount } => {
                 Self::QueryReversal(ExpectedReturn { return_no, order_no, amount })
             }
+            Call::Close { .. } => Self::Close,
             Call::Refund { refund_no: return_no, order_no, amount } => {
                 Self::Refund(ExpectedReturn { return_no, order_no, amount })
             }
@@ -88,6 +90,7 @@ impl Asked {
             Self::Query => Answer::Query(codec.decode_query(expected, reply)),
             Self::Reverse(back) => Answer::Reversal(codec.decode_reversal(&back, reply)),
             Self::QueryReversal(back) => Answer::ReversalQuery(codec.decode_reversal_query(&back, reply)),
+            Self::Close => Answer::Reversal(codec.decode_close(&expected.order_no, reply)),
             Self::Refund(back) => Answer::Refund(codec.decode_refund(&back, reply)),
             Self::QueryRefund(back) => Answer::RefundQuery(codec.decode_refund_query(&back, reply)),
         }

@@ -10,6 +10,7 @@ extern crate alloc;
 pub mod acquirer;
 pub mod bill;
 pub mod clock;
+pub mod desk;
 pub mod ids;
 pub mod journal;
 pub mod limits;

@@ -319,6 +319,49 @@ impl fmt::Display for EnrolmentCodeError {
 
 impl core::error::Error for EnrolmentCodeError {}
 
+// BAR-BEGIN
+/// Why a till moves no money as it otherwise would. It goes on asking about what is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bar {
+    /// A signed roster entry disabled this box.
+    Revoked,
+    /// A signed roster entry names another box.
+    Replaced,
+    /// Another box with the same key is connected: a copied folder. Both would draw the same numbers.
+    Duplicate,
+    /// The journal is not the one the hub holds: what was given back may be missing here.
+    Forked,
+}
+
+impl Bar {
+    /// Whether customers may not be charged. A forked node goes on selling.
+    #[must_use]
+    pub const fn stops_charges(self) -> bool {
+        match self {
+            Self::Revoked | Self::Replaced | Self::Duplicate => true,
+            Self::Forked => false,
+        }
+    }
+
+    /// The name in logs and JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Revoked => "revoked",
+            Self::Replaced => "replaced",
+            Self::Duplicate => "duplicate",
+            Self::Forked => "forked",
+        }
+    }
+}
+
+impl fmt::Display for Bar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+// BAR-END
 #[cfg(test)]
 mod tests {
     use super::*;

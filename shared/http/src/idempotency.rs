@@ -58,12 +58,20 @@ impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RequestHash(pub [u8; 32]);
 
+/// Members that change nothing about what is asked.
+const NOT_ASKED_FOR: [&str; 2] = ["wait_ms", "approver"];
+
 impl RequestHash {
-    /// The hash of one request. Order of keys and white space in the body do not count.
+    /// The hash of one request. Order of keys and white space in the body do not count, nor do the members that say how long to
+    /// wait or who approves: with another patience, or a password typed again, it is the same request.
     #[must_use]
     pub fn of(key: &[u8; 32], method: &Method, path: &str, body: &Value) -> Self {
+        let mut body = body.clone();
+        if let Value::Object(members) = &mut body {
+            NOT_ASKED_FOR.iter().for_each(|member| _ = members.remove(*member));
+        }
         let mut canonical = Vec::new();
-        write_canonical(body, &mut canonical);
+        write_canonical(&body, &mut canonical);
         let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes a key of any length");
         // Neither a method nor a path holds a zero byte, so the parts cannot be shifted against each other.
         for part in [b"guitai request 1".as_slice(), method.as_str().as_bytes(), path.as_bytes()] {
@@ -154,6 +162,8 @@ mod tests {
         };
         let one = hash(1, &Method::POST, "/p", r#"{"a":1,"b":{"c":[1,2],"d":null}}"#);
         assert_eq!(one, hash(1, &Method::POST, "/p", "{ \"b\": {\"d\":null,\"c\":[1, 2]},\n\"a\":1}"));
+        let patient = r#"{"a":1,"b":{"c":[1,2],"d":null},"wait_ms":9,"approver":{"account":"01","password":"x"}}"#;
+        assert_eq!(one, hash(1, &Method::POST, "/p", patient));
         let others = [
             hash(2, &Method::POST, "/p", r#"{"a":1,"b":{"c":[1,2],"d":null}}"#),
             hash(1, &Method::PUT, "/p", r#"{"a":1,"b":{"c":[1,2],"d":null}}"#),

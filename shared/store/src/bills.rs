@@ -4,7 +4,7 @@ use guitai_core::{
     bill::{Bill, BillKey, COUNTER_BILLS, Claim},
     ids::{OrderNo, TillId},
     money::Fen,
-    time::Day,
+    time::{Day, UtcMs},
 };
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -74,8 +74,7 @@ pub fn bill_day_before(
 /// # Errors
 /// What SQLite says.
 pub fn trading_day_before(connection: &Connection, store: &str, today: Day) -> Result<Option<Day>, StoreError> {
-    let mut statement =
-        connection.prepare_cached("SELECT max(day) FROM stat WHERE store = ?1 AND day < ?2")?;
+    let mut statement = connection.prepare_cached("SELECT max(day) FROM stat WHERE store = ?1 AND day < ?2")?;
     let found: Option<u32> = statement.query_row(params![store, today.number()], |row| row.get(0))?;
     Ok(found.and_then(Day::from_number))
 }
@@ -110,6 +109,17 @@ pub fn unfinished(connection: &Connection, store: &str) -> Result<Vec<OrderNo>, 
     let mut statement =
         connection.prepare_cached("SELECT no FROM payment WHERE store = ?1 AND unfinished = 1 ORDER BY no")?;
     let numbers = statement.query_map([store], |row| row.get::<_, String>(0))?;
+    numbers.map(|no| OrderNo::parse(&no?).ok_or_else(|| StoreError::Corrupt("an order number".into()))).collect()
+}
+
+/// Charges intended since a moment, oldest first.
+///
+/// # Errors
+/// What SQLite says.
+pub fn charges_since(connection: &Connection, store: &str, since: UtcMs) -> Result<Vec<OrderNo>, StoreError> {
+    let mut statement = connection
+        .prepare_cached("SELECT no FROM payment WHERE store = ?1 AND at >= ?2 AND kind = 'charge' ORDER BY no")?;
+    let numbers = statement.query_map(params![store, since.0], |row| row.get::<_, String>(0))?;
     numbers.map(|no| OrderNo::parse(&no?).ok_or_else(|| StoreError::Corrupt("an order number".into()))).collect()
 }
 

@@ -87,7 +87,8 @@ impl Journal {
         let mut connection = database.writer()?;
         let (last, head) = check(&connection, &id, &identity.verifying_key())?;
         refold::fit(&mut connection, &|_, _| Ok(None))?;
-        let mut journal = Self { connection, id, identity, last, head, in_transaction: false, standings: Standings::default() };
+        let mut journal =
+            Self { connection, id, identity, last, head, in_transaction: false, standings: Standings::default() };
         if journal.last.number == 0 {
             let opened = Opened { store: journal.id.store.clone(), issuer, at: now };
             journal.append(&Fact::Opened(opened))?;
@@ -177,10 +178,27 @@ impl Journal {
             let (no, body) = found?;
             match record::read(&self.connection, &self.id, no, &body)?.map_err(no_fact)? {
                 Fact::Payment(fact) => facts.push(fact),
-                Fact::Opened(_) | Fact::People(_) | Fact::Bill(_) => return Err(StoreError::Corrupt(format!("fact {no}"))),
+                Fact::Opened(_) | Fact::People(_) | Fact::Bill(_) => {
+                    return Err(StoreError::Corrupt(format!("fact {no}")));
+                }
             }
         }
         Ok(facts)
+    }
+
+    /// When the last fact was recorded: time does not go back before it.
+    ///
+    /// # Errors
+    /// What SQLite says, or a fact that does not read back.
+    pub fn last_at(&self) -> Result<Option<UtcMs>, StoreError> {
+        let body: Option<Vec<u8>> = self
+            .connection
+            .prepare_cached(
+                "SELECT body FROM fact WHERE store = ?1 AND writer = ?2 ORDER BY epoch DESC, number DESC LIMIT 1",
+            )?
+            .query_row(of(&self.id), |row| row.get(0))
+            .optional()?;
+        body.map(|body| Ok(Fact::from_bytes(&body).map_err(no_fact)?.at())).transpose()
     }
 
     /// The last number issued: numbers only grow, so it is that of the newest fact that draws one.

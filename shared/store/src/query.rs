@@ -17,9 +17,9 @@ pub use rusqlite::Connection;
 use rusqlite::{OptionalExtension, Row, params, params_from_iter, types::Value};
 
 use crate::{
-    rows::integer,
     Database, StoreError,
     journal::{fact_no, of, unsigned},
+    rows::integer,
 };
 
 /// Idle read connections kept open.
@@ -216,23 +216,14 @@ pub fn payments(connection: &Connection, filter: &PaymentFilter, limit: usize) -
         also("(p.at, p.no) < (?, ?)", vec![Value::Integer(at.0), text(no)]);
     }
     if let Some(search) = filter.search.as_deref().map(normal::query) {
-        let pattern = |part: &str| {
-            text(&format!("%{}%", part.replace('\\', r"\\").replace('%', r"\%").replace('_', r"\_")))
-        };
+        let pattern =
+            |part: &str| text(&format!("%{}%", part.replace('\\', r"\\").replace('%', r"\%").replace('_', r"\_")));
         let number = search.number.as_deref().map_or(Value::Null, pattern);
         let fen = search.amount.map_or(Value::Null, |amount| Value::Integer(integer(amount.get())));
         also(
             r"(p.no LIKE ? ESCAPE '\' OR p.original LIKE ? ESCAPE '\' OR p.acquirer_no LIKE ? ESCAPE '\'
                OR p.wallet_no LIKE ? ESCAPE '\' OR p.bill_number LIKE ? ESCAPE '\' OR p.remark LIKE ? ESCAPE '\' OR p.amount = ?)",
-            vec![
-                number.clone(),
-                number.clone(),
-                number.clone(),
-                number.clone(),
-                number,
-                pattern(&search.text),
-                fen,
-            ],
+            vec![number.clone(), number.clone(), number.clone(), number.clone(), number, pattern(&search.text), fen],
         );
     }
     let filter = if clauses.is_empty() { "1".to_owned() } else { clauses.join(" AND ") };
@@ -385,6 +376,14 @@ pub fn accounts(connection: &Connection, store: &str) -> Result<Vec<AccountRow>,
         })
     })?;
     rows.map(|row| Ok(row?)).collect()
+}
+
+/// One account of a store.
+///
+/// # Errors
+/// What SQLite says.
+pub fn account(connection: &Connection, store: &str, account: &str) -> Result<Option<AccountRow>, StoreError> {
+    Ok(accounts(connection, store)?.into_iter().find(|row| row.account == account))
 }
 
 /// Name and scopes of a program's key, by its SHA-256.

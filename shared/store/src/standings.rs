@@ -67,8 +67,7 @@ fn before(
         "SELECT epoch, number, body FROM fact WHERE order_no = ?1 AND store = ?2 AND writer = ?3
              AND (epoch, number) < (?4, ?5) ORDER BY epoch, number",
     )?;
-    let place =
-        params![order_no.as_str(), journal.store.as_str(), journal.writer.text(), no.epoch, integer(no.number)];
+    let place = params![order_no.as_str(), journal.store.as_str(), journal.writer.text(), no.epoch, integer(no.number)];
     let bodies = statement.query_map(place, |row| Ok((fact_no(row)?, row.get::<_, Vec<u8>>(2)?)))?;
     let mut facts = Vec::new();
     for found in bodies {

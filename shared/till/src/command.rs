@@ -4,14 +4,18 @@ use std::{fmt, time::Instant};
 
 use guitai_core::{
     acquirer::{ChargeAnswer, QueryAnswer, RefundAnswer, ReversalAnswer, Terminal},
+    bill::BillKey,
     clock::Witness,
     ids::{AccountId, OrderNo, TillId},
-    journal::fact::{AccountSet, ApiKeyCreated, Approval, Bill, Idempotency},
     money::Fen,
-    payment::{Refused, Say, State},
+    payment::{Say, Settlement, State},
+    people::{AccountSet, ApiKeyCreated, Approval, Idempotency},
     secret::PaymentCode,
-    time::UtcMs,
+    time::{Day, UtcMs},
+    trust::Bar,
 };
+
+pub use guitai_core::desk::Refusal;
 
 /// One thing to do. Replies come after the commit that makes them true.
 pub enum Command {
@@ -27,8 +31,12 @@ pub enum Command {
     Void(ReturnRequest, Reply),
     /// Give a part or the rest back.
     Refund(ReturnRequest, Fen, Reply),
-    /// An acquirer call ended.
-    Answered(OrderNo, Answer),
+    /// A manager ends what only a person can end.
+    Settle(SettleRequest, Reply),
+    /// A bill comes to another sum.
+    ChangeTotal(TotalRequest, Done),
+    /// An acquirer call ended; with the acquirer's own time of the answer.
+    Answered(OrderNo, Answer, Option<UtcMs>),
     /// Somebody said what time it is.
     TimeTold {
         /// What.
@@ -38,10 +46,16 @@ pub enum Command {
         /// When they were asked.
         asked: Instant,
     },
-    /// An account is made or changed.
+    /// An account is made; refused if it is there.
+    CreateAccount(AccountSet, Done),
+    /// An account is made or changed, whole.
     SetAccount(AccountSet, Done),
     /// A program's key is made.
     CreateApiKey(ApiKeyCreated, Done),
+    /// What the roster or a fork forbids this till from now on; none: nothing.
+    Bar(Option<Bar>),
+    /// A number somebody saw in this journal: the next ones lie above it.
+    NumberFloor(OrderNo),
     /// Finish what is queued and end.
     Stop,
 }
@@ -49,8 +63,8 @@ pub enum Command {
 /// Called once with what became of a command about a payment.
 pub type Reply = Box<dyn FnOnce(Result<Accepted, Refusal>) + Send>;
 
-/// Called once when a fact is durable.
-pub type Done = Box<dyn FnOnce() + Send>;
+/// Called once when a fact is durable, or refused.
+pub type Done = Box<dyn FnOnce(Result<(), Refusal>) + Send>;
 
 /// A request taken in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +73,8 @@ pub struct Accepted {
     pub order_no: OrderNo,
     /// Its state now.
     pub state: State,
+    /// The refund it began or had begun.
+    pub refund_no: Option<OrderNo>,
 }
 
 /// A sale to charge, checked for form but not yet against the shop's state.
@@ -71,15 +87,62 @@ pub struct ChargeRequest {
     /// At which till.
     pub till: TillId,
     /// By whom.
-    pub cashier: AccountId,
+    pub cashier: Cashier,
     /// The till's registered terminal.
     pub terminal: Terminal,
-    /// What it pays, if the shop's system named a bill.
-    pub bill: Option<Bill>,
+    /// What it pays.
+    pub bill: Pays,
     /// A remark.
     pub remark: Option<String>,
     /// Who asks, with what key.
     pub idempotency: Idempotency,
+}
+
+/// By whom a sale is rung.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cashier {
+    /// A person who is logged in.
+    Present(AccountId),
+    /// One that a program names: must be an account of the store.
+    Named(AccountId),
+    /// A program, under its own name.
+    Program(AccountId),
+}
+
+impl Cashier {
+    /// The account in facts.
+    #[must_use]
+    pub const fn account(&self) -> &AccountId {
+        match self {
+            Self::Present(account) | Self::Named(account) | Self::Program(account) => account,
+        }
+    }
+}
+
+/// What a sale pays.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Pays {
+    /// Itself: a bill of the counter's own.
+    Itself,
+    /// The bill of an earlier attempt.
+    Again(BillKey),
+    /// A bill of the shop's own system.
+    Named(NamedBill),
+}
+
+/// A bill as a request names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedBill {
+    /// Which system numbered it.
+    pub source: String,
+    /// Its number.
+    pub number: String,
+    /// What it comes to.
+    pub total: Fen,
+    /// The day, if the request says it.
+    pub day: Option<Day>,
+    /// Whether the source starts its numbers anew each day.
+    pub daily: bool,
 }
 
 /// A void or refund a person asks for.
@@ -97,24 +160,30 @@ pub struct ReturnRequest {
     pub reason: Option<String>,
 }
 
-/// Why a request was not taken in. Nothing happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// The key was used with another request.
-    IdempotencyConflict,
-    /// This payment code was charged before; it is good for one call.
-    CodeUsed,
-    /// The bill has only so much left that is neither covered nor locked.
-    BillCovered {
-        /// What is left.
-        free: Fen,
-    },
-    /// Too many payments are open.
-    TooManyOpen,
-    /// No payment has this number.
-    NotFound,
-    /// The payment's state forbids it.
-    Payment(Refused),
+/// A manager's word on what only a person can end.
+#[derive(Debug)]
+pub struct SettleRequest {
+    /// The charge.
+    pub order_no: OrderNo,
+    /// How it ends.
+    pub how: Settlement,
+    /// Who asks and approves.
+    pub approval: Approval,
+    /// Why.
+    pub note: Option<String>,
+}
+
+/// Another total for a bill.
+#[derive(Debug)]
+pub struct TotalRequest {
+    /// Which bill.
+    pub bill: BillKey,
+    /// What it comes to.
+    pub total: Fen,
+    /// Who asks and approves.
+    pub approval: Approval,
+    /// Why.
+    pub note: Option<String>,
 }
 
 /// How an acquirer call ended.
@@ -124,7 +193,7 @@ pub enum Answer {
     Charge(ChargeAnswer),
     /// A query of the charge.
     Query(QueryAnswer),
-    /// The reversal.
+    /// The reversal, or the closing.
     Reversal(ReversalAnswer),
     /// A query of the reversal.
     ReversalQuery(ReversalAnswer),
@@ -143,10 +212,15 @@ impl fmt::Debug for Command {
             Self::NotHandedOver(no, say, _) => write!(f, "NotHandedOver({no}, {})", say.by),
             Self::Void(request, _) => write!(f, "Void({})", request.order_no),
             Self::Refund(request, amount, _) => write!(f, "Refund({}, {amount})", request.order_no),
-            Self::Answered(no, answer) => write!(f, "Answered({no}, {answer:?})"),
+            Self::Settle(request, _) => write!(f, "Settle({}, {})", request.order_no, request.how.as_str()),
+            Self::ChangeTotal(request, _) => write!(f, "ChangeTotal({:?}, {})", request.bill, request.total),
+            Self::Answered(no, answer, _) => write!(f, "Answered({no}, {answer:?})"),
             Self::TimeTold { said, by, .. } => write!(f, "TimeTold({}, {by:?})", said.0),
+            Self::CreateAccount(account, _) => write!(f, "CreateAccount({})", account.account),
             Self::SetAccount(account, _) => write!(f, "SetAccount({})", account.account),
             Self::CreateApiKey(key, _) => write!(f, "CreateApiKey({})", key.name),
+            Self::Bar(bar) => write!(f, "Bar({bar:?})"),
+            Self::NumberFloor(no) => write!(f, "NumberFloor({no})"),
             Self::Stop => f.write_str("Stop"),
         }
     }

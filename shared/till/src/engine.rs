@@ -1,25 +1,25 @@
 //! The engine without its thread: commands in, facts into the journal's open transaction; outputs only from the commit.
+//!
+//! It decides nothing: core's desk says whether a request passes, core's payment what follows. It finds what they must know,
+//! keeps the waits, and writes.
+
+mod doors;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use guitai_core::{
     acquirer::{Call, Expected, Timings},
-    ids::{AccountId, FactNo, Issuer, Numbering, OrderNo, TillId},
-    journal::{
-        Committed,
-        fact::{Bill, Fact, Idempotency, Place},
-    },
-    limits,
-    money::Fen,
-    payment::{BillView, COUNTER_BILLS, Effect, Held, Input, Order, Payment, ReturnOrder, Say, State, Step},
-    time::{BusinessClock, Now, Ticks, UtcMs},
+    bill::Late,
+    clock::Correction,
+    ids::{FactNo, Issuer, Numbering, OrderNo},
+    journal::{Committed, fact::Fact},
+    payment::{Effect, Held, Input, Payment, State, Step},
+    time::{BusinessClock, Now, Ticks},
+    trust::Bar,
 };
-use guitai_store::{Journal, StoreError, query};
+use guitai_store::{Journal, StoreError, bills};
 
-use crate::command::{Accepted, Answer, ChargeRequest, Command, Done, Refusal, Reply, ReturnRequest};
-
-/// Payments a reversal ended are watched for late money this long after a start, in ms: the last check is after an hour.
-const RECENT_MS: i64 = 2 * 3600 * 1000;
+use crate::command::{Accepted, Answer, Command, Refusal, Reply};
 
 /// What a till is made of.
 #[derive(Debug)]
@@ -62,6 +62,9 @@ pub enum Output {
 pub struct Engine {
     setup: Setup,
     numbers: Numbering,
+    bar: Option<Bar>,
+    /// Whether facts made now bear a time that no witness vouched for.
+    clock_doubted: bool,
     open: BTreeMap<OrderNo, Payment>,
     waits: BTreeSet<(Ticks, OrderNo)>,
     /// Effects of steps taken, each with the last fact of its step.
@@ -73,17 +76,20 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Takes the till up where the journal leaves it: open payments go on, charges under way turn into doubts.
+    /// Takes the till up where the journal leaves it: open payments go on, charges under way turn into doubts. `now.wall` is
+    /// trusted time, here and everywhere in the engine.
     ///
     /// # Errors
     /// What the journal says.
     pub fn resume(setup: Setup, now: Now) -> Result<Self, StoreError> {
         let numbers = Numbering::resume(setup.issuer, setup.journal.last_issued()?);
-        let unfinished = setup.journal.unfinished(UtcMs(now.wall.0 - RECENT_MS))?;
+        let unfinished = bills::unfinished(setup.journal.connection(), setup.journal.store().as_str())?;
         let sealed = setup.journal.last();
         let mut engine = Self {
             setup,
             numbers,
+            bar: None,
+            clock_doubted: false,
             open: BTreeMap::new(),
             waits: BTreeSet::new(),
             held: Vec::new(),
@@ -110,6 +116,35 @@ impl Engine {
     #[must_use]
     pub fn next_wake(&self) -> Option<Ticks> {
         self.waits.first().map(|(wake, _)| *wake)
+    }
+
+    /// Whether facts made from now on bear a time in doubt.
+    pub const fn doubt_clock(&mut self, doubted: bool) {
+        self.clock_doubted = doubted;
+    }
+
+    /// Facts stamped in doubt turned out to be off: their days are put right by facts.
+    ///
+    /// # Errors
+    /// What the journal says; the process must then end.
+    pub fn correct_days(&mut self, now: Now, correction: Correction) -> Result<(), StoreError> {
+        let store = self.setup.journal.store().as_str();
+        let doubted = bills::charges_since(self.setup.journal.connection(), store, correction.since)?;
+        for order_no in doubted {
+            let payment = match self.open.remove(&order_no) {
+                Some(payment) => Some(payment),
+                None => self.recall(order_no)?,
+            };
+            let Some(mut payment) = payment else { continue };
+            self.unwait(&payment);
+            let at = payment.standing().intent().at;
+            let intended_at = guitai_core::time::UtcMs(at.0.saturating_add(correction.by_ms));
+            let (business_day, hour) = (self.setup.clock.day(intended_at), self.setup.clock.hour(intended_at));
+            let input = Input::CorrectDay { intended_at, business_day, hour };
+            let step = payment.step(now, input, &mut self.numbers);
+            self.put(payment, step)?;
+        }
+        Ok(())
     }
 
     /// Wakes every payment whose wait is over.
@@ -139,9 +174,20 @@ impl Engine {
             Command::NotHandedOver(no, say, reply) => self.say(now, no, say, Input::NotHandedOver, reply),
             Command::Void(request, reply) => self.void(now, request, reply),
             Command::Refund(request, amount, reply) => self.refund(now, request, amount, reply),
-            Command::Answered(no, answer, _date) => self.answered(now, no, answer),
-            Command::SetAccount(account, done) => self.record(&Fact::AccountSet(account), done),
-            Command::CreateApiKey(key, done) => self.record(&Fact::ApiKeyCreated(key), done),
+            Command::Settle(request, reply) => self.settle(now, request, reply),
+            Command::ChangeTotal(request, done) => self.change_total(now, request, done),
+            Command::Answered(no, answer, date) => self.answered(now, no, answer, date),
+            Command::CreateAccount(account, done) => self.create_account(account, done),
+            Command::SetAccount(account, done) => self.record(&account.into(), done),
+            Command::CreateApiKey(key, done) => self.record(&key.into(), done),
+            Command::Bar(bar) => {
+                self.bar = bar;
+                Ok(())
+            }
+            Command::NumberFloor(no) => {
+                self.numbers.at_least(no);
+                Ok(())
+            }
             // The runner's clock has heard it.
             Command::TimeTold { .. } | Command::Stop => Ok(()),
         }
@@ -174,14 +220,14 @@ impl Engine {
             match effect {
                 Effect::Call { order_no, call } => {
                     if let Some(payment) = self.open.get(&order_no) {
-                        let intent = payment.intent();
+                        let intent = payment.standing().intent();
                         let (amount, wallet) = (intent.amount, intent.code.wallet);
                         output(Output::Call { call, expected: Expected { order_no, amount, wallet } });
                     }
                 }
                 Effect::Show(order_no) => {
                     if let Some(payment) = self.open.get(&order_no) {
-                        output(Output::Show(Accepted { order_no, state: payment.state() }, fact));
+                        output(Output::Show(accepted(payment), fact));
                     }
                 }
                 Effect::PrintReceipt(no) => output(Output::PrintReceipt(no)),
@@ -189,65 +235,16 @@ impl Engine {
         }
     }
 
-    fn charge(&mut self, now: Now, request: ChargeRequest, reply: Reply) -> Result<(), StoreError> {
-        if let Some(earlier) = self.earlier(&request.idempotency)? {
-            return self.reply(reply, earlier);
-        }
-        let connection = self.setup.journal.connection();
-        if self.open.len() >= limits::OPEN_PAYMENTS_MAX {
-            return self.reply(reply, Err(Refusal::TooManyOpen));
-        }
-        let trace = request.code.trace(&self.setup.code_key);
-        if query::code_was_used(connection, trace.hash)? {
-            return self.reply(reply, Err(Refusal::CodeUsed));
-        }
-        let place = self.place(now, request.till, request.cashier);
-        if let Some(bill) = &request.bill {
-            let held = query::bill_held(connection, &bill.source, &bill.number, place.business_day, None)?;
-            let free = bill.total.checked_sub(held).unwrap_or(Fen::ZERO);
-            if request.amount > free {
-                return self.reply(reply, Err(Refusal::BillCovered { free }));
-            }
-        }
-        let order = Order {
-            amount: request.amount,
-            code: request.code,
-            code_key: self.setup.code_key,
-            acquirer: self.setup.acquirer.clone(),
-            terminal: request.terminal,
-            subject: self.setup.subject.clone(),
-            place,
-            bill: request.bill,
-            remark: request.remark,
-            idempotency: request.idempotency,
-        };
-        let (payment, step) = Payment::open(now, order, self.setup.timings, &mut self.numbers);
-        let accepted = Accepted { order_no: payment.order_no(), state: payment.state() };
-        self.put(payment, step)?;
-        self.reply(reply, Ok(accepted))
-    }
-
-    fn void(&mut self, now: Now, request: ReturnRequest, reply: Reply) -> Result<(), StoreError> {
-        if let Some(earlier) = self.earlier(&request.approval.idempotency)? {
-            return self.reply(reply, earlier);
-        }
-        let place = self.place(now, request.till, request.cashier);
-        self.act(now, request.order_no, Input::Void { approval: request.approval, place }, reply)
-    }
-
-    fn refund(&mut self, now: Now, request: ReturnRequest, amount: Fen, reply: Reply) -> Result<(), StoreError> {
-        if let Some(earlier) = self.earlier(&request.approval.idempotency)? {
-            return self.reply(reply, earlier);
-        }
-        let place = self.place(now, request.till, request.cashier);
-        let order = ReturnOrder { amount, place, approval: Some(request.approval), reason: request.reason };
-        self.act(now, request.order_no, Input::Refund(order), reply)
-    }
-
-    fn answered(&mut self, now: Now, order_no: OrderNo, answer: Answer) -> Result<(), StoreError> {
+    fn answered(
+        &mut self,
+        now: Now,
+        order_no: OrderNo,
+        answer: Answer,
+        date: Option<guitai_core::time::UtcMs>,
+    ) -> Result<(), StoreError> {
         let input = match answer {
-            Answer::Charge(answer) => Input::ChargeAnswered(answer),
-            Answer::Query(answer) => Input::QueryAnswered(answer, self.bill_view(order_no)?),
+            Answer::Charge(answer) => Input::ChargeAnswered { answer, date },
+            Answer::Query(answer) => Input::QueryAnswered { answer, late: self.late(order_no)? },
             Answer::Reversal(answer) => Input::ReversalAnswered(answer),
             Answer::ReversalQuery(answer) => Input::ReversalQueried(answer),
             Answer::Refund(answer) => Input::RefundAnswered(answer),
@@ -256,47 +253,20 @@ impl Engine {
         self.step(now, order_no, input)
     }
 
-    /// Whether money that comes late still finds its bill open. A bill of the counter's own is one sale: it was dropped, or
-    /// charged again, when its till charged anything after the attempt had ended.
-    fn bill_view(&self, order_no: OrderNo) -> Result<BillView, StoreError> {
-        let Some(payment) = self.open.get(&order_no) else { return Ok(BillView::Open) };
-        let ended = match payment.state() {
-            State::Closed | State::Reversed => true,
-            State::Reversing => false,
-            State::Pending
-            | State::Paid
-            | State::Declined
-            | State::Unknown
-            | State::Held
-            | State::Refunding
-            | State::PartRefunded
-            | State::Refunded
-            | State::Quarantined => return Ok(BillView::Open),
-        };
-        let intent = payment.intent();
-        let Bill { source, number, total } = &intent.bill;
-        let connection = self.setup.journal.connection();
-        if ended && source == COUNTER_BILLS && query::till_went_on(connection, order_no, intent.place.till.as_str())? {
-            return Ok(BillView::SettledOtherwise);
+    /// Whether money that comes late still finds its bill open. A bill of the counter's own is one sale, and nobody closes it: its
+    /// till went on when it drew a later number.
+    fn late(&self, order_no: OrderNo) -> Result<Late, StoreError> {
+        let Some(payment) = self.open.get(&order_no) else { return Ok(Late::SettledOtherwise) };
+        let intent = payment.standing().intent();
+        let (connection, store) = (self.setup.journal.connection(), self.setup.journal.store().as_str());
+        if intent.bill.is_none() {
+            let newest = bills::newest_of_till(connection, store, &intent.place.till)?;
+            if newest.is_some_and(|newest| newest.as_str() > order_no.as_str()) {
+                return Ok(Late::SettledOtherwise);
+            }
         }
-        let day = intent.place.business_day;
-        let held = query::bill_held(connection, source, number, day, Some(order_no))?;
-        let room = total.checked_sub(held).unwrap_or(Fen::ZERO);
-        Ok(if intent.amount <= room { BillView::Open } else { BillView::SettledOtherwise })
-    }
-
-    fn say(
-        &mut self,
-        now: Now,
-        order_no: OrderNo,
-        say: Say,
-        input: fn(Say) -> Input,
-        reply: Reply,
-    ) -> Result<(), StoreError> {
-        match self.earlier(&say.idempotency)? {
-            Some(earlier) => self.reply(reply, earlier),
-            None => self.act(now, order_no, input(say), reply),
-        }
+        let bill = bills::bill(connection, store, &payment.standing().bill())?;
+        Ok(bill.map_or(Late::SettledOtherwise, |bill| bill.late(order_no, intent.amount)))
     }
 
     /// A person's request on a payment, which may have left memory long ago.
@@ -309,7 +279,7 @@ impl Engine {
         self.unwait(&payment);
         let step = payment.step(now, input, &mut self.numbers);
         let refused = step.refused();
-        let accepted = Accepted { order_no, state: payment.state() };
+        let accepted = accepted(&payment);
         self.put(payment, step)?;
         self.reply(reply, refused.map_or(Ok(accepted), |why| Err(Refusal::Payment(why))))
     }
@@ -323,9 +293,10 @@ impl Engine {
 
     fn put(&mut self, payment: Payment, step: Step) -> Result<(), StoreError> {
         let (facts, held) = step.split();
-        for fact in &facts {
-            let no = self.setup.journal.append(fact)?;
-            self.unlogged.push((no, fact.name(), payment.order_no(), payment.state()));
+        for fact in facts {
+            let name = fact.name();
+            let no = self.setup.journal.append(&Fact::Payment(fact))?;
+            self.unlogged.push((no, name, payment.order_no(), payment.state()));
         }
         self.held.push((held, self.setup.journal.last()));
         if let Some(wake) = payment.wake() {
@@ -346,36 +317,16 @@ impl Engine {
         Ok(Payment::replay(&facts, self.setup.timings))
     }
 
-    /// What the same request did before; the unique index on (caller, key) stands behind this.
-    fn earlier(&self, request: &Idempotency) -> Result<Option<Result<Accepted, Refusal>>, StoreError> {
-        let journal = &self.setup.journal;
-        let found = query::earlier_request(journal.connection(), journal.id(), &request.caller, &request.key)?;
-        let Some(found) = found else { return Ok(None) };
-        if found.body_hash != request.body_hash {
-            return Ok(Some(Err(Refusal::IdempotencyConflict)));
-        }
-        let order_no = found.order_no;
-        let row = query::payment(journal.connection(), order_no.as_str())?;
-        let state = row.map(|row| row.state).ok_or_else(|| StoreError::Corrupt("an earlier request".into()))?;
-        Ok(Some(Ok(Accepted { order_no, state })))
-    }
-
-    fn place(&self, now: Now, till: TillId, cashier: AccountId) -> Place {
-        let clock = &self.setup.clock;
-        Place { business_day: clock.day(now.wall), hour: clock.hour(now.wall), till, cashier }
-    }
-
-    fn record(&mut self, fact: &Fact, done: Done) -> Result<(), StoreError> {
-        self.setup.journal.append(fact)?;
-        self.after.push(done);
-        Ok(())
-    }
-
     /// Replies leave after the commit, before the effects, so that a caller knows its number before it hears of its payment.
     fn reply(&mut self, reply: Reply, answer: Result<Accepted, Refusal>) -> Result<(), StoreError> {
         self.after.push(Box::new(move || reply(answer)));
         Ok(())
     }
+}
+
+fn accepted(payment: &Payment) -> Accepted {
+    let refund_no = payment.standing().refund().map(|refund| refund.no);
+    Accepted { order_no: payment.order_no(), state: payment.state(), refund_no }
 }
 
 impl std::fmt::Debug for Engine {

@@ -7,8 +7,11 @@ use std::{
     time::Duration,
 };
 
-use guitai_core::{clock::Correction, limits, time::Ticks};
-use guitai_store::{StoreError, query};
+use guitai_core::{
+    limits,
+    time::{Now, Ticks},
+};
+use guitai_store::StoreError;
 
 use crate::{
     clock::Clock,
@@ -56,8 +59,7 @@ pub fn spawn(
     mut output: impl FnMut(Output) + Send + 'static,
     fatal: impl FnOnce(StoreError) + Send + 'static,
 ) -> Result<(Handle, JoinHandle<()>), StoreError> {
-    let journal = &setup.journal;
-    let clock = Clock::start(query::last_time(journal.connection(), journal.store().as_str())?);
+    let clock = Clock::start(setup.journal.last_at()?);
     let mut engine = Engine::resume(setup, clock.read().0)?;
     let (queue, receiver) = channel();
     let handle = Handle { queue, clock: clock.clone() };
@@ -89,17 +91,19 @@ fn turn_until_stopped(
             Err(RecvTimeoutError::Timeout) => None,
             Err(RecvTimeoutError::Disconnected) => return Ok(()),
         };
-        let mut now = clock.read().0;
+        let mut now = stamp(engine, clock);
         engine.due(now)?;
         let mut stopping = false;
         let more = std::iter::from_fn(|| queue.try_recv().ok());
         for command in first.into_iter().chain(more).take(limits::COMMIT_MAX_INPUTS) {
             stopping |= matches!(command, Command::Stop);
             if let Command::TimeTold { said, by, asked } = command {
-                if let Some(Correction { since, by_ms }) = clock.witness(said, by, asked) {
-                    tracing::warn!(since_ms = since.0, by_ms, "facts were stamped in doubt");
+                let correction = clock.witness(said, by, asked);
+                now = stamp(engine, clock);
+                if let Some(correction) = correction {
+                    tracing::warn!(since_ms = correction.since.0, correction.by_ms, "facts were stamped in doubt");
+                    engine.correct_days(now, correction)?;
                 }
-                now = clock.read().0;
                 continue;
             }
             engine.handle(now, command)?;
@@ -109,6 +113,13 @@ fn turn_until_stopped(
             return Ok(());
         }
     }
+}
+
+/// Time for the next facts, and whether it is in doubt.
+fn stamp(engine: &mut Engine, clock: &Clock) -> Now {
+    let (now, reading) = clock.read();
+    engine.doubt_clock(reading.doubted || reading.ahead_ms > 0);
+    now
 }
 
 /// Rounded up to the next millisecond, so that a wait that ends is over.

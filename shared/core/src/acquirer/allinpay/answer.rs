@@ -154,6 +154,24 @@ impl Allinpay {
         }
     }
 
+    /// What became of closing an unpaid charge; the answer bears the charge's own number. Refused is also what was paid meanwhile.
+    #[must_use]
+    pub fn decode_close(&self, order_no: &OrderNo, reply: &Reply) -> ReversalAnswer {
+        let members = match self.open(order_no, reply) {
+            Ok(members) => members,
+            Err(closed) => return ReversalAnswer::Unknown { detail: closed.detail() },
+        };
+        match members.status() {
+            Ok(Status::Success | Status::Cancelled) => ReversalAnswer::Done,
+            Ok(Status::Failed) => ReversalAnswer::Refused(members.refusal()),
+            Ok(Status::NotFound) => ReversalAnswer::NotFound,
+            Ok(Status::Pending | Status::CancelAbnormal | Status::NumberUsed) => {
+                ReversalAnswer::Unknown { detail: members.said() }
+            }
+            Err(detail) => ReversalAnswer::Unknown { detail },
+        }
+    }
+
     /// What became of a refund call. Accepted is not done: 2000 needs a query.
     #[must_use]
     pub fn decode_refund(&self, expected: &ExpectedReturn, reply: &Reply) -> RefundAnswer {

@@ -1,0 +1,254 @@
+//! Requests on their way in: what the desk must know of the shop's state is found here, and it says what follows.
+
+use guitai_core::{
+    bill::{self, BillKey, choose_day},
+    desk::{self, Known, Refusal},
+    ids::{AccountId, OrderNo, TillId},
+    limits,
+    money::Fen,
+    payment::{Input, Order, Payment, Place, ReturnOrder, Say},
+    people::{AccountSet, Idempotency},
+    time::Now,
+};
+use guitai_store::{StoreError, bills, query};
+
+use super::{Engine, accepted};
+use crate::command::{
+    Accepted, Cashier, ChargeRequest, Done, NamedBill, Pays, Reply, ReturnRequest, SettleRequest, TotalRequest,
+};
+
+/// What a charge pays, as far as is known.
+struct Paying {
+    key: Option<BillKey>,
+    bill: Option<bill::Bill>,
+    total: Option<Fen>,
+    /// The bill is named for the first time.
+    opens: Option<bill::Opened>,
+}
+
+impl Engine {
+    pub(super) fn charge(&mut self, now: Now, request: ChargeRequest, reply: Reply) -> Result<(), StoreError> {
+        if let Some(earlier) = self.earlier(&request.idempotency)? {
+            return self.reply(reply, earlier);
+        }
+        let place = self.place(now, request.till, request.cashier.account().clone());
+        let paying = match self.paying(now, request.bill, &place)? {
+            Ok(paying) => paying,
+            Err(refusal) => return self.reply(reply, Err(refusal)),
+        };
+        let trace = request.code.trace(&self.setup.code_key);
+        let known = Known {
+            bar: self.bar,
+            full: self.is_full(),
+            cashier: self.is_cashier(&request.cashier)?,
+            code_used: bills::code_was_used(self.setup.journal.connection(), trace.hash)?,
+            bill: paying.bill.as_ref(),
+            total: paying.total,
+        };
+        if let Err(refusal) = desk::admit(request.amount, &known) {
+            return self.reply(reply, Err(refusal));
+        }
+        if let Some(opens) = paying.opens {
+            self.setup.journal.append(&opens.into())?;
+        }
+        let order = Order {
+            amount: request.amount,
+            code: request.code,
+            code_key: self.setup.code_key,
+            acquirer: self.setup.acquirer.clone(),
+            terminal: request.terminal,
+            subject: self.setup.subject.clone(),
+            place,
+            bill: paying.key,
+            remark: request.remark,
+            idempotency: request.idempotency,
+            clock_doubted: self.clock_doubted,
+        };
+        let (payment, step) = Payment::open(now, order, self.setup.timings, &mut self.numbers);
+        let taken = accepted(&payment);
+        self.put(payment, step)?;
+        self.reply(reply, Ok(taken))
+    }
+
+    fn paying(&self, now: Now, pays: Pays, place: &Place) -> Result<Result<Paying, Refusal>, StoreError> {
+        let (connection, store) = (self.setup.journal.connection(), self.setup.journal.store().as_str());
+        let named = match pays {
+            Pays::Itself => return Ok(Ok(Paying { key: None, bill: None, total: None, opens: None })),
+            Pays::Again(key) => {
+                let bill = bills::bill(connection, store, &key)?;
+                return Ok(match bill {
+                    Some(bill) => Ok(Paying { key: Some(key), bill: Some(bill), total: None, opens: None }),
+                    None => Err(Refusal::BillUnknown),
+                });
+            }
+            Pays::Named(named) => named,
+        };
+        let total = named.total;
+        let key = match self.key_of(named, place)? {
+            Ok(key) => key,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let bill = bills::bill(connection, store, &key)?;
+        let business_day = place.business_day;
+        let opens = bill.is_none().then(|| bill::Opened { bill: key.clone(), total, business_day, at: now.wall });
+        Ok(Ok(Paying { key: Some(key), bill, total: Some(total), opens }))
+    }
+
+    /// The day belongs to the name of a bill whose source starts its numbers anew each day.
+    fn key_of(&self, named: NamedBill, place: &Place) -> Result<Result<BillKey, Refusal>, StoreError> {
+        let NamedBill { source, number, total, day, daily } = named;
+        if !daily {
+            return Ok(Ok(BillKey { source, number, day: None }));
+        }
+        if day.is_some() {
+            return Ok(Ok(BillKey { source, number, day }));
+        }
+        let (connection, store) = (self.setup.journal.connection(), self.setup.journal.store().as_str());
+        let today = place.business_day;
+        let of = |day| BillKey { source: source.clone(), number: number.clone(), day: Some(day) };
+        let todays = bills::bill(connection, store, &of(today))?;
+        let last_day = bills::trading_day_before(connection, store, today)?;
+        let before = bills::bill_day_before(connection, store, (&source, &number), today)?
+            .filter(|day| last_day.is_none_or(|last| *day >= last));
+        let before = match before {
+            Some(day) => bills::bill(connection, store, &of(day))?.map(|bill| (day, bill)),
+            None => None,
+        };
+        let chosen = choose_day(today, todays.as_ref(), before.as_ref().map(|(day, bill)| (*day, bill)), total);
+        Ok(match chosen {
+            Ok(day) => Ok(of(day)),
+            Err(needed) => Err(Refusal::BillDayNeeded { before: needed.before, today: needed.today }),
+        })
+    }
+
+    fn is_full(&self) -> bool {
+        // Payments only watched for late money do not count.
+        self.open.len() >= limits::OPEN_PAYMENTS_MAX
+            && self.open.values().filter(|payment| !payment.state().is_final()).count() >= limits::OPEN_PAYMENTS_MAX
+    }
+
+    fn is_cashier(&self, cashier: &Cashier) -> Result<bool, StoreError> {
+        match cashier {
+            Cashier::Present(_) | Cashier::Program(_) => Ok(true),
+            Cashier::Named(account) => {
+                let journal = &self.setup.journal;
+                let row = query::account(journal.connection(), journal.store().as_str(), account.as_str())?;
+                Ok(row.is_some_and(|row| !row.disabled))
+            }
+        }
+    }
+
+    pub(super) fn void(&mut self, now: Now, request: ReturnRequest, reply: Reply) -> Result<(), StoreError> {
+        if let Some(earlier) = self.earlier(&request.approval.idempotency)? {
+            return self.reply(reply, earlier);
+        }
+        if let Err(refusal) = desk::may_give_back(self.bar) {
+            return self.reply(reply, Err(refusal));
+        }
+        let place = self.place(now, request.till, request.cashier);
+        self.act(now, request.order_no, Input::Void { approval: request.approval, place }, reply)
+    }
+
+    pub(super) fn refund(
+        &mut self,
+        now: Now,
+        request: ReturnRequest,
+        amount: Fen,
+        reply: Reply,
+    ) -> Result<(), StoreError> {
+        if let Some(earlier) = self.earlier(&request.approval.idempotency)? {
+            return self.reply(reply, earlier);
+        }
+        if let Err(refusal) = desk::may_give_back(self.bar) {
+            return self.reply(reply, Err(refusal));
+        }
+        let place = self.place(now, request.till, request.cashier);
+        let order = ReturnOrder { amount, place, approval: Some(request.approval), reason: request.reason };
+        self.act(now, request.order_no, Input::Refund(order), reply)
+    }
+
+    pub(super) fn settle(&mut self, now: Now, request: SettleRequest, reply: Reply) -> Result<(), StoreError> {
+        if let Some(earlier) = self.earlier(&request.approval.idempotency)? {
+            return self.reply(reply, earlier);
+        }
+        let SettleRequest { order_no, how, approval, note } = request;
+        self.act(now, order_no, Input::Settle { how, approval, note }, reply)
+    }
+
+    pub(super) fn say(
+        &mut self,
+        now: Now,
+        order_no: OrderNo,
+        say: Say,
+        input: fn(Say) -> Input,
+        reply: Reply,
+    ) -> Result<(), StoreError> {
+        match self.earlier(&say.idempotency)? {
+            Some(earlier) => self.reply(reply, earlier),
+            None => self.act(now, order_no, input(say), reply),
+        }
+    }
+
+    /// The total is a fact; changing it is an act of its own, and never below what is covered or locked.
+    pub(super) fn change_total(&mut self, now: Now, request: TotalRequest, done: Done) -> Result<(), StoreError> {
+        let TotalRequest { bill: key, total, approval, note } = request;
+        let journal = &self.setup.journal;
+        let Some(bill) = bills::bill(journal.connection(), journal.store().as_str(), &key)? else {
+            return self.done(done, Err(Refusal::BillUnknown));
+        };
+        if bill.total() == total {
+            return self.done(done, Ok(()));
+        }
+        if !bill.may_total(total) {
+            let held = bill.covered().checked_add(bill.locked()).unwrap_or(bill.total());
+            return self.done(done, Err(Refusal::TotalTooLow { held }));
+        }
+        let note = note.map(guitai_core::journal::text::Text::new);
+        self.record(&bill::TotalChanged { bill: key, total, approval, note, at: now.wall }.into(), done)
+    }
+
+    /// Two people who make one account at the same moment: the second is told.
+    pub(super) fn create_account(&mut self, account: AccountSet, done: Done) -> Result<(), StoreError> {
+        let journal = &self.setup.journal;
+        let there = query::account(journal.connection(), journal.store().as_str(), account.account.as_str())?;
+        if there.is_some() {
+            return self.done(done, Err(Refusal::AccountExists));
+        }
+        self.record(&account.into(), done)
+    }
+
+    /// What the same request did before; the unique index on (caller, key) stands behind this.
+    fn earlier(&self, request: &Idempotency) -> Result<Option<Result<Accepted, Refusal>>, StoreError> {
+        let journal = &self.setup.journal;
+        let found = query::earlier_request(journal.connection(), journal.id(), &request.caller, &request.key)?;
+        let Some(found) = found else { return Ok(None) };
+        if found.body_hash != request.body_hash {
+            return Ok(Some(Err(Refusal::IdempotencyConflict)));
+        }
+        let payment = match self.open.get(&found.order_no) {
+            Some(payment) => Some(payment.clone()),
+            None => self.recall(found.order_no)?,
+        };
+        let payment = payment.ok_or_else(|| StoreError::Corrupt("an earlier request".into()))?;
+        let mut facts = journal.facts_of(found.order_no)?.into_iter();
+        // Of the facts that came of this request only a refund draws a number besides the charge's own.
+        let caused = facts.find(|fact| fact.idempotency() == Some(request));
+        let refund_no = caused.and_then(|fact| fact.draws()).filter(|no| *no != found.order_no);
+        Ok(Some(Ok(Accepted { refund_no, ..accepted(&payment) })))
+    }
+
+    fn place(&self, now: Now, till: TillId, cashier: AccountId) -> Place {
+        let clock = &self.setup.clock;
+        Place { business_day: clock.day(now.wall), hour: clock.hour(now.wall), till, cashier }
+    }
+
+    pub(super) fn record(&mut self, fact: &guitai_core::journal::fact::Fact, done: Done) -> Result<(), StoreError> {
+        self.setup.journal.append(fact)?;
+        self.done(done, Ok(()))
+    }
+
+    fn done(&mut self, done: Done, answer: Result<(), Refusal>) -> Result<(), StoreError> {
+        self.after.push(Box::new(move || done(answer)));
+        Ok(())
+    }
+}
