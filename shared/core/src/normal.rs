@@ -2,7 +2,7 @@
 //!
 //! | kind | used for | what becomes of it |
 //! | --- | --- | --- |
-//! | [`identifier`] | bill source, bill number | trimmed, full-width ASCII made half-width, a run of blanks made one; what cannot be told apart by eye is refused |
+//! | [`identifier`] | bill source, bill number | trimmed, half-width, a run of blanks made one; what the eye cannot tell apart is refused |
 //! | [`name`] | people, stores, merchants, keys | trimmed, a run of blanks made one; controls and invisible characters are refused |
 //! | [`one_line`] | remarks, reasons, titles | white space of any kind made one blank, controls and invisible characters dropped |
 //! | [`paragraphs`] | bodies of announcements | line breaks made `\n` and kept, controls and invisible characters dropped |

@@ -137,8 +137,9 @@ fn what_four_bytes_take_is_replaced() {
 
 #[test]
 fn every_character_has_one_answer_everywhere() {
-    // No character may be let through in one form and give another when read again, nor make any rule panic.
-    for c in '\0'..=char::MAX {
+    // No character may be let through in one form and give another when read again, nor make any rule panic. Beyond the basic
+    // plane rules know only ranges, so every 64th character will do.
+    for c in ('\0'..='\u{ffff}').chain(('\u{10000}'..=char::MAX).step_by(64)) {
         let text = c.to_string();
         for (rule, once) in [("identifier", identifier(&text, 1).ok()), ("name", name(&text, 1).ok())] {
             let Some(once) = once else { continue };
