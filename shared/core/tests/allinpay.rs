@@ -94,7 +94,7 @@ impl Member {
     }
 
     /// The same value as a number, where it can be one.
-    fn as_number(self) -> Self {
+    fn into_number(self) -> Self {
         let plain = !self.signed.is_empty() && self.signed.bytes().all(|b| b.is_ascii_digit());
         let numeric = plain && (self.signed == "0" || !self.signed.starts_with('0'));
         if numeric { Self { json: self.signed.clone(), ..self } } else { self }
@@ -196,7 +196,7 @@ prop_compose! {
 fn dressed(question: Question, status: &str, dress: &Dress) -> Vec<Member> {
     let mut members = decisive(question, status);
     if dress.numbers {
-        members = members.into_iter().map(Member::as_number).collect();
+        members = members.into_iter().map(Member::into_number).collect();
     }
     members.extend(dress.odd.iter().cloned());
     members.push(sign(&members));

@@ -39,8 +39,10 @@ fn charge_no() -> OrderNo {
     crate::ids::Numbering::resume(crate::ids::Issuer::new(8).expect("in range"), None).next(SOLD)
 }
 
+type Changes<'a> = &'a [(&'a str, &'a str)];
+
 /// A right answer with this status, changed by `changes` before it is signed; an empty value takes a member out.
-fn signed(status: &str, changes: &[(&str, &str)]) -> Reply {
+fn signed(status: &str, changes: Changes<'_>) -> Reply {
     let mut members: BTreeMap<String, String> = BTreeMap::new();
     let no = number();
     let base = [
@@ -238,7 +240,7 @@ fn a_return_is_done_for_its_own_amount_and_its_own_order() {
     let (codec, back) = (codec(), expected_return());
     let charge_no = charge_no();
     // changes; answer to the call, answer to the query
-    let table: [(&[(&str, &str)], &str, &str); 9] = [
+    let table: [(Changes<'_>, &str, &str); 9] = [
         (&[], "Done", "Done"),
         (&[("oldreqsn", charge_no.as_str())], "Done", "Done"),
         (&[("oldreqsn", "26010500007366720097")], "Unknown", "Unknown"),
