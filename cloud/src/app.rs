@@ -168,6 +168,7 @@ fn day_so_far<'a>(rows: impl Iterator<Item = &'a StatRow>) -> StoreToday {
                 today.orders += row.count;
                 today.income_fen = today.income_fen.saturating_add(sum);
             }
+            Movement::Discounted => {}
             Movement::Voided | Movement::Refunded => today.income_fen = today.income_fen.saturating_sub(sum),
         }
         today

@@ -2,7 +2,9 @@
 
 mod accounts;
 mod announcements;
+mod bills;
 pub(crate) mod events;
+mod exceptions;
 pub(crate) mod payments;
 mod receipts;
 pub(crate) mod refusal;
@@ -46,6 +48,10 @@ struct CashierPage;
         payments::not_handed_over,
         returns::void,
         returns::refund,
+        bills::one,
+        bills::total,
+        exceptions::list,
+        exceptions::settle,
         receipts::reprint,
         receipts::picture,
         stats::day,
@@ -75,6 +81,10 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/payments/{order_no}/refunds", post(returns::refund))
         .route("/payments/{order_no}/receipt", post(receipts::reprint))
         .route("/payments/{order_no}/receipt.png", get(receipts::picture))
+        .route("/bills/{source}/{number}", get(bills::one))
+        .route("/bills/{source}/{number}/total", post(bills::total))
+        .route("/exceptions", get(exceptions::list))
+        .route("/exceptions/{id}/{action}", post(exceptions::settle))
         .route("/stats/day", get(stats::day))
         .route("/sync", get(status::sync))
         .route("/health", get(status::health))

@@ -1,7 +1,7 @@
 //! The running node: what its parts share, and how they are wired together.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     net::IpAddr,
     sync::{Arc, Mutex, PoisonError},
     time::Instant,
@@ -39,6 +39,8 @@ pub(crate) struct App {
     pub(crate) title: String,
     pub(crate) clock: BusinessClock,
     pub(crate) tills: BTreeMap<TillId, Till>,
+    /// Sources of bills whose numbers start anew each day.
+    pub(crate) daily_bills: BTreeSet<String>,
     pub(crate) reader: Reader,
     pub(crate) till: Handle,
     pub(crate) waiters: Arc<Waiters>,

@@ -402,8 +402,8 @@ fn record(config: &Path, request: Request) -> anyhow::Result<()> {
     };
     let enrolment = place.enrolled()?;
     let fact = match request.wish(wall())? {
-        Wish::ApiKey(key) => Fact::ApiKeyCreated(key),
-        Wish::Account(account) => Fact::AccountSet(account),
+        Wish::ApiKey(key) => Fact::from(key),
+        Wish::Account(account) => Fact::from(account),
     };
     let (id, issuer) = (enrolment.journal()?, enrolment.issuer()?);
     let mut journal = Journal::open(&place.journal()?, id, issuer, place.identity()?, wall()).map_err(Damaged)?;

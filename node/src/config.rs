@@ -2,7 +2,7 @@
 //! never values. [`EXAMPLE`] is a complete file and is parsed by a test.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt,
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -11,6 +11,7 @@ use std::{
 use guitai_core::{
     acquirer::{Terminal, allinpay},
     ids::TillId,
+    limits, normal,
     secret::SecretText,
     time::BusinessClock,
 };
@@ -40,6 +41,8 @@ struct File {
     acquirer: AcquirerSection,
     #[serde(default)]
     till: Vec<TillSection>,
+    #[serde(default)]
+    bill_source: Vec<BillSourceSection>,
     #[serde(default)]
     web: WebSection,
     #[serde(default)]
@@ -100,6 +103,14 @@ struct TillSection {
     id: String,
     name: Option<String>,
     termno: Option<String>,
+}
+
+/// A system of the shop that numbers bills.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BillSourceSection {
+    name: String,
+    daily: bool,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -198,6 +209,8 @@ pub(crate) struct Config {
     pub(crate) acquirer_base: String,
     pub(crate) allinpay: allinpay::Config,
     pub(crate) tills: BTreeMap<TillId, Till>,
+    /// Sources of bills whose numbers start anew each day.
+    pub(crate) daily_bills: BTreeSet<String>,
     pub(crate) scanners: Vec<ScannerSection>,
     pub(crate) printer: Option<PrinterSection>,
     pub(crate) log: LogSection,
@@ -241,6 +254,7 @@ impl Config {
             acquirer_base: file.acquirer.base.trim_end_matches('/').to_owned(),
             allinpay: allinpay(&file.acquirer, folder)?,
             tills,
+            daily_bills: daily_bills(&file.bill_source)?,
             scanners: file.devices.scanner,
             printer: file.devices.printer.map(|printer| printer.within(folder)),
             log: file.log,
@@ -298,6 +312,23 @@ fn tills(sections: &[TillSection], (longitude, latitude): (&str, &str)) -> Resul
         return Err(ConfigError("at least one [[till]] is needed".into()));
     }
     Ok(tills)
+}
+
+fn daily_bills(sections: &[BillSourceSection]) -> Result<BTreeSet<String>, ConfigError> {
+    let mut seen = BTreeSet::new();
+    let mut daily = BTreeSet::new();
+    for section in sections {
+        let wrong = |what: &str| ConfigError(format!("[[bill_source]] name = \"{}\": {what}", section.name));
+        let name = normal::identifier(&section.name, limits::BILL_NUMBER_MAX_CHARS)
+            .map_err(|error| wrong(&format!("it is refused: {error}")))?;
+        if !seen.insert(name.clone()) {
+            return Err(wrong("stands twice"));
+        }
+        if section.daily {
+            daily.insert(name);
+        }
+    }
+    Ok(daily)
 }
 
 fn allinpay(section: &AcquirerSection, folder: &Path) -> Result<allinpay::Config, ConfigError> {

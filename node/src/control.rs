@@ -9,7 +9,7 @@ use std::{
 };
 
 use anyhow::{Context, bail};
-use guitai_core::journal::fact::{AccountSet, ApiKeyCreated, Role};
+use guitai_core::people::{AccountSet, ApiKeyCreated, Role};
 use guitai_core::{ids::AccountId, limits, normal, time::UtcMs};
 use guitai_till::{Command, Handle};
 use serde::{Deserialize, Serialize};
@@ -51,7 +51,15 @@ impl Request {
                     .map_err(|error| anyhow::anyhow!("--account: {error:?}"))?;
                 let name = normal::name(&name, limits::NAME_MAX_CHARS).context("--name")?;
                 let role = Role::parse(&role).context("--role: administrator or cashier")?;
-                Ok(Wish::Account(AccountSet { account, name, role, verifier, disabled: false, by: None, at }))
+                Ok(Wish::Account(AccountSet {
+                    account,
+                    name: Some(name.into()),
+                    role,
+                    verifier: Some(verifier.into()),
+                    disabled: false,
+                    by: None,
+                    at,
+                }))
             }
         }
     }
@@ -99,11 +107,14 @@ pub(crate) async fn serve(socket: &Path, till: Handle, mut stop: watch::Receiver
 async fn record(till: &Handle, line: &str) -> anyhow::Result<()> {
     let request: Request = serde_json::from_str(line)?;
     let (done, committed) = oneshot::channel();
-    let done = Box::new(move || _ = done.send(()));
+    let done = Box::new(move |answer| _ = done.send(answer));
     let command = match request.wish(crate::clock::wall())? {
         Wish::ApiKey(key) => Command::CreateApiKey(key, done),
         Wish::Account(account) => Command::SetAccount(account, done),
     };
     till.send(command).map_err(|_| anyhow::anyhow!("the node is stopping"))?;
-    committed.await.context("the node is stopping")
+    match committed.await.context("the node is stopping")? {
+        Ok(()) => Ok(()),
+        Err(refusal) => bail!("{refusal:?}"),
+    }
 }

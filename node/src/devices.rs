@@ -234,8 +234,8 @@ impl Letterhead<'_> {
             bill_number: row
                 .bill
                 .as_ref()
-                .filter(|(source, ..)| source != guitai_core::payment::COUNTER_BILLS)
-                .map(|(_, number, _)| number.clone()),
+                .filter(|bill| bill.key.source != guitai_core::bill::COUNTER_BILLS)
+                .map(|bill| bill.key.number.clone()),
             copy: if copy == Copy::First { 1 } else { 2 },
             reprint: copy == Copy::Again,
         })

@@ -149,6 +149,7 @@ fn start(config: &Config, place: &Place, enrolment: &Enrolment, stop: &watch::Re
         title,
         clock: config.clock.clone(),
         tills: config.tills.clone(),
+        daily_bills: config.daily_bills.clone(),
         reader: Reader::new(database),
         till,
         waiters,

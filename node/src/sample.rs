@@ -7,15 +7,15 @@ use anyhow::{Context, bail};
 use guitai_core::{
     acquirer::{Call, Expected, Reply, Request, allinpay::Allinpay},
     ids::{AccountId, OrderNo},
-    journal::fact::{Approval, Idempotency},
     money::Fen,
+    people::{Approval, Idempotency},
     payment::State,
     secret::PaymentCode,
     time::{Now, Ticks, UtcMs},
 };
 use guitai_sandbox::{Outcome, Sandbox, book::Book, credentials::Credentials};
 use guitai_store::Journal;
-use guitai_till::{ChargeRequest, Command, Engine, Output, ReturnRequest, Setup};
+use guitai_till::{Cashier, ChargeRequest, Command, Engine, Output, Pays, ReturnRequest, Setup};
 
 use crate::{acquirer::Asked, clock::wall, config::Config, place::Place, run::Damaged};
 
@@ -137,9 +137,9 @@ impl Trade {
             amount,
             code,
             till: till.clone(),
-            cashier: cashier.clone(),
+            cashier: Cashier::Present(cashier.clone()),
             terminal,
-            bill: None,
+            bill: Pays::Itself,
             remark: None,
             idempotency,
         };

@@ -57,12 +57,14 @@ impl Part {
         match movement {
             Movement::Paid => add(&mut self.paid, number, sum),
             Movement::Voided | Movement::Refunded => add(&mut self.back, number, sum),
+            Movement::Discounted => {}
         }
     }
 }
 
 fn sum(day: Day, as_of: Time, store: Option<NameId>, figures: &Figures) -> Stats {
     let (mut paid, mut voided, mut refunded) = (Tally::default(), Tally::default(), Tally::default());
+    let mut discounted = Tally::default();
     let mut wallets: BTreeMap<Wallet, Part> = BTreeMap::new();
     let mut cashiers: BTreeMap<(&str, &str), Part> = BTreeMap::new();
     let mut hours: BTreeMap<u8, Tally> = BTreeMap::new();
@@ -73,6 +75,7 @@ fn sum(day: Day, as_of: Time, store: Option<NameId>, figures: &Figures) -> Stats
                 add(&mut paid, row.count, row.sum);
                 add(hours.entry(row.hour).or_default(), row.count, row.sum);
             }
+            Movement::Discounted => add(&mut discounted, row.count, row.sum),
             Movement::Voided => add(&mut voided, row.count, row.sum),
             Movement::Refunded => add(&mut refunded, row.count, row.sum),
         }
@@ -100,6 +103,7 @@ fn sum(day: Day, as_of: Time, store: Option<NameId>, figures: &Figures) -> Stats
         date: Date(day),
         as_of,
         paid,
+        discounted,
         voided,
         refunded,
         net_fen: signed(paid).saturating_sub(signed(voided)).saturating_sub(signed(refunded)),

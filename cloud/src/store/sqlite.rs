@@ -403,28 +403,7 @@ fn addressees(known: &[StoreId], named: &[String]) -> Result<Vec<StoreId>, Lette
 
 /// The rows a fact is about: its payment, and the void's or refund's own number.
 fn numbers(fact: &Fact) -> Vec<OrderNo> {
-    let own = match fact {
-        Fact::ReversalIntended(f) => Some(f.reversal_no),
-        Fact::Reversed(f) => f.void_no,
-        Fact::ReversalRefused(f) => f.void_no,
-        Fact::RefundIntended(f) => Some(f.refund_no),
-        Fact::Refunded(f) => Some(f.refund_no),
-        Fact::RefundRefused(f) => Some(f.refund_no),
-        Fact::Opened(_)
-        | Fact::AccountSet(_)
-        | Fact::ApiKeyCreated(_)
-        | Fact::Intended(_)
-        | Fact::Pended(_)
-        | Fact::Doubted(_)
-        | Fact::Paid(_)
-        | Fact::Declined(_)
-        | Fact::Closed(_)
-        | Fact::Quarantined(_)
-        | Fact::HandedOver(_)
-        | Fact::NotHandedOver(_)
-        | Fact::CancelAsked(_) => None,
-    };
-    fact.order_no().into_iter().chain(own).collect()
+    fact.order_no().into_iter().chain(fact.return_no()).collect()
 }
 
 fn adopt(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {

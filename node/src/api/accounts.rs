@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{Json, extract::State, http::StatusCode};
 use guitai_core::{
     ids::AccountId,
-    journal::fact::{AccountSet, Role as StoreRole},
+    people::{AccountSet, Role as StoreRole},
     limits, normal,
     secret::SecretText,
 };
@@ -57,25 +57,20 @@ pub(crate) async fn create(
         .ok_or_else(|| Problem::malformed("role").detail("administrator 或 cashier。", "administrator or cashier."))?;
     let name = normal::name(&asked.name, limits::NAME_MAX_CHARS).map_err(|error| Problem::text("name", error))?;
     check_policy(&asked.password)?;
-    let store = app.store.as_str().to_owned();
-    let existing = app.read(move |connection| query::accounts(connection, &store)).await?;
-    if existing.iter().any(|row| row.account == account.as_str()) {
-        return Err(Problem::new(Code::AccountExists).field("account"));
-    }
     let verifier = app.passwords.hash(SecretText::new(asked.password)).await?;
     let fact = AccountSet {
         account: account.clone(),
-        name: name.clone(),
+        name: Some(name.clone().into()),
         role,
-        verifier,
+        verifier: Some(verifier.into()),
         disabled: false,
         by: Some(current.person.account.clone()),
         at: app.trusted_now(),
     };
     let (done, committed) = oneshot::channel();
-    let set = Command::SetAccount(fact, Box::new(move || _ = done.send(())));
-    app.till.send(set).map_err(|_| Problem::from(Code::NotAccepting))?;
-    committed.await.map_err(|_| Problem::from(Code::NotAccepting))?;
+    let create = Command::CreateAccount(fact, Box::new(move |answer| _ = done.send(answer)));
+    app.till.send(create).map_err(|_| Problem::from(Code::NotAccepting))?;
+    committed.await.map_err(|_| Problem::from(Code::NotAccepting))?.map_err(refusal::problem)?;
     let body = dto::Account {
         account: account.to_string(),
         name,

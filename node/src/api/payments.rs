@@ -1,18 +1,19 @@
 //! Collecting, and the payments there are.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use axum::{
     Json,
     extract::{Path, State},
 };
 use guitai_core::{
+    bill::{BillKey, COUNTER_BILLS},
     ids::{AccountId, JournalId, OrderNo, TillId},
-    journal::fact::{Bill, Idempotency},
     limits,
     money::Fen,
     normal::{self, TextError},
     payment::{self, CANCEL_AFTER_MS, GOODS_KEYS_AFTER_MS, Say},
+    people::Idempotency,
     secret::PaymentCode,
     time::{UtcMs, beijing_day},
 };
@@ -22,12 +23,13 @@ use guitai_http::{
     idempotency::{Keyed, RequestHash},
     paging::{Page, Query, decode_cursor, encode_cursor},
     problem::{Code, Problem, ProblemBody},
+    serve::Peer,
     session::Role,
 };
 use guitai_store::query::{self, PaymentFilter, PaymentRow};
-use guitai_till::{ChargeRequest, Command, Reply};
+use guitai_till::{Accepted, Cashier, ChargeRequest, Command, NamedBill, Pays, Reply};
 
-use super::refusal;
+use super::{refusal, returns};
 use crate::{app::App, config::Till};
 
 type Shared = State<Arc<App>>;
@@ -48,6 +50,10 @@ pub(crate) async fn charge(
     let idempotency = idempotency(&who, asked.key.as_str(), asked.request);
     // A scanned code is gone when its request comes again: what that request did is answered first.
     if let Some(order_no) = earlier(&app, &idempotency)? {
+        let row = visible(&app, &who, order_no.as_str())?;
+        let accepted = Accepted { order_no, state: row.state, refund_no: None };
+        // The first one's result is the answer to both.
+        app.waiters.enter(accepted).final_or(wait).await;
         return answer(&app, order_no);
     }
     let (till, at) = till(&app, charge.till.as_deref())?;
@@ -55,9 +61,9 @@ pub(crate) async fn charge(
         return Err(Problem::new(Code::TillNotRegistered).field("till"));
     };
     let bill = match (charge.bill, charge.retry_of) {
-        (Some(named), None) => Some(bill(named)?),
-        (None, Some(order_no)) => Some(bill_of(&app, &who, &order_no, amount)?),
-        (None, None) => None,
+        (Some(named), None) => Pays::Named(bill(&app, named)?),
+        (None, Some(order_no)) => Pays::Again(bill_of(&app, &who, &order_no, amount)?),
+        (None, None) => Pays::Itself,
         (Some(_), Some(_)) => {
             let both = Problem::malformed("retry_of");
             return Err(both.detail("bill 和 retry_of 只能给一个。", "Give either bill or retry_of."));
@@ -127,9 +133,11 @@ pub(crate) async fn cancel(
     State(app): Shared,
     who: Principal,
     Path(order_no): Path<String>,
-    asked: Keyed<dto::Nothing>,
+    Peer(from): Peer,
+    asked: Keyed<dto::GiveUp>,
 ) -> Result<Json<dto::Payment>, Problem> {
-    said(&app, &who, &order_no, &asked, Command::Cancel).await
+    let approver = lets_go(&app, asked.value.approver, from.ip()).await?;
+    said(&app, &who, &order_no, (asked.key.as_str(), asked.request), approver, Command::Cancel).await
 }
 
 /// 货已交: the goods are gone; keep asking, never reverse by itself.
@@ -141,7 +149,7 @@ pub(crate) async fn handed_over(
     Path(order_no): Path<String>,
     asked: Keyed<dto::Nothing>,
 ) -> Result<Json<dto::Payment>, Problem> {
-    said(&app, &who, &order_no, &asked, Command::HandedOver).await
+    said(&app, &who, &order_no, (asked.key.as_str(), asked.request), None, Command::HandedOver).await
 }
 
 /// 没交货: take it back as soon as the acquirer answers.
@@ -151,9 +159,19 @@ pub(crate) async fn not_handed_over(
     State(app): Shared,
     who: Principal,
     Path(order_no): Path<String>,
-    asked: Keyed<dto::Nothing>,
+    Peer(from): Peer,
+    asked: Keyed<dto::GiveUp>,
 ) -> Result<Json<dto::Payment>, Problem> {
-    said(&app, &who, &order_no, &asked, Command::NotHandedOver).await
+    let approver = lets_go(&app, asked.value.approver, from.ip()).await?;
+    said(&app, &who, &order_no, (asked.key.as_str(), asked.request), approver, Command::NotHandedOver).await
+}
+
+/// The administrator who lets the bill go at once.
+async fn lets_go(app: &Arc<App>, named: Option<dto::Approver>, from: IpAddr) -> Result<Option<AccountId>, Problem> {
+    match named {
+        Some(named) => returns::administrator(app, named, from).await.map(Some),
+        None => Ok(None),
+    }
 }
 
 /// Passes on what a person says about one of their open payments.
@@ -161,12 +179,13 @@ async fn said(
     app: &App,
     who: &Principal,
     order_no: &str,
-    asked: &Keyed<dto::Nothing>,
+    (key, request): (&str, RequestHash),
+    approver: Option<AccountId>,
     command: fn(OrderNo, Say, Reply) -> Command,
 ) -> Result<Json<dto::Payment>, Problem> {
     who.require(Scope::Charge)?;
     let no = visible(app, who, order_no)?.no;
-    let say = Say { by: who.caller(), idempotency: idempotency(who, asked.key.as_str(), asked.request) };
+    let say = Say { by: who.caller(), idempotency: idempotency(who, key, request), approver };
     app.ask(|reply| command(no, say, reply)).await?;
     answer(app, no)
 }
@@ -182,15 +201,14 @@ fn earlier(app: &App, asked: &Idempotency) -> Result<Option<OrderNo>, Problem> {
 }
 
 /// The bill of an earlier attempt of the same sale.
-fn bill_of(app: &App, who: &Principal, order_no: &str, amount: Fen) -> Result<Bill, Problem> {
+fn bill_of(app: &App, who: &Principal, order_no: &str, amount: Fen) -> Result<BillKey, Problem> {
     let row = visible(app, who, order_no).map_err(|problem| problem.field("retry_of"))?;
     let same = row.kind == "charge" && row.amount == amount;
     let bill = row.bill.filter(|_| same).ok_or_else(|| {
         Problem::malformed("retry_of")
             .detail("只能是同金额的上一次收款。", "Must be an earlier charge of the same amount.")
     })?;
-    let (source, number, total) = bill;
-    Ok(Bill { source, number, total })
+    Ok(bill.key)
 }
 
 /// The payment as it now stands.
@@ -235,11 +253,16 @@ pub(super) fn till<'a>(app: &'a App, asked: Option<&str>) -> Result<(TillId, &'a
 }
 
 /// A person acts as themselves; a program names its cashier or acts under its own name.
-pub(super) fn cashier(who: &Principal, asked: Option<&str>) -> Result<AccountId, Problem> {
+pub(super) fn cashier(who: &Principal, asked: Option<&str>) -> Result<Cashier, Problem> {
     match (who, asked) {
-        (Principal::Person(current), _) => Ok(current.person.account.clone()),
-        (Principal::Key(_), Some(account)) => AccountId::parse(account).map_err(refusal::name("cashier")),
-        (Principal::Key(key), None) => AccountId::parse(&key.name).map_err(refusal::name("cashier")),
+        (Principal::Person(current), _) => Ok(Cashier::Present(current.person.account.clone())),
+        (Principal::Key(_), Some(account)) => {
+            let account = AccountId::parse(&normal::typed(account)).map_err(refusal::name("cashier"))?;
+            Ok(Cashier::Named(account))
+        }
+        (Principal::Key(key), None) => {
+            AccountId::parse(&key.name).map(Cashier::Program).map_err(refusal::name("cashier"))
+        }
     }
 }
 
@@ -256,18 +279,36 @@ fn code(app: &App, auth_code: Option<&str>, scan: Option<&str>, request: &Idempo
     }
 }
 
-fn bill(named: BillRef) -> Result<Bill, Problem> {
-    let BillRef { source, number, total_fen } = named;
+fn bill(app: &App, named: BillRef) -> Result<NamedBill, Problem> {
+    let BillRef { source, number, total_fen, day } = named;
     let read = |field, text: &str| {
         normal::identifier(text, limits::BILL_NUMBER_MAX_CHARS).map_err(|error| Problem::text(field, error))
     };
     let (source, number) = (read("bill.source", &source)?, read("bill.number", &number)?);
-    if source == payment::COUNTER_BILLS {
+    if source == COUNTER_BILLS {
         let field = Problem::malformed("bill.source");
         return Err(field.detail("counter 由柜台自己使用。", "`counter` is the counter's own."));
     }
     let total = total_fen.ok_or_else(|| Problem::new(Code::BillTotalMissing).field("bill.total_fen"))?;
-    Ok(Bill { source, number, total: Fen::new(total) })
+    let total = total_of(total, "bill.total_fen")?;
+    let daily = app.daily_bills.contains(&source);
+    if day.is_some() && !daily {
+        let field = Problem::malformed("bill.day");
+        return Err(field.detail(
+            "这个来源没有设为每天重新编号，见配置 [[bill_source]]。",
+            "This source is not configured as daily; see [[bill_source]].",
+        ));
+    }
+    Ok(NamedBill { source, number, total, day: day.map(|day| day.0), daily })
+}
+
+/// What a bill may come to: 1 fen to [`limits::BILL_TOTAL_MAX_FEN`].
+pub(super) fn total_of(fen: u64, field: &'static str) -> Result<Fen, Problem> {
+    match fen {
+        0 => Err(Problem::new(Code::AmountZero).field(field)),
+        fen if fen > limits::BILL_TOTAL_MAX_FEN => Err(Problem::new(Code::AmountOverLimit).field(field)),
+        fen => Ok(Fen::new(fen)),
+    }
 }
 
 pub(super) fn remark(text: Option<String>) -> Result<Option<String>, Problem> {
@@ -291,6 +332,9 @@ pub(crate) fn payment_dto(row: &PaymentRow, app: &App) -> dto::Payment {
         amount_fen: row.amount.get(),
         received_fen: row.received.map(Fen::get),
         refunded_fen: row.refunded.get(),
+        owed_fen: Some(row.owed.get()).filter(|owed| *owed > 0),
+        settled: row.settled.clone(),
+        refund_no: None,
         wallet: row.wallet.map(Into::into),
         code_last_two: row.code_last_two.clone(),
         acquirer: row.acquirer.clone().unwrap_or_default(),
@@ -298,10 +342,11 @@ pub(crate) fn payment_dto(row: &PaymentRow, app: &App) -> dto::Payment {
         wallet_no: row.wallet_no.clone(),
         till: row.till.clone(),
         cashier: row.cashier.clone(),
-        bill: row.bill.as_ref().map(|(source, number, total)| BillRef {
-            source: source.clone(),
-            number: number.clone(),
-            total_fen: Some(total.get()),
+        bill: row.bill.as_ref().map(|bill| BillRef {
+            source: bill.key.source.clone(),
+            number: bill.key.number.clone(),
+            total_fen: Some(bill.total.get()),
+            day: bill.key.day.map(Into::into),
         }),
         business_day: row.business_day.into(),
         created_at: row.at.into(),
@@ -316,7 +361,7 @@ pub(crate) fn payment_dto(row: &PaymentRow, app: &App) -> dto::Payment {
 
 fn can(row: &PaymentRow, now: UtcMs) -> Can {
     let charge = row.kind == "charge";
-    let left = row.amount.checked_sub(row.refunded).unwrap_or(Fen::ZERO).get();
+    let left = row.received.unwrap_or(row.amount).checked_sub(row.refunded).unwrap_or(Fen::ZERO).get();
     let age_ms = u64::try_from(now.0.saturating_sub(row.at.0)).unwrap_or(0);
     let open = charge && matches!(row.state, payment::State::Pending | payment::State::Unknown);
     let held = charge && row.state == payment::State::Held;
@@ -326,7 +371,7 @@ fn can(row: &PaymentRow, now: UtcMs) -> Can {
         void: paid && beijing_day(now) == beijing_day(row.at),
         refund_fen: if refundable { left } else { 0 },
         handed_over: open && age_ms >= GOODS_KEYS_AFTER_MS,
-        not_handed_over: (open || held) && age_ms >= GOODS_KEYS_AFTER_MS,
-        cancel: open && age_ms >= CANCEL_AFTER_MS,
+        not_handed_over: ((open && !row.given_up) || held) && age_ms >= GOODS_KEYS_AFTER_MS,
+        cancel: open && !row.given_up && age_ms >= CANCEL_AFTER_MS,
     }
 }

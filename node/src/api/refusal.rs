@@ -1,19 +1,51 @@
 //! The engine's refusals in the API's words.
 
 use guitai_core::{ids::NameError, money::AmountError, payment::Refused, secret::CodeError};
-use guitai_http::problem::{Code, Problem};
+use guitai_http::problem::{Code, Facts, Problem};
 use guitai_till::Refusal;
 
 pub(crate) fn problem(refusal: Refusal) -> Problem {
     match refusal {
         Refusal::IdempotencyConflict => Code::IdempotencyConflict.into(),
         Refusal::CodeUsed => Problem::new(Code::PaymentCodeUsed).field("auth_code"),
-        Refusal::BillCovered { free } => Problem::new(Code::BillCovered).field("amount_fen").detail(
-            format!("这张单还可收 {} 元，其余已收或正在确认。", free.yuan()),
-            format!("{} yuan of this bill are free; the rest is paid or in doubt.", free.yuan()),
+        Refusal::BillCovered { free } => {
+            let problem = Problem::new(Code::BillCovered).field("amount_fen").detail(
+                format!("这张单还可收 {} 元，其余已收。", free.yuan()),
+                format!("{} yuan of this bill are free; the rest is paid.", free.yuan()),
+            );
+            problem.facts(Facts { free_fen: Some(free.get()), ..Facts::default() })
+        }
+        Refusal::BillLocked { free } => {
+            let problem = Problem::new(Code::BillLocked).field("amount_fen").detail(
+                format!("这张单现在还可收 {} 元，其余正在确认或退回。", free.yuan()),
+                format!("{} yuan of this bill are free now; the rest is in doubt or being taken back.", free.yuan()),
+            );
+            problem.facts(Facts { free_fen: Some(free.get()), ..Facts::default() })
+        }
+        Refusal::TotalDiffers { total } => {
+            let problem = Problem::new(Code::TotalDiffers).field("bill.total_fen").detail(
+                format!("这张单登记的总额是 {} 元。", total.yuan()),
+                format!("This bill is on record with {} yuan.", total.yuan()),
+            );
+            problem.facts(Facts { total_fen: Some(total.get()), ..Facts::default() })
+        }
+        Refusal::TotalTooLow { held } => Problem::new(Code::TotalTooLow).field("total_fen").detail(
+            format!("已收和正在确认的共 {} 元。", held.yuan()),
+            format!("{} yuan are paid or in doubt.", held.yuan()),
         ),
+        Refusal::BillDayNeeded { before, today } => {
+            let days = Some(vec![before.to_string(), today.to_string()]);
+            Problem::new(Code::BillDayNeeded).field("bill.day").facts(Facts { days, ..Facts::default() })
+        }
+        Refusal::BillUnknown => Problem::new(Code::NotFound)
+            .detail("还没有人收过这张单。", "Nothing was ever charged on this bill."),
+        Refusal::CashierUnknown => Problem::new(Code::CashierUnknown).field("cashier"),
+        Refusal::AccountExists => Problem::new(Code::AccountExists).field("account"),
+        // BARRED
+        Refusal::Barred(bar) => Problem::new(Code::NotAccepting).detail(bar.as_str(), bar.as_str()),
         Refusal::TooManyOpen => Code::NotAccepting.into(),
         Refusal::NotFound => Code::NotFound.into(),
+        Refusal::Payment(Refused::SaidAlready) => Code::SaidAlready.into(),
         Refusal::Payment(Refused::State) => Code::StateForbids.into(),
         Refusal::Payment(Refused::TooEarly(ms)) => {
             let seconds = ms.div_ceil(1000);

@@ -6,7 +6,7 @@ use axum::{
     Json,
     extract::{Path, State},
 };
-use guitai_core::{ids::AccountId, journal::fact::Approval, limits, money::Fen, secret::SecretText};
+use guitai_core::{ids::AccountId, limits, money::Fen, normal, people::Approval, secret::SecretText};
 use guitai_http::{
     bearer::{Principal, Scope},
     dto,
@@ -69,33 +69,38 @@ pub(crate) async fn refund(
     let request = request(&app, &who, &order_no, approval, reason)?;
     let (accepted, waiting) = app.ask(|reply| Command::Refund(request, amount, reply)).await?;
     waiting.final_or(WAIT).await;
-    payments::answer(&app, accepted.order_no)
+    let mut answer = payments::answer(&app, accepted.order_no)?;
+    answer.refund_no = accepted.refund_no.map(|no| no.to_string());
+    Ok(answer)
 }
 
 /// The administrator whose password was given; a key of scope `refund` needs none.
-async fn approver(
+pub(super) async fn approver(
     app: &Arc<App>,
     who: &Principal,
     named: Option<dto::Approver>,
     from: IpAddr,
 ) -> Result<Option<AccountId>, Problem> {
-    let Some(named) = named else {
-        return match who {
-            Principal::Key(_) => who.require(Scope::Refund).map(|()| None),
-            Principal::Person(_) => {
-                let missing = Problem::new(Code::ApproverWrongPassword).field("approver");
-                Err(missing.detail("需要管理员账号和密码。", "An administrator's account and password are needed."))
-            }
-        };
-    };
-    let password = SecretText::new(named.password);
-    let Some(row) = app.sign_in(&named.account, password, from).await? else {
+    match (named, who) {
+        (Some(named), _) => administrator(app, named, from).await.map(Some),
+        (None, Principal::Key(_)) => who.require(Scope::Refund).map(|()| None),
+        (None, Principal::Person(_)) => {
+            let missing = Problem::new(Code::ApproverWrongPassword).field("approver");
+            Err(missing.detail("需要管理员账号和密码。", "An administrator's account and password are needed."))
+        }
+    }
+}
+
+/// Checks an administrator's password.
+pub(super) async fn administrator(app: &Arc<App>, named: dto::Approver, from: IpAddr) -> Result<AccountId, Problem> {
+    let (account, password) = (normal::typed(&named.account), SecretText::new(named.password));
+    let Some(row) = app.sign_in(&account, password, from).await? else {
         return Err(Problem::new(Code::ApproverWrongPassword).field("approver.password"));
     };
     if row.role != "administrator" {
         return Err(Problem::new(Code::ApproverNotAllowed).field("approver.account"));
     }
-    AccountId::parse(&row.account).map(Some).map_err(refusal::name("approver.account"))
+    AccountId::parse(&row.account).map_err(refusal::name("approver.account"))
 }
 
 /// The return counts at the payment's own till, and for whoever acts now.
@@ -111,5 +116,5 @@ fn request(
         return Err(Code::StateForbids.into());
     }
     let (till, _) = payments::till(app, Some(&row.till)).or_else(|_| payments::till(app, None))?;
-    Ok(ReturnRequest { order_no: row.no, till, cashier: payments::cashier(who, None)?, approval, reason })
+    Ok(ReturnRequest { order_no: row.no, till, cashier: payments::cashier(who, None)?.account().clone(), approval, reason })
 }

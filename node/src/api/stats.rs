@@ -64,17 +64,19 @@ fn fold(
     };
     let moved = |movement| sum(&|row: &StatRow| row.movement == movement);
     let (paid, voided, refunded) = (moved(Movement::Paid), moved(Movement::Voided), moved(Movement::Refunded));
+    let discounted = moved(Movement::Discounted);
     let signed = |tally: &Tally| i64::try_from(tally.sum_fen).unwrap_or(i64::MAX);
     let mut cashiers: Vec<&str> = rows.iter().map(|row| row.cashier.as_str()).collect();
     cashiers.sort_unstable();
     cashiers.dedup();
-    let back = |row: &StatRow| row.movement != Movement::Paid;
+    let back = |row: &StatRow| row.movement.is_back();
     dto::Stats {
         date: day.into(),
         store: None,
         as_of: now.into(),
         net_fen: signed(&paid) - signed(&voided) - signed(&refunded),
         paid,
+        discounted,
         voided,
         refunded,
         unknown: Tally { count: doubts, sum_fen: doubtful.get() },

@@ -21,6 +21,9 @@ pub const REMARK_MAX_CHARS: usize = 50;
 /// Longest bill number of a shop's own system.
 pub const BILL_NUMBER_MAX_CHARS: usize = 64;
 
+/// Largest bill: a hundred of the largest charges, 50,000,000.00 yuan.
+pub const BILL_TOTAL_MAX_FEN: u64 = 100 * AMOUNT_MAX_FEN;
+
 /// `Idempotency-Key`: 8 to 64 visible ASCII characters.
 pub const IDEMPOTENCY_KEY_CHARS: core::ops::RangeInclusive<usize> = 8..=64;
 

@@ -167,6 +167,18 @@ codes! {
     TillNotRegistered "till_not_registered" UNPROCESSABLE_ENTITY,
     /// The bill is paid already, or would be overpaid.
     BillCovered "bill_covered" UNPROCESSABLE_ENTITY,
+    /// Payments that have not ended hold the bill.
+    BillLocked "bill_locked" UNPROCESSABLE_ENTITY,
+    /// The bill is on record with another total.
+    TotalDiffers "total_differs" CONFLICT,
+    /// The total would be below what is paid or in doubt.
+    TotalTooLow "total_too_low" UNPROCESSABLE_ENTITY,
+    /// The bill's numbers start anew each day and only the caller knows which day is meant.
+    BillDayNeeded "bill_day_needed" CONFLICT,
+    /// The cashier is no account of this store.
+    CashierUnknown "cashier_unknown" UNPROCESSABLE_ENTITY,
+    /// The same was said before and is being done.
+    SaidAlready "said_already" CONFLICT,
     /// The bill came without its total.
     BillTotalMissing "bill_total_missing" UNPROCESSABLE_ENTITY,
     /// The node takes no payments now.
@@ -198,13 +210,34 @@ pub struct Problem {
     field: Option<String>,
     detail: Option<(String, String)>,
     retry_after_s: Option<u64>,
+    facts: Facts,
+}
+
+/// What a program needs besides the words to go on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Facts {
+    /// What of the bill is free, in fen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub free_fen: Option<u64>,
+    /// What the bill comes to, in fen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub total_fen: Option<u64>,
+    /// The days to choose from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub days: Option<Vec<String>>,
 }
 
 impl Problem {
     /// A problem with the words of its code.
     #[must_use]
     pub const fn new(code: Code) -> Self {
-        Self { code, field: None, detail: None, retry_after_s: None }
+        Self {
+            code,
+            field: None,
+            detail: None,
+            retry_after_s: None,
+            facts: Facts { free_fen: None, total_fen: None, days: None },
+        }
     }
 
     /// A request that cannot be read at this field, as a path such as `bill.total_fen`.
@@ -247,6 +280,13 @@ impl Problem {
         self
     }
 
+    /// Adds what a program needs to go on.
+    #[must_use]
+    pub fn facts(mut self, facts: Facts) -> Self {
+        self.facts = facts;
+        self
+    }
+
     /// Its code.
     #[must_use]
     pub const fn code(&self) -> Code {
@@ -279,6 +319,7 @@ impl Problem {
             detail,
             field: self.field.clone(),
             remedy: pick(words.remedy.0, words.remedy.1),
+            facts: self.facts.clone(),
         }
     }
 
@@ -319,6 +360,9 @@ pub struct ProblemBody {
     pub field: Option<String>,
     /// What to do next.
     pub remedy: String,
+    /// What a program needs to go on.
+    #[serde(flatten)]
+    pub facts: Facts,
 }
 
 impl From<Code> for Problem {

@@ -212,6 +212,48 @@ impl Words {
                 ),
                 ("查看这张账单已有的收款。", "Look at the payments of this bill."),
             ),
+            Code::BillLocked => words(
+                ("账单正在确认", "Bill is locked"),
+                (
+                    "这张账单有收款还没有最终结果，或正在退回。",
+                    "Payments of this bill have no final result yet, or are being taken back.",
+                ),
+                (
+                    "等它有结果；确定没交货时可请店长授权放开账单。",
+                    "Wait for their result; an administrator can let the bill go when no goods were handed over.",
+                ),
+            ),
+            Code::TotalDiffers => words(
+                ("账单总额不同", "Bill total differs"),
+                ("这张账单登记的总额与这次给出的不同。", "This bill is on record with another total."),
+                (
+                    "核对总额；确要更改请用 POST /bills/{source}/{number}/total。",
+                    "Check the total; to change it use POST /bills/{source}/{number}/total.",
+                ),
+            ),
+            Code::TotalTooLow => words(
+                ("总额太小", "Total too low"),
+                ("总额不能小于已收和正在确认的金额。", "The total may not be below what is paid or in doubt."),
+                ("先退货，或等正在确认的收款有结果。", "Refund first, or wait for the doubts to end."),
+            ),
+            Code::BillDayNeeded => words(
+                ("请说明账单日期", "Which day's bill?"),
+                (
+                    "这个单号前一天也用过，无法判断是哪一天的账单。",
+                    "This number was used the day before as well; only you know which bill is meant.",
+                ),
+                ("加上 bill.day，可选的日期见 days。", "Add bill.day; `days` lists the choices."),
+            ),
+            Code::CashierUnknown => words(
+                ("没有这位收银员", "Unknown cashier"),
+                ("本店没有这个账号，或账号已停用。", "This store has no such account, or it is disabled."),
+                ("核对 cashier，或先建立账号。", "Check `cashier`, or create the account first."),
+            ),
+            Code::SaidAlready => words(
+                ("已经说过了", "Already said"),
+                ("这笔款已按同样的意思处理，正在进行。", "The same was said of this payment; it is being done."),
+                ("等它有结果。", "Wait for its result."),
+            ),
             Code::BillTotalMissing => words(
                 ("缺少账单总额", "Bill total missing"),
                 ("第一次收这张账单时要给出总额。", "The first payment of a bill must give its total."),

@@ -11,6 +11,9 @@ pub mod engine;
 pub mod runner;
 
 pub use clock::{Clock, ClockState};
-pub use command::{Accepted, Answer, ChargeRequest, Command, Refusal, Reply, ReturnRequest};
+pub use command::{
+    Accepted, Answer, Cashier, ChargeRequest, Command, Done, NamedBill, Pays, Refusal, Reply, ReturnRequest, SettleRequest,
+    TotalRequest,
+};
 pub use engine::{Engine, Output, Setup};
 pub use runner::{Handle, spawn};

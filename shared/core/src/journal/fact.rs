@@ -127,6 +127,15 @@ impl Fact {
         }
     }
 
+    /// The void or refund whose row it makes or changes.
+    #[must_use]
+    pub fn return_no(&self) -> Option<OrderNo> {
+        match self {
+            Self::Payment(fact) => fact.return_no(),
+            Self::Opened(_) | Self::People(_) | Self::Bill(_) => None,
+        }
+    }
+
     /// Its texts, in an order that never changes: a text's place is its slot.
     pub fn texts_mut(&mut self) -> Vec<&mut Text> {
         match self {

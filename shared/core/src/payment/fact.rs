@@ -118,6 +118,34 @@ impl Fact {
         }
     }
 
+    /// The void or refund whose row it makes or changes.
+    #[must_use]
+    pub fn return_no(&self) -> Option<OrderNo> {
+        match self {
+            Self::ReversalIntended(f) => f.void.as_ref().map(|_| f.reversal_no),
+            Self::Reversed(f) => f.void_no,
+            Self::ReversalRefused(f) => f.void_no,
+            Self::RefundIntended(f) => Some(f.refund_no),
+            Self::Refunded(f) => Some(f.refund_no),
+            Self::RefundRefused(f) => Some(f.refund_no),
+            Self::Intended(_)
+            | Self::Pended(_)
+            | Self::Doubted(_)
+            | Self::Paid(_)
+            | Self::Declined(_)
+            | Self::Closed(_)
+            | Self::Quarantined(_)
+            | Self::HandedOver(_)
+            | Self::NotHandedOver(_)
+            | Self::CancelAsked(_)
+            | Self::GiveBackOwed(_)
+            | Self::LateChecked(_)
+            | Self::NumberUsed(_)
+            | Self::Settled(_)
+            | Self::DayCorrected(_) => None,
+        }
+    }
+
     /// The request that caused it, if a person or program asked for it.
     #[must_use]
     pub fn idempotency(&self) -> Option<&Idempotency> {

@@ -9,35 +9,38 @@ use super::{
 };
 use crate::{acquirer::PaidEvidence, ids::Numbering, journal::text::Text, money::Fen, people::Approval, time::Now};
 
-impl Payment {
-    /// What a manager may do about it now.
-    #[must_use]
-    pub fn ways_out(&self, now: Now) -> &'static [Settlement] {
-        let stuck = self.wait.asked.elapsed_ms(now) >= self.timings.deadline_ms;
-        match self.state() {
-            State::Quarantined if self.standing.number_used().is_some() => {
-                &[Settlement::Accept, Settlement::GiveBack, Settlement::Close]
-            }
-            State::Quarantined => &[Settlement::Accept, Settlement::GiveBack],
-            State::Pending | State::Unknown | State::Held if stuck => {
-                &[Settlement::Accept, Settlement::GiveBack, Settlement::Close]
-            }
-            State::Reversing if stuck && !self.standing.is_being_voided() => &[Settlement::Accept, Settlement::Close],
-            State::Paid | State::PartRefunded if self.standing.owed() > Fen::ZERO => {
-                &[Settlement::GiveBack, Settlement::WriteOff]
-            }
-            State::Pending
-            | State::Unknown
-            | State::Held
-            | State::Reversing
-            | State::Paid
-            | State::PartRefunded
-            | State::Declined
-            | State::Closed
-            | State::Reversed
-            | State::Refunding
-            | State::Refunded => &[],
+/// What a manager may do about a payment that stands so. `stuck`: its deadline has passed.
+#[must_use]
+pub fn ways_out(state: State, number_used: bool, owes: bool, voiding: bool, stuck: bool) -> &'static [Settlement] {
+    match state {
+        State::Quarantined if number_used => &[Settlement::Accept, Settlement::GiveBack, Settlement::Close],
+        State::Quarantined => &[Settlement::Accept, Settlement::GiveBack],
+        State::Pending | State::Unknown | State::Held if stuck && number_used => &[Settlement::Close],
+        State::Pending | State::Unknown | State::Held if stuck => {
+            &[Settlement::Accept, Settlement::GiveBack, Settlement::Close]
         }
+        State::Reversing if stuck && !voiding => &[Settlement::Accept, Settlement::Close],
+        State::Paid | State::PartRefunded if owes => &[Settlement::GiveBack, Settlement::WriteOff],
+        State::Pending
+        | State::Unknown
+        | State::Held
+        | State::Reversing
+        | State::Paid
+        | State::PartRefunded
+        | State::Declined
+        | State::Closed
+        | State::Reversed
+        | State::Refunding
+        | State::Refunded => &[],
+    }
+}
+
+impl Payment {
+    fn ways_out(&self, now: Now) -> &'static [Settlement] {
+        let stuck = self.wait.asked.elapsed_ms(now) >= self.timings.deadline_ms;
+        let standing = &self.standing;
+        let owes = standing.owed() > Fen::ZERO;
+        ways_out(self.state(), standing.number_used().is_some(), owes, standing.is_being_voided(), stuck)
     }
 
     pub(super) fn settle(

@@ -34,11 +34,20 @@ pub struct Payment {
     pub message: Option<String>,
     /// What was asked for, in fen.
     pub amount_fen: u64,
-    /// What the shop gets of it when discounts of the wallet are off, in fen.
+    /// What the customer paid of it when discounts are off, in fen: the most that can go back.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub received_fen: Option<u64>,
     /// What was given back so far, in fen.
     pub refunded_fen: u64,
+    /// What must still go back by itself, in fen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owed_fen: Option<u64>,
+    /// How a person ended what only a person can end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub settled: Option<String>,
+    /// The refund this request began; only in its answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refund_no: Option<String>,
     /// Whose wallet.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub wallet: Option<WalletDto>,
@@ -107,6 +116,129 @@ pub struct BillRef {
     pub number: String,
     /// What the whole bill comes to, in fen.
     pub total_fen: Option<u64>,
+    /// The business day it belongs to, where the system's numbers start anew each day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub day: Option<Date>,
+}
+
+/// `POST /payments/{order_no}/cancel` and `…/not-handed-over`.
+#[derive(Clone, Default, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GiveUp {
+    /// An administrator who lets the bill go at once, before the end is firm.
+    pub approver: Option<Approver>,
+}
+
+/// `GET /bills/{source}/{number}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Bill {
+    /// Which system.
+    pub source: String,
+    /// Its number there.
+    pub number: String,
+    /// Its day, where the system's numbers start anew each day.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub day: Option<Date>,
+    /// What it comes to, in fen.
+    pub total_fen: u64,
+    /// What is paid, in fen.
+    pub covered_fen: u64,
+    /// What may be paid: in doubt, or being given back, in fen.
+    pub locked_fen: u64,
+    /// What may be charged now, in fen.
+    pub free_fen: u64,
+    /// Its payments, oldest first.
+    pub parts: Vec<BillPart>,
+}
+
+/// One payment of a bill.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct BillPart {
+    /// Its number.
+    pub no: String,
+    /// What it is: `wallet`.
+    pub kind: String,
+    /// Its state.
+    pub state: State,
+    /// What was asked, in fen.
+    pub amount_fen: u64,
+}
+
+/// `POST /bills/{source}/{number}/total`.
+#[derive(Clone, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewTotal {
+    /// What the bill comes to now, in fen.
+    pub total_fen: i64,
+    /// Its day, where the system's numbers start anew each day.
+    pub day: Option<Date>,
+    /// Why, for the shop's records.
+    pub note: Option<String>,
+    /// Who approves; a key of scope `charge` needs nobody.
+    pub approver: Option<Approver>,
+}
+
+/// What waits for a person, or was ended by one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Exception {
+    /// Names it in `/exceptions/{id}/{action}`.
+    pub id: String,
+    /// `quarantined`: an answer that does not match; `owed`: money that must go back and did not yet; `stuck`: no result long
+    /// after the deadline.
+    pub kind: String,
+    /// `open` or `closed`.
+    pub state: String,
+    /// What may be done now.
+    pub actions: Vec<String>,
+    /// The payment.
+    pub payment: Payment,
+}
+
+/// `POST /exceptions/{id}/{action}`.
+#[derive(Clone, Default, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Settle {
+    /// Why, for the shop's records.
+    pub note: Option<String>,
+    /// Who approves; a key of scope `refund` needs nobody.
+    pub approver: Option<Approver>,
+}
+
+/// `GET /exceptions`.
+#[derive(Clone, Debug, PartialEq, Eq, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct ExceptionsQuery {
+    /// `open` when absent, or `closed`.
+    pub state: Option<String>,
+    /// Of this kind.
+    pub kind: Option<String>,
+}
+
+impl FromParams for ExceptionsQuery {
+    fn read(params: &mut Params) -> Result<Self, Problem> {
+        let one_of = |allowed: &'static [&'static str]| {
+            move |text: &str| allowed.contains(&text).then(|| text.to_owned())
+        };
+        Ok(Self {
+            state: params.parsed("state", one_of(&["open", "closed"]))?,
+            kind: params.parsed("kind", one_of(&["quarantined", "owed", "stuck"]))?,
+        })
+    }
+}
+
+/// `GET /bills/{source}/{number}`.
+#[derive(Clone, Debug, PartialEq, Eq, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct BillQuery {
+    /// Its day, where the system's numbers start anew each day.
+    #[param(value_type = Option<String>, format = Date)]
+    pub day: Option<Day>,
+}
+
+impl FromParams for BillQuery {
+    fn read(params: &mut Params) -> Result<Self, Problem> {
+        Ok(Self { day: params.day("day")? })
+    }
 }
 
 /// `POST /payments`.
@@ -256,8 +388,11 @@ pub struct Stats {
     pub store: Option<super::NameId>,
     /// When they were read.
     pub as_of: Time,
-    /// Charges paid.
+    /// Charges paid, as asked.
     pub paid: Tally,
+    /// What of them discounts took off.
+    #[serde(default)]
+    pub discounted: Tally,
     /// Given back whole.
     pub voided: Tally,
     /// Given back in part.

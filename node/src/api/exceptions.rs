@@ -1,0 +1,133 @@
+//! What waits for a person: answers that do not match, debts that did not go back, doubts nobody resolves. Each with its ways out.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Json,
+    extract::{Path, State},
+};
+use guitai_core::{
+    ids::OrderNo,
+    limits,
+    money::Fen,
+    payment::{self, Settlement, ways_out},
+    people::Approval,
+    time::UtcMs,
+};
+use guitai_http::{
+    bearer::{Principal, Scope},
+    dto::{self, ExceptionsQuery},
+    idempotency::Keyed,
+    paging::{Page, Query},
+    problem::{Code, Problem, ProblemBody},
+    serve::Peer,
+};
+use guitai_store::{bills, query::PaymentRow};
+use guitai_till::{Command, SettleRequest};
+
+use super::{payments, returns};
+use crate::app::App;
+
+type Shared = State<Arc<App>>;
+
+/// A payment without a result is listed from this age on: the acquirer's deadline, and half a minute for its reversal, in ms.
+const STUCK_AFTER_MS: i64 = 120_000;
+
+/// How long the outcome is waited for; it goes on by itself.
+const WAIT: Duration = Duration::from_millis(limits::WAIT_DEFAULT_MS);
+
+/// What waits for a person, oldest first; or what persons ended, newest first.
+#[utoipa::path(get, path = "/api/v1/exceptions", params(ExceptionsQuery),
+    responses((status = 200, body = Page<dto::Exception>), (status = 403, body = ProblemBody)))]
+pub(crate) async fn list(
+    State(app): Shared,
+    who: Principal,
+    Query(asked): Query<ExceptionsQuery>,
+) -> Result<Json<Page<dto::Exception>>, Problem> {
+    who.require(Scope::Read)?;
+    let now = app.trusted_now();
+    let closed = asked.state.as_deref() == Some("closed");
+    let store = app.store.as_str().to_owned();
+    let rows = app
+        .read(move |connection| match closed {
+            true => bills::settled(connection, &store, limits::PAGE_MAX),
+            false => bills::for_a_person(connection, &store, now.0 - STUCK_AFTER_MS),
+        })
+        .await?;
+    let own = payments::own_only(&who);
+    let items = rows
+        .iter()
+        .filter(|row| own.as_ref().is_none_or(|own| *own == row.cashier))
+        .filter(|row| !voiding(row))
+        .filter(|row| asked.kind.as_deref().is_none_or(|kind| kind == kind_of(row)))
+        .map(|row| dto::Exception {
+            id: row.no.to_string(),
+            kind: kind_of(row).to_owned(),
+            state: if closed { "closed" } else { "open" }.to_owned(),
+            actions: actions(row, now).iter().map(|how| how.as_str().to_owned()).collect(),
+            payment: payments::payment_dto(row, &app),
+        })
+        .collect();
+    Ok(Json(Page { items, next_cursor: None, as_of: now.into() }))
+}
+
+/// Ends one, with a reason and an approver.
+#[utoipa::path(post, path = "/api/v1/exceptions/{id}/{action}", request_body = dto::Settle,
+    params(("id" = String, Path), ("action" = String, Path, description = "accept, give-back, close or write-off"),
+        ("Idempotency-Key" = String, Header)),
+    responses((status = 200, body = dto::Payment), (status = "4XX", body = ProblemBody)))]
+pub(crate) async fn settle(
+    State(app): Shared,
+    who: Principal,
+    Peer(from): Peer,
+    Path((id, action)): Path<(String, String)>,
+    asked: Keyed<dto::Settle>,
+) -> Result<Json<dto::Payment>, Problem> {
+    let how = Settlement::parse(&action).ok_or_else(|| {
+        Problem::malformed("action")
+            .detail("可用 accept、give-back、close、write-off。", "Use accept, give-back, close or write-off.")
+    })?;
+    let approver = returns::approver(&app, &who, asked.value.approver, from.ip()).await?;
+    let order_no: OrderNo = payments::visible(&app, &who, &id)?.no;
+    let request = SettleRequest {
+        order_no,
+        how,
+        approval: Approval {
+            by: who.caller(),
+            approver,
+            idempotency: payments::idempotency(&who, asked.key.as_str(), asked.request),
+        },
+        note: payments::remark(asked.value.note)?,
+    };
+    let (accepted, waiting) = app.ask(|reply| Command::Settle(request, reply)).await.map_err(|problem| {
+        match problem.code() {
+            Code::StateForbids => problem.detail(
+                "现在不能这样处理，可用的处理方式见 GET /exceptions 的 actions。",
+                "This cannot be done now; `actions` of GET /exceptions lists what can.",
+            ),
+            _ => problem,
+        }
+    })?;
+    waiting.final_or(WAIT).await;
+    payments::answer(&app, accepted.order_no)
+}
+
+fn kind_of(row: &PaymentRow) -> &'static str {
+    if row.state == payment::State::Quarantined {
+        "quarantined"
+    } else if row.owed > Fen::ZERO || row.settled.as_deref() == Some(Settlement::WriteOff.as_str()) {
+        "owed"
+    } else {
+        "stuck"
+    }
+}
+
+fn voiding(row: &PaymentRow) -> bool {
+    row.state == payment::State::Reversing && row.received.is_some()
+}
+
+fn actions(row: &PaymentRow, now: UtcMs) -> &'static [Settlement] {
+    let number_used = row.reason.as_deref() == Some(payment::ClosedReason::NumberUsed.as_str());
+    let stuck = now.0.saturating_sub(row.at.0) >= STUCK_AFTER_MS;
+    ways_out(row.state, number_used, row.owed > Fen::ZERO, voiding(row), stuck)
+}
