@@ -1,9 +1,10 @@
 //! Performs the engine's calls: encode, send, decode, answer. Every decision is the codec's; every call is answered.
 
-use std::{fmt::Write as _, sync::Arc};
+use std::{fmt::Write as _, sync::Arc, time::Instant};
 
 use guitai_core::{
     acquirer::{Call, Expected, ExpectedReturn, Reply, allinpay::Allinpay},
+    clock::Witness,
     time::UtcMs,
 };
 use guitai_link::acquirer::AcquirerClient;
@@ -26,7 +27,7 @@ impl Acquirer {
     /// Sends one call and hands its answer to the till.
     pub(crate) fn perform(&self, call: Call, expected: Expected, till: Handle) {
         let this = self.clone();
-        let asked = Asked::of(&call);
+        let (asked, sent) = (Asked::of(&call), Instant::now());
         let call = self.runtime.spawn(async move { this.ask(call, &expected).await });
         let codec = Arc::clone(&self.codec);
         self.runtime.spawn(async move {
@@ -36,6 +37,10 @@ impl Acquirer {
                 let reply = Reply::NoAnswer { detail: "failed inside the node".into() };
                 (asked.answer(&codec, &expected, &reply), reply.date())
             });
+            // Only an answer that was proven to be the acquirer's is a witness of the time.
+            if let (Some(said), true) = (date, answer.is_proven()) {
+                let _ = till.send(Command::TimeTold { said, by: Witness::Acquirer, asked: sent });
+            }
             // Without an engine there is nobody to tell; the journal's open payment is asked about at the next start.
             let _ = till.send(Command::Answered(expected.order_no, answer, date));
         });

@@ -8,8 +8,8 @@ use guitai_core::{
     acquirer::{Call, Expected, Reply, Request, allinpay::Allinpay},
     ids::{AccountId, OrderNo},
     money::Fen,
-    people::{Approval, Idempotency},
     payment::State,
+    people::{Approval, Idempotency},
     secret::PaymentCode,
     time::{Now, Ticks, UtcMs},
 };

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use axum::{Json, extract::State, http::StatusCode};
 use guitai_core::{
     ids::AccountId,
-    people::{AccountSet, Role as StoreRole},
     limits, normal,
+    people::{AccountSet, Role as StoreRole},
     secret::SecretText,
 };
 use guitai_http::{

@@ -55,7 +55,8 @@ pub(crate) async fn total(
         (None, Principal::Key(_)) => None,
         (None, Principal::Person(_)) => return Err(Problem::new(Code::ApproverWrongPassword).field("approver")),
     };
-    let fen = u64::try_from(asked.value.total_fen).map_err(|_| Problem::new(Code::AmountNegative).field("total_fen"))?;
+    let fen =
+        u64::try_from(asked.value.total_fen).map_err(|_| Problem::new(Code::AmountNegative).field("total_fen"))?;
     let total = payments::total_of(fen, "total_fen")?;
     let key = key(&app, &source, &number, asked.value.day.map(|day| day.0))?;
     let request = TotalRequest {

@@ -99,15 +99,14 @@ pub(crate) async fn settle(
         },
         note: payments::remark(asked.value.note)?,
     };
-    let (accepted, waiting) = app.ask(|reply| Command::Settle(request, reply)).await.map_err(|problem| {
-        match problem.code() {
+    let (accepted, waiting) =
+        app.ask(|reply| Command::Settle(request, reply)).await.map_err(|problem| match problem.code() {
             Code::StateForbids => problem.detail(
                 "现在不能这样处理，可用的处理方式见 GET /exceptions 的 actions。",
                 "This cannot be done now; `actions` of GET /exceptions lists what can.",
             ),
             _ => problem,
-        }
-    })?;
+        })?;
     waiting.final_or(WAIT).await;
     payments::answer(&app, accepted.order_no)
 }

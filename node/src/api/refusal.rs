@@ -37,8 +37,9 @@ pub(crate) fn problem(refusal: Refusal) -> Problem {
             let days = Some(vec![before.to_string(), today.to_string()]);
             Problem::new(Code::BillDayNeeded).field("bill.day").facts(Facts { days, ..Facts::default() })
         }
-        Refusal::BillUnknown => Problem::new(Code::NotFound)
-            .detail("还没有人收过这张单。", "Nothing was ever charged on this bill."),
+        Refusal::BillUnknown => {
+            Problem::new(Code::NotFound).detail("还没有人收过这张单。", "Nothing was ever charged on this bill.")
+        }
         Refusal::CashierUnknown => Problem::new(Code::CashierUnknown).field("cashier"),
         Refusal::AccountExists => Problem::new(Code::AccountExists).field("account"),
         // BARRED

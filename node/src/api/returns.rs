@@ -116,5 +116,11 @@ fn request(
         return Err(Code::StateForbids.into());
     }
     let (till, _) = payments::till(app, Some(&row.till)).or_else(|_| payments::till(app, None))?;
-    Ok(ReturnRequest { order_no: row.no, till, cashier: payments::cashier(who, None)?.account().clone(), approval, reason })
+    Ok(ReturnRequest {
+        order_no: row.no,
+        till,
+        cashier: payments::cashier(who, None)?.account().clone(),
+        approval,
+        reason,
+    })
 }

@@ -9,8 +9,9 @@ mod state;
 mod value;
 
 pub use payment::{
-    Approver, Bill, BillPart, BillQuery, BillRef, Can, CashierTally, Charge, DayQuery, Exception, ExceptionsQuery, Fields,
-    GiveUp, HourTally, NewTotal, Payment, PaymentsQuery, Refund, Settle, Stats, StoreTally, Tally, Void, WalletTally,
+    Approver, Bill, BillPart, BillQuery, BillRef, Can, CashierTally, Charge, DayQuery, Exception, ExceptionsQuery,
+    Fields, GiveUp, HourTally, NewTotal, Payment, PaymentsQuery, Refund, Settle, Stats, StoreTally, Tally, Void,
+    WalletTally,
 };
 pub use people::{
     Account, Accounts, EditAnnouncement, EditHubAnnouncement, HubAnnouncement, HubAnnouncements, LogIn, NameId,

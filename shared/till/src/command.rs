@@ -203,6 +203,47 @@ pub enum Answer {
     RefundQuery(RefundAnswer),
 }
 
+impl Answer {
+    /// Whether it was explicit, so that its signature was proven.
+    #[must_use]
+    pub const fn is_proven(&self) -> bool {
+        match self {
+            Self::Charge(answer) => match answer {
+                ChargeAnswer::Paid(_)
+                | ChargeAnswer::Pending
+                | ChargeAnswer::Declined(_)
+                | ChargeAnswer::Mismatched { .. }
+                | ChargeAnswer::NumberUsed { .. } => true,
+                ChargeAnswer::NotSent { .. } | ChargeAnswer::Misconfigured(_) | ChargeAnswer::Unknown { .. } => false,
+            },
+            Self::Query(answer) => match answer {
+                QueryAnswer::Paid(_)
+                | QueryAnswer::Pending
+                | QueryAnswer::Failed(_)
+                | QueryAnswer::NotFound
+                | QueryAnswer::Reversed
+                | QueryAnswer::Mismatched { .. } => true,
+                QueryAnswer::Unknown { .. } => false,
+            },
+            Self::Reversal(answer) | Self::ReversalQuery(answer) => match answer {
+                ReversalAnswer::Done
+                | ReversalAnswer::Refused(_)
+                | ReversalAnswer::NotFound
+                | ReversalAnswer::NumberUsed { .. } => true,
+                ReversalAnswer::Unknown { .. } => false,
+            },
+            Self::Refund(answer) | Self::RefundQuery(answer) => match answer {
+                RefundAnswer::Done { .. }
+                | RefundAnswer::Processing
+                | RefundAnswer::Refused(_)
+                | RefundAnswer::NotFound
+                | RefundAnswer::NumberUsed { .. } => true,
+                RefundAnswer::Unknown { .. } => false,
+            },
+        }
+    }
+}
+
 impl fmt::Debug for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

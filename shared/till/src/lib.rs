@@ -12,8 +12,8 @@ pub mod runner;
 
 pub use clock::{Clock, ClockState};
 pub use command::{
-    Accepted, Answer, Cashier, ChargeRequest, Command, Done, NamedBill, Pays, Refusal, Reply, ReturnRequest, SettleRequest,
-    TotalRequest,
+    Accepted, Answer, Cashier, ChargeRequest, Command, Done, NamedBill, Pays, Refusal, Reply, ReturnRequest,
+    SettleRequest, TotalRequest,
 };
 pub use engine::{Engine, Output, Setup};
 pub use runner::{Handle, spawn};

@@ -216,9 +216,8 @@ pub struct ExceptionsQuery {
 
 impl FromParams for ExceptionsQuery {
     fn read(params: &mut Params) -> Result<Self, Problem> {
-        let one_of = |allowed: &'static [&'static str]| {
-            move |text: &str| allowed.contains(&text).then(|| text.to_owned())
-        };
+        let one_of =
+            |allowed: &'static [&'static str]| move |text: &str| allowed.contains(&text).then(|| text.to_owned());
         Ok(Self {
             state: params.parsed("state", one_of(&["open", "closed"]))?,
             kind: params.parsed("kind", one_of(&["quarantined", "owed", "stuck"]))?,

@@ -126,10 +126,10 @@ impl Server {
         }
     }
 
-    /// The acquirer's clock is sandbox time, in this header as everywhere else.
+    /// `Date` is this machine's clock and not sandbox time: a test that moves sandbox time on wants later orders, not to tell
+    /// every node that it is later. Nodes follow this header.
     fn dated(&self, mut answered: Answered) -> Answered {
-        let now = self.act(|book| book.now(wall()));
-        if let Ok(date) = HeaderValue::try_from(format_http_date(now)) {
+        if let Ok(date) = HeaderValue::try_from(format_http_date(wall())) {
             answered.headers_mut().insert(DATE, date);
         }
         answered
