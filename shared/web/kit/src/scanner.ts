@@ -17,11 +17,14 @@ export type Classified =
   | { kind: 'payment_code' } | { kind: 'order_no' } | { kind: 'empty' } | { kind: 'goods_code' } | { kind: 'link' }
   | { kind: 'not_digits' } | { kind: 'length' }
 
-/** Day, issuer, second of the day, sequence; and ISO 7064 mod 97-10: the whole leaves 1. The parts are checked too, because a
- *  wallet's code may also have 20 digits and one in 97 of those would pass the check digits alone. */
+/** Day (days since 2000), issuer, second of the day, sequence; and ISO 7064 mod 97-10: the whole leaves 1. The same rule as
+ *  the node's `OrderNo::parse`: no number of ours begins as an Alipay code does (25 to 30), whose codes may also have 20 digits
+ *  and one in 97 of those would pass the check digits alone. */
 export function isOrderNo(text: string): boolean {
-  const parts = /^\d{2}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])\d{5}(\d{5})\d{4}$/.exec(text)
-  return parts !== null && Number(parts[3]) < 86_400 && BigInt(text) % 97n === 1n
+  const parts = /^(\d{5})(\d{6})\d{9}$/.exec(text)
+  if (parts === null) return false
+  const day = Number(parts[1])
+  return day >= 1 && day < 25_000 && Number(parts[2]) > 0 && BigInt(text) % 97n === 1n
 }
 
 /** The same rules as the node's `PaymentCode::parse`; order numbers are told apart by their check digits. */
