@@ -1,9 +1,11 @@
-//! Who is who: identities, the signed hello, and enrolment.
+//! Who is who: identities, the signed hello, enrolment, and ([`roster`]) the hub's signed words about who serves a store.
 //!
 //! An identity is an ed25519 key made on the machine that bears it. The transport proves possession of it; the hello says it
 //! again, signed over what only this one connection has (the TLS exporter), so that a box in between that ends TLS is noticed.
 //! A node enters by a code printed at the hub: the hub's public key, which the node pins, and a secret good for one use.
 //! Everything signed or hashed here starts with its own domain tag and length-prefixes each part.
+
+mod roster;
 
 use alloc::{format, string::String, vec::Vec};
 use core::fmt;
@@ -12,6 +14,8 @@ use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use zeroize::{Zeroize, ZeroizeOnDrop};
+
+pub use roster::{Bar, Grant, InForce, Instance, RosterEntry, key_short};
 
 const HELLO_TAG: &[u8] = b"guitai/trust/hello/1";
 const ENROL_TAG: &[u8] = b"guitai/trust/enrol/1";

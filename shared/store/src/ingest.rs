@@ -1,7 +1,7 @@
 //! Journals as they travel: loading a range to send, and the hub's copies of what its stores wrote.
 
 use guitai_core::{
-    ids::{FactNo, Issuer, StoreId},
+    ids::{FactNo, Issuer, OrderNo, StoreId},
     journal::{
         Committed,
         chain::{self, ChainHash, Seal},
@@ -95,7 +95,7 @@ pub fn head_at(connection: &Connection, store: &StoreId, no: FactNo) -> Result<O
 pub fn persist(
     connection: &mut Connection,
     store: &StoreId,
-    issuer: Issuer,
+    issuers: &[Issuer],
     run: &Run,
 ) -> Result<(Committed, Vec<Fact>), StoreError> {
     let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
@@ -113,7 +113,7 @@ pub fn persist(
         let fact = Fact::from_bytes(body);
         let order_no = fact.as_ref().ok().and_then(Fact::order_no);
         insert_fact(&transaction, store, no, body, &head, order_no)?;
-        match digest(&transaction, (store, issuer), no, fact)? {
+        match digest(&transaction, (store, issuers), no, fact)? {
             Ok(fact) => digested.push(fact),
             Err(why) => {
                 let row = params![store.as_str(), no.epoch, integer(no.number), why];
@@ -131,7 +131,7 @@ pub fn persist(
 /// contradict what the store wrote before. None of that may stop the facts behind it.
 fn digest(
     connection: &Connection,
-    (store, issuer): (&StoreId, Issuer),
+    (store, issuers): (&StoreId, &[Issuer]),
     no: FactNo,
     fact: Result<Fact, FactError>,
 ) -> Result<Result<Fact, String>, StoreError> {
@@ -139,8 +139,9 @@ fn digest(
         Ok(fact) => fact,
         Err(why) => return Ok(Err(format!("{why:?}"))),
     };
-    if let Some(drawn) = fact.draws().filter(|drawn| drawn.issuer() != Some(issuer)) {
-        return Ok(Err(format!("number {drawn} of another issuer than {}", issuer.get())));
+    let foreign = |drawn: &OrderNo| drawn.issuer().is_none_or(|issuer| !issuers.contains(&issuer));
+    if let Some(drawn) = fact.draws().filter(foreign) {
+        return Ok(Err(format!("number {drawn} is of no issuer of store {store}")));
     }
     connection.execute_batch("SAVEPOINT rows")?;
     match projection::write(connection, store, no, &fact) {

@@ -181,18 +181,25 @@ impl Journal {
     /// # Errors
     /// What SQLite says.
     pub fn last_issued(&self) -> Result<Option<OrderNo>, StoreError> {
-        let mut statement = self.connection.prepare(
-            "SELECT body FROM fact WHERE order_no IS NOT NULL AND store = ?1 ORDER BY epoch DESC, number DESC",
-        )?;
-        let mut rows = statement.query([self.store.as_str()])?;
-        while let Some(row) = rows.next()? {
-            let body = row.get_ref(0)?.as_blob().map_err(|_| StoreError::Corrupt("a fact's body".into()))?;
-            if let Some(no) = read_fact(body)?.draws() {
-                return Ok(Some(no));
-            }
-        }
-        Ok(None)
+        last_issued(&self.connection, &self.store)
     }
+}
+
+/// The last number a store's journal drew; a fact this version cannot digest is passed over.
+///
+/// # Errors
+/// What SQLite says.
+pub fn last_issued(connection: &Connection, store: &StoreId) -> Result<Option<OrderNo>, StoreError> {
+    let mut statement = connection
+        .prepare("SELECT body FROM fact WHERE order_no IS NOT NULL AND store = ?1 ORDER BY epoch DESC, number DESC")?;
+    let mut rows = statement.query([store.as_str()])?;
+    while let Some(row) = rows.next()? {
+        let body = row.get_ref(0)?.as_blob().map_err(|_| StoreError::Corrupt("a fact's body".into()))?;
+        if let Some(no) = Fact::from_bytes(body).ok().and_then(|fact| fact.draws()) {
+            return Ok(Some(no));
+        }
+    }
+    Ok(None)
 }
 
 /// The only place where facts become known as durable.
