@@ -17,7 +17,7 @@ pub use people::{
     NewAccount, NewAnnouncement, NodeAnnouncement, NodeAnnouncements, Session, StoreReads, TillRef,
 };
 pub use state::{
-    Devices, Health, HealthStatus, HubLink, NoticeNews, PrinterState, ScanNews, ScannerState, StoreRow, StoreRows,
-    StoreState, StoreToday, Sync,
+    Devices, DisabledNode, Health, HealthStatus, HubLink, NoticeNews, PrinterState, ScanNews, ScannerState, StoreRow,
+    StoreRows, StoreState, StoreToday, Sync,
 };
 pub use value::{Date, Kind, Nothing, State, Time, WalletDto};

@@ -155,6 +155,8 @@ export interface Sync {
   acked: string | null
   next_retry_at?: Time
   last_error?: string
+  /** Why this node moves no money as it otherwise would. */
+  bar?: 'revoked' | 'replaced' | 'duplicate' | 'forked'
 }
 
 export interface Health {
@@ -175,7 +177,15 @@ export interface StoreRow {
   facts: string | null
   unsent?: number
   oldest_unsent_at?: Time
-  issuer: number | string
+  /** Of the box in force; none before the first is let in. */
+  issuer?: number
+  /** The short form of that box's key. */
+  node?: string
+  closed_since?: Time
+  /** A copied folder tried to come in beside the box that is connected. */
+  duplicate_at?: Time
+  /** The boxes before, the last one first. */
+  disabled?: { node: string; issuer: number; since: Time; why: 'replaced' | 'revoked'; last_fact?: string }[]
   version?: string
   today: { orders: number; income_fen: Fen }
 }
