@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::{Json, extract::State};
-use guitai_core::ids::FactNo;
+use guitai_core::{ids::FactNo, trust::Bar};
 use guitai_http::{
     bearer::Principal,
     dto::{self, Devices, HealthStatus, HubLink},
@@ -24,7 +24,8 @@ pub(crate) async fn sync(State(app): State<Arc<App>>, _: Principal) -> Result<Js
 pub(crate) async fn health(State(app): State<Arc<App>>) -> Result<Json<dto::Health>, Problem> {
     let sync = sync_dto(&app).await?;
     let devices = Devices { scanner: app.scanner.state(), printer: app.printer.state() };
-    let accepting = !*app.stop.borrow();
+    let barred = app.membership.bar().is_some_and(Bar::stops_charges);
+    let accepting = !*app.stop.borrow() && !barred;
     let fine = accepting && sync.hub == HubLink::Connected;
     Ok(Json(dto::Health {
         status: if fine { HealthStatus::Ok } else { HealthStatus::Degraded },
@@ -49,5 +50,6 @@ pub(crate) async fn sync_dto(app: &Arc<App>) -> Result<dto::Sync, Problem> {
         acked: state.acked.map(|no| no.to_string()),
         next_retry_at: state.next_retry_at.map(Into::into),
         last_error: state.last_error,
+        bar: app.membership.bar().map(|bar| bar.as_str().to_owned()),
     })
 }

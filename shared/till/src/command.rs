@@ -9,6 +9,7 @@ use guitai_core::{
     money::Fen,
     payment::{Refused, Say, State},
     secret::PaymentCode,
+    trust::Bar,
 };
 
 /// One thing to do. Replies come after the commit that makes them true.
@@ -31,6 +32,10 @@ pub enum Command {
     SetAccount(AccountSet, Done),
     /// A program's key is made.
     CreateApiKey(ApiKeyCreated, Done),
+    /// What the roster or a fork forbids this till from now on; none: nothing.
+    Bar(Option<Bar>),
+    /// A number somebody saw in this journal: the next ones lie above it.
+    NumberFloor(OrderNo),
     /// Finish what is queued and end.
     Stop,
 }
@@ -104,6 +109,8 @@ pub enum Refusal {
     NotFound,
     /// The payment's state forbids it.
     Payment(Refused),
+    /// This till may not move money so.
+    Barred(Bar),
 }
 
 /// How an acquirer call ended.
@@ -135,6 +142,8 @@ impl fmt::Debug for Command {
             Self::Answered(no, answer) => write!(f, "Answered({no}, {answer:?})"),
             Self::SetAccount(account, _) => write!(f, "SetAccount({})", account.account),
             Self::CreateApiKey(key, _) => write!(f, "CreateApiKey({})", key.name),
+            Self::Bar(bar) => write!(f, "Bar({bar:?})"),
+            Self::NumberFloor(no) => write!(f, "NumberFloor({no})"),
             Self::Stop => f.write_str("Stop"),
         }
     }

@@ -13,6 +13,7 @@ use guitai_core::{
     money::Fen,
     payment::{BillView, COUNTER_BILLS, Effect, Held, Input, Order, Payment, ReturnOrder, Say, State, Step},
     time::{BusinessClock, Now, Ticks, UtcMs},
+    trust::Bar,
 };
 use guitai_store::{Journal, StoreError, query};
 
@@ -62,6 +63,7 @@ pub enum Output {
 pub struct Engine {
     setup: Setup,
     numbers: Numbering,
+    bar: Option<Bar>,
     open: BTreeMap<OrderNo, Payment>,
     waits: BTreeSet<(Ticks, OrderNo)>,
     /// Effects of steps taken, each with the last fact of its step.
@@ -84,6 +86,7 @@ impl Engine {
         let mut engine = Self {
             setup,
             numbers,
+            bar: None,
             open: BTreeMap::new(),
             waits: BTreeSet::new(),
             held: Vec::new(),
@@ -142,6 +145,14 @@ impl Engine {
             Command::Answered(no, answer) => self.answered(now, no, answer),
             Command::SetAccount(account, done) => self.record(&Fact::AccountSet(account), done),
             Command::CreateApiKey(key, done) => self.record(&Fact::ApiKeyCreated(key), done),
+            Command::Bar(bar) => {
+                self.bar = bar;
+                Ok(())
+            }
+            Command::NumberFloor(no) => {
+                self.numbers.at_least(no);
+                Ok(())
+            }
             Command::Stop => Ok(()),
         }
     }
@@ -192,6 +203,9 @@ impl Engine {
         if let Some(earlier) = self.earlier(&request.idempotency)? {
             return self.reply(reply, earlier);
         }
+        if let Some(bar) = self.bar.filter(|bar| bar.stops_charges()) {
+            return self.reply(reply, Err(Refusal::Barred(bar)));
+        }
         let connection = self.setup.journal.connection();
         if self.open.len() >= limits::OPEN_PAYMENTS_MAX {
             return self.reply(reply, Err(Refusal::TooManyOpen));
@@ -230,6 +244,9 @@ impl Engine {
         if let Some(earlier) = self.earlier(&request.approval.idempotency)? {
             return self.reply(reply, earlier);
         }
+        if let Some(bar) = self.bar {
+            return self.reply(reply, Err(Refusal::Barred(bar)));
+        }
         let place = self.place(now, request.till, request.cashier);
         self.act(now, request.order_no, Input::Void { approval: request.approval, place }, reply)
     }
@@ -237,6 +254,9 @@ impl Engine {
     fn refund(&mut self, now: Now, request: ReturnRequest, amount: Fen, reply: Reply) -> Result<(), StoreError> {
         if let Some(earlier) = self.earlier(&request.approval.idempotency)? {
             return self.reply(reply, earlier);
+        }
+        if let Some(bar) = self.bar {
+            return self.reply(reply, Err(Refusal::Barred(bar)));
         }
         let place = self.place(now, request.till, request.cashier);
         let order = ReturnOrder { amount, place, approval: Some(request.approval), reason: request.reason };
