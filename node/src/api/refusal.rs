@@ -4,6 +4,8 @@ use guitai_core::{ids::NameError, money::AmountError, payment::Refused, secret::
 use guitai_http::problem::{Code, Problem};
 use guitai_till::Refusal;
 
+use crate::membership;
+
 pub(crate) fn problem(refusal: Refusal) -> Problem {
     match refusal {
         Refusal::IdempotencyConflict => Code::IdempotencyConflict.into(),
@@ -12,6 +14,10 @@ pub(crate) fn problem(refusal: Refusal) -> Problem {
             format!("这张单还可收 {} 元，其余已收或正在确认。", free.yuan()),
             format!("{} yuan of this bill are free; the rest is paid or in doubt.", free.yuan()),
         ),
+        Refusal::Barred(bar) => {
+            let words = membership::bar_words(bar);
+            Problem::new(Code::NotAccepting).detail(words.0, words.1)
+        }
         Refusal::TooManyOpen => Code::NotAccepting.into(),
         Refusal::NotFound => Code::NotFound.into(),
         Refusal::Payment(Refused::State) => Code::StateForbids.into(),
