@@ -8,10 +8,11 @@ use guitai_core::{
     ids::StoreId,
     stats::Movement,
     time::{BusinessClock, Day, Now},
+    trust::key_short,
 };
 use guitai_http::{
     bearer::{ApiKey, Authenticator, KeyHash},
-    dto::{StoreRow, StoreState, StoreToday, Time},
+    dto::{DisabledNode, StoreRow, StoreState, StoreToday, Time},
     password::Passwords,
     session::Sessions,
     sse::Event,
@@ -82,6 +83,7 @@ impl App {
             (None, Some(seen)) => (StoreState::Offline, Some(seen.at)),
             (None, None) => (StoreState::Never, None),
         };
+        let duplicate = link.as_ref().and_then(|link| link.duplicate).map(Time);
         let seen = link.map(|link| link.seen).or_else(|| line.seen.clone());
         StoreRow {
             store: line.id.to_string(),
@@ -94,7 +96,11 @@ impl App {
             oldest_unsent_at: seen.as_ref().and_then(|seen| seen.status.oldest_unsent_at).map(Time),
             clock_offset_ms: seen.as_ref().and_then(|seen| seen.status.clock_offset_ms),
             clock: seen.as_ref().and_then(|seen| seen.status.clock_offset_ms).map(|off| Deviation::of(off).into()),
-            issuer: line.issuer.get(),
+            issuer: line.in_force().map(|one| one.issuer.get()),
+            node: line.in_force().map(|one| key_short(&one.key)),
+            closed_since: line.closed_at.map(Time),
+            duplicate_at: duplicate,
+            disabled: disabled(line),
             version: seen.map(|seen| seen.status.app_version).filter(|version| !version.is_empty()),
             today: day_so_far(today.iter().filter(|row| row.store == line.id.as_str())),
         }
@@ -158,6 +164,22 @@ impl Authenticator for App {
     fn request_key(&self) -> [u8; 32] {
         identity::request_key(&self.identity)
     }
+}
+
+/// Boxes shown that serve a store no more.
+const DISABLED_SHOWN: usize = 3;
+
+/// The boxes that served this store before, the last one first.
+fn disabled(line: &StoreLine) -> Vec<DisabledNode> {
+    let ended = line.boxes.iter().filter_map(|one| Some((one, one.ended?)));
+    let shown = ended.map(|(one, ended)| DisabledNode {
+        node: key_short(&one.key),
+        issuer: one.issuer.get(),
+        since: Time(ended.at),
+        why: ended.why.as_str().to_owned(),
+        last_fact: ended.last.map(|no| no.to_string()),
+    });
+    shown.take(DISABLED_SHOWN).collect()
 }
 
 fn day_so_far<'a>(rows: impl Iterator<Item = &'a StatRow>) -> StoreToday {

@@ -27,7 +27,21 @@ pub(crate) enum Command {
     /// 门店 / stores
     #[command(subcommand)]
     Store(StoreCommand),
-    /// 输出一个一次性登记码 / print one enrolment code, good once
+    /// 门店节点 / the stores' nodes
+    #[command(subcommand)]
+    Node(NodeCommand),
+    /// 查看或设置节点连接总部的新地址 / show or set where nodes reach this hub from now on, before it moves
+    Address {
+        #[command(flatten)]
+        config: ConfigFile,
+        /// 新地址 主机:端口 / the new address, host:port
+        #[arg(long, value_name = "HOST:PORT", conflicts_with = "clear")]
+        host: Option<String>,
+        /// 取消，节点仍用登记时的地址 / take it back: nodes use the address they were enrolled with
+        #[arg(long)]
+        clear: bool,
+    },
+    /// 输出一个一次性登记码；用后该店现有节点即停用 / print one enrolment code, good once; its use disables the store's present node
     Enrol {
         #[command(flatten)]
         config: ConfigFile,
@@ -72,8 +86,58 @@ pub(crate) enum StoreCommand {
         #[arg(long)]
         name: String,
     },
-    /// 列出门店 / list stores: id, issuer number, name, last fact, node key
+    /// 列出门店 / list stores: id, issuer number, name, last fact, node key, open or closed
     List(ConfigFile),
+    /// 改名 / give a store another name
+    Rename {
+        #[command(flatten)]
+        config: ConfigFile,
+        /// 门店编号 / the store's id
+        #[arg(long)]
+        store: String,
+        /// 新名称 / its new name for people
+        #[arg(long)]
+        name: String,
+    },
+    /// 关店：不再登记节点，现有节点停用 / close a store: no node enters any more, its present node is disabled
+    Close {
+        #[command(flatten)]
+        config: ConfigFile,
+        /// 门店编号 / the store's id
+        #[arg(long)]
+        store: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum NodeCommand {
+    /// 列出节点 / list nodes: store, key, issuer number, let in at, state, since, last fact
+    List {
+        #[command(flatten)]
+        config: ConfigFile,
+        /// 只列这个门店 / only this store's
+        #[arg(long)]
+        store: Option<String>,
+    },
+    /// 停用门店的节点，几秒内生效 / disable a store's node; takes effect within seconds
+    Revoke {
+        #[command(flatten)]
+        config: ConfigFile,
+        /// 门店编号 / the store's id
+        #[arg(long)]
+        store: String,
+        /// 仅当节点密钥以此开头 / only if its key begins like this
+        #[arg(long)]
+        key: Option<String>,
+    },
+    /// 换机：同 enrol，输出登记码 / another box for a store: the same as `enrol`
+    Replace {
+        #[command(flatten)]
+        config: ConfigFile,
+        /// 门店编号 / the store's id
+        #[arg(long)]
+        store: String,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,5 +1,7 @@
 //! What the command line does besides running. Each verb opens the database for itself and works beside a running hub.
 
+mod stores;
+
 use std::{
     fmt, fs,
     io::{self, BufRead, Write},
@@ -14,8 +16,6 @@ use guitai_core::{
     limits::NAME_MAX_CHARS,
     normal::{self, TextError},
     secret::SecretText,
-    time::UtcMs,
-    trust::key_text,
 };
 use guitai_http::{
     bearer::{self, ApiKey, Scopes},
@@ -25,14 +25,11 @@ use guitai_http::{
 
 use crate::{
     api,
-    cli::{AccountCommand, ApiKeyCommand, Cli, Command, ConfigCommand, ConfigFile, HubRole, HubScope, StoreCommand},
+    cli::{AccountCommand, ApiKeyCommand, Cli, Command, ConfigCommand, ConfigFile, HubRole, HubScope},
     clock,
     config::{self, Config},
     identity, run,
-    store::{
-        Sqlite,
-        roster::{NoCode, NotAdded},
-    },
+    store::Sqlite,
 };
 
 /// Nothing else was wrong.
@@ -85,9 +82,10 @@ pub(crate) fn execute(cli: Cli) -> Result<ExitCode, Failure> {
             run::run(config, sqlite, identity)?;
         }
         Command::Merchant { config, name } => merchant(&config, name.as_deref())?,
-        Command::Store(StoreCommand::Add { config, store, name }) => add_store(&config, &store, &name)?,
-        Command::Store(StoreCommand::List(config)) => list_stores(&config)?,
-        Command::Enrol { config, store } => enrol(&config, &store)?,
+        Command::Store(command) => stores::store(command)?,
+        Command::Node(command) => stores::node(command)?,
+        Command::Address { config, host, clear } => stores::address(&config, host.as_deref(), clear)?,
+        Command::Enrol { config, store } => stores::enrol(&config, &store)?,
         Command::Verify(config) => return verify(&config),
         Command::Rebuild(config) => rebuild(&config)?,
         Command::ApiKey(ApiKeyCommand::Create { config, name, scope }) => create_key(&config, &name, scope)?,
@@ -130,48 +128,6 @@ fn merchant(file: &ConfigFile, name: Option<&str>) -> Result<(), Failure> {
     }
     let name = sqlite.merchant().map_err(Failure::failed)?;
     say(&name.unwrap_or(config.hub.name))
-}
-
-fn add_store(file: &ConfigFile, store: &str, name: &str) -> Result<(), Failure> {
-    let store = store_id(store)?;
-    let name = shown_name(name)?;
-    let (_, sqlite, _) = open(file)?;
-    let issuer = sqlite.add_store(&store, &name, clock::wall()).map_err(|why| match why {
-        NotAdded::Exists => Failure::failed(format!("门店已存在 store {store} exists")),
-        NotAdded::NoIssuer => Failure::failed("机构号已用完 no issuer number is left"),
-        NotAdded::Store(error) => Failure::failed(error),
-    })?;
-    say(&format!("{store}\t{}\t{name}", issuer.get()))
-}
-
-fn list_stores(file: &ConfigFile) -> Result<(), Failure> {
-    let (_, sqlite, _) = open(file)?;
-    for line in sqlite.stores().map_err(Failure::failed)? {
-        let facts = line.facts.map_or("-".to_owned(), |no| no.to_string());
-        let key = line.key.map_or("-".to_owned(), |key| key_text(&key));
-        say(&format!("{}\t{}\t{}\t{facts}\t{key}", line.id, line.issuer.get(), line.name))?;
-    }
-    Ok(())
-}
-
-fn enrol(file: &ConfigFile, store: &str) -> Result<(), Failure> {
-    let store = store_id(store)?;
-    let (config, sqlite, _) = open(file)?;
-    let mut nonce = [0; 32];
-    getrandom::fill(&mut nonce).map_err(Failure::failed)?;
-    let life_ms = i64::from(config.enrol.code_minutes) * 60_000;
-    let expires_at = UtcMs(clock::wall().0.saturating_add(life_ms));
-    let code = sqlite.new_code(&store, nonce, expires_at).map_err(|why| match why {
-        NoCode::UnknownStore => Failure::failed(format!(
-            "没有这个门店 no store {store}; add it with `guitai-hub store add`"
-        )),
-        NoCode::HasNode(facts) => Failure::failed(format!(
-            "门店 {store} 已有节点并已上传到 {facts} / store {store} has a node that has delivered facts up to {facts}; \
-             another key cannot go on with its journal"
-        )),
-        NoCode::Store(error) => Failure::failed(error),
-    })?;
-    say(&code.text())
 }
 
 fn verify(file: &ConfigFile) -> Result<ExitCode, Failure> {

@@ -61,10 +61,10 @@ pub(crate) fn rig() -> Rig {
 impl Rig {
     /// Adds a store and enrols a node for it.
     pub(crate) fn store(&self, id: &str, name: &str, seed: u8) -> NodeSide {
-        let issuer = self.sqlite.add_store(&store_id(id), name, MORNING).unwrap();
-        let code = self.sqlite.new_code(&store_id(id), [seed; 32], UtcMs(MORNING.0 + 600_000)).unwrap();
-        self.enrol(&code, seed, MORNING).unwrap();
-        NodeSide::new(id, issuer, seed)
+        self.sqlite.add_store(&store_id(id), name, MORNING).unwrap();
+        let (code, _) = self.sqlite.new_code(&store_id(id), [seed; 32], UtcMs(MORNING.0 + 600_000)).unwrap();
+        let enrolled = self.enrol(&code, seed, MORNING).unwrap();
+        NodeSide::new(id, enrolled.grant.issuer, seed)
     }
 
     /// What a node with this key gets for a code at a time.
@@ -76,7 +76,7 @@ impl Rig {
         };
         let request =
             EnrolRequest { channel, code_id: code.id(), proof: code.proof(&channel), app_version: "test".into() };
-        self.sqlite.enrol(&request, now).unwrap()
+        self.sqlite.enrol(&request, now).unwrap().map(|welcome| welcome.enrolled)
     }
 
     /// Makes headquarters' account `admin`, password `correct horse`.

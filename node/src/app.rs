@@ -28,6 +28,7 @@ use crate::{
     clock::wall,
     config::Till,
     devices::{Printer, ScannerWatch, Scans},
+    membership::Membership,
     sync::SyncState,
     waiters::{Wait, Waiters},
 };
@@ -49,6 +50,7 @@ pub(crate) struct App {
     pub(crate) throttle: Mutex<Throttle>,
     pub(crate) events: broadcast::Sender<Event>,
     pub(crate) announcements: Arc<Announcements>,
+    pub(crate) membership: Arc<Membership>,
     pub(crate) sync: watch::Receiver<SyncState>,
     pub(crate) scans: Arc<Scans>,
     pub(crate) scanner: ScannerWatch,

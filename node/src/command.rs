@@ -14,7 +14,8 @@ use guitai_core::{
     ids::{AccountId, FactNo},
     journal::fact::Fact,
     secret::SecretText,
-    trust,
+    sync::{contract::Papers, frame::Verdict},
+    trust::{self, Bar},
 };
 use guitai_http::{
     bearer::{Scopes, new_key},
@@ -27,8 +28,8 @@ use crate::{
     clock::wall,
     config::{self, Config, LogFormat, LogSection, PrinterSection},
     control::{self, Request, Wish},
-    doctor,
-    place::Place,
+    doctor, membership,
+    place::{Enrolment, Place},
     reach,
     run::{self, Damaged},
     sample::{self, Extent},
@@ -57,7 +58,7 @@ struct Configured {
 enum Verb {
     /// Runs the node until Ctrl-C or SIGTERM.
     Run(Configured),
-    /// Enters this node at the hub with a code printed by `guitai-hub enrol`.
+    /// 登记 / enters this node at the hub with a code printed by `guitai-hub enrol`; again, to enter it anew.
     Enrol {
         #[command(flatten)]
         at: Configured,
@@ -67,6 +68,14 @@ enum Verb {
         /// The one-time code.
         #[arg(long)]
         code: String,
+    },
+    /// 总部换了地址 / tells this node where the hub is now, also while it runs.
+    Readdress {
+        #[command(flatten)]
+        at: Configured,
+        /// The hub's new address, such as http://hub:8443.
+        #[arg(long)]
+        hub: String,
     },
     /// One screen: store, facts, open payments, what the hub has.
     Status {
@@ -201,6 +210,7 @@ fn dispatch(verb: Verb) -> anyhow::Result<ExitCode> {
             done(runtime()?.block_on(run::run(config)))
         }
         Verb::Enrol { at, hub, code } => done(enrol(&at.config, &hub, &code)),
+        Verb::Readdress { at, hub } => done(readdress(&at.config, &hub)),
         Verb::Status { at, json } => done(status(&at.config, json)),
         Verb::Doctor { at, json, lang, only, no_color } => {
             let color = !no_color && !json && std::io::stdout().is_terminal();
@@ -253,13 +263,32 @@ fn enrol(config: &Path, hub: &str, code: &str) -> anyhow::Result<()> {
     let config = Config::load(config)?;
     let place = Place::open(&config.data)?;
     let _lock = place.lock()?;
-    if let Some(enrolled) = place.enrolment()? {
-        bail!("this node already belongs to store {} of {}", enrolled.store, enrolled.hub_url);
-    }
+    let before = place.enrolment()?;
     let identity = place.identity()?;
-    let enrolment = runtime()?.block_on(sync::enrol(hub, code, &identity))?;
-    place.set_enrolment(&enrolment)?;
+    let (enrolment, grant) = runtime()?.block_on(sync::enrol(hub, code, &identity))?;
+    if let Some(before) = before.filter(|before| before.store != enrolment.store) {
+        bail!(
+            "本机数据属于门店 {0}，登记码属于门店 {1}：请为 {1} 另用一个空的数据目录 / this folder holds the journal of store \
+             {0} and the code is store {1}'s: give {1} a data folder of its own",
+            before.store,
+            enrolment.store
+        );
+    }
+    place.set_enrolment(&enrolment, &grant)?;
     println!("store={} name={} issuer={}", enrolment.store, enrolment.store_name, enrolment.issuer);
+    Ok(())
+}
+
+fn readdress(config: &Path, hub: &str) -> anyhow::Result<()> {
+    let config = Config::load(config)?;
+    let place = Place::open(&config.data)?;
+    let enrolment = Enrolment {
+        hub_address: sync::host_port(hub)?,
+        hub_url: hub.trim_end_matches('/').to_owned(),
+        ..place.enrolled()?
+    };
+    place.readdress(&enrolment)?;
+    println!("store={} hub={}", enrolment.store, enrolment.hub_url);
     Ok(())
 }
 
@@ -268,6 +297,10 @@ fn status(config: &Path, json: bool) -> anyhow::Result<()> {
     let place = Place::open(&config.data)?;
     let enrolment = place.enrolled()?;
     let running = place.try_lock()?.is_none();
+    let kept = place.papers()?;
+    let hub_key = trust::parse_key(&enrolment.hub_key).context("the enrolment's hub key is damaged")?.to_bytes();
+    let bar = membership::kept_bar(&kept, &hub_key);
+    let key = trust::key_short(&place.identity()?.verifying_key().to_bytes());
     let connection = place.journal()?.reader()?;
     let acked = sync::start(&place.side()?)?.acked;
     let last = query::last_fact(&connection, &enrolment.journal()?)?;
@@ -285,7 +318,8 @@ fn status(config: &Path, json: bool) -> anyhow::Result<()> {
         let status = serde_json::json!({
             "store": enrolment.store, "name": enrolment.store_name, "issuer": enrolment.issuer, "running": running,
             "facts": last.map(|no| no.to_string()), "acked": acked.map(|no| no.to_string()), "unsent": unsent,
-            "open_payments": open, "hub": enrolment.hub_url, "version": env!("CARGO_PKG_VERSION"),
+            "open_payments": open, "hub": enrolment.hub_url, "hub_moved_to": kept.moved, "hub_word": kept.hub_word,
+            "bar": bar.map(Bar::as_str), "key": key, "version": env!("CARGO_PKG_VERSION"),
             "clock_offset_ms": clock_offset_ms, "clock": clock,
         });
         println!("{status}");
@@ -295,7 +329,16 @@ fn status(config: &Path, json: bool) -> anyhow::Result<()> {
     println!("运行 running    {}", if running { "是 yes" } else { "否 no" });
     println!("事实 facts      {}", shown(last));
     println!("未完 open       {open}");
-    println!("总部 hub        {}", enrolment.hub_url);
+    println!("密钥 key        {key} （发号 issuer {}）", enrolment.issuer);
+    let moved = kept.moved.as_ref().map_or_else(String::new, |moved| format!(" → {moved}"));
+    println!("总部 hub        {}{moved}", enrolment.hub_url);
+    if let Some(bar) = bar {
+        let (zh, en) = membership::bar_words(bar);
+        println!("停用 barred     {zh}\n                {en}");
+    } else if kept.hub_word.as_deref() == Some(membership::verdict_name(Verdict::Unknown)) {
+        let (zh, en) = membership::verdict_words(Verdict::Unknown);
+        println!("警告 alarm      {zh}\n                {en}");
+    }
     println!("已确认 acked    {} （未上传 unsent {unsent}）", shown(acked));
     println!("时钟 clock      {}", clock_words(clock_offset_ms));
     println!("版本 version    {}", env!("CARGO_PKG_VERSION"));
@@ -426,13 +469,23 @@ fn diagnose(config: &Path, options: &doctor::Options) -> anyhow::Result<ExitCode
     let running = place.try_lock()?.is_none();
     let journal = match &enrolment {
         Some(enrolment) if !running => {
-            Some(reach::Journal { id: enrolment.journal()?, reader: Arc::new(Reader::new(place.journal()?)) })
+            let kept = place.papers()?;
+            let papers = Papers { instance: place.instance()?, grant: kept.grant, entry: kept.entry };
+            let reader = Arc::new(Reader::new(place.journal()?));
+            Some(reach::Journal { id: enrolment.journal()?, reader, papers })
+        }
+        _ => None,
+    };
+    let kept = place.papers()?;
+    let told = match &enrolment {
+        Some(enrolment) if running => {
+            trust::parse_key(&enrolment.hub_key).and_then(|key| reach::told(&kept, &key.to_bytes()))
         }
         _ => None,
     };
     let hub = enrolment.and_then(|enrolment| {
         Some(doctor::HubTarget {
-            host_port: enrolment.hub_address,
+            host_port: kept.moved.unwrap_or(enrolment.hub_address),
             http_base: Some(enrolment.hub_url),
             key: trust::parse_key(&enrolment.hub_key)?.to_bytes(),
             identity: Some(identity),
@@ -451,7 +504,7 @@ fn diagnose(config: &Path, options: &doctor::Options) -> anyhow::Result<ExitCode
         }),
     };
     let shells = doctor::Shells {
-        hub: async |target: &doctor::HubTarget| reach::hub(target, journal.as_ref()).await,
+        hub: async |target: &doctor::HubTarget| reach::hub(target, journal.as_ref(), told).await,
         scanner: async |port: &str| reach::scanner(port, running),
     };
     let code = runtime()?.block_on(doctor::run(&targets, options, &shells, &mut std::io::stdout()));

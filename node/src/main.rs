@@ -10,6 +10,7 @@ mod config;
 mod control;
 mod devices;
 mod doctor;
+mod membership;
 mod news;
 mod place;
 mod reach;

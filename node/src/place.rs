@@ -3,23 +3,39 @@
 //! - `identity.key`: the ed25519 key made here that never leaves this machine.
 //! - `code.key`, `request.key`: the keys under which payment codes and request bodies are hashed.
 //! - `journal.db`: facts and their rows; written by the engine alone.
-//! - `side.db`: documents, the enrolment, what the hub acknowledged; written by everything else.
+//! - `side.db`: documents, the enrolment and its grant, the newest roster entry, what the hub acknowledged; written by
+//!   everything else.
 //! - `lock`: held by the running node.
 
 use std::{
     fs::{File, OpenOptions},
     io::{self, Write},
-    os::unix::fs::OpenOptionsExt,
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
 use anyhow::{Context, bail};
 use ed25519_dalek::SigningKey;
-use guitai_core::ids::{Issuer, JournalId, StoreId};
-use guitai_store::Database;
+use guitai_core::{
+    ids::{Issuer, JournalId, StoreId},
+    trust::{Grant, Instance, RosterEntry},
+};
+use guitai_store::{Database, query::Connection};
 use serde::{Deserialize, Serialize};
 
 const ENROLMENT_NOTE: &str = "enrolment";
+
+/// The hub's signed word behind the enrolment.
+const GRANT_NOTE: &str = "grant";
+
+/// The newest roster entry.
+const ENTRY_NOTE: &str = "roster_entry";
+
+/// Where the hub said that it is now.
+const MOVED_NOTE: &str = "hub_moved";
+
+/// What the hub said last, in a word.
+const HUB_WORD_NOTE: &str = "hub_word";
 
 /// The data folder.
 #[derive(Clone, Debug)]
@@ -52,6 +68,48 @@ impl Enrolment {
     pub(crate) fn issuer(&self) -> anyhow::Result<Issuer> {
         Issuer::new(self.issuer).with_context(|| format!("enrolment: issuer {}", self.issuer))
     }
+}
+
+/// What the hub signed for this node and what it said last, as `side.db` keeps it; nothing of it is verified.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Kept {
+    pub(crate) grant: Option<Grant>,
+    pub(crate) entry: Option<RosterEntry>,
+    /// The hub's new address, if it moved.
+    pub(crate) moved: Option<String>,
+    /// The last word: a verdict's name, or `forked`.
+    pub(crate) hub_word: Option<String>,
+}
+
+/// Reads what is kept.
+pub(crate) fn kept(side: &Connection) -> anyhow::Result<Kept> {
+    let text = |name| -> anyhow::Result<Option<String>> {
+        let note = Database::note(side, name)?.and_then(|bytes| String::from_utf8(bytes).ok());
+        Ok(note.filter(|text| !text.is_empty()))
+    };
+    Ok(Kept {
+        grant: Database::note(side, GRANT_NOTE)?.and_then(|bytes| Grant::from_bytes(&bytes)),
+        entry: Database::note(side, ENTRY_NOTE)?.and_then(|bytes| RosterEntry::from_bytes(&bytes)),
+        moved: text(MOVED_NOTE)?,
+        hub_word: text(HUB_WORD_NOTE)?,
+    })
+}
+
+/// The enrolment as it stands now; an operator may change the hub's address while the node runs.
+pub(crate) fn enrolment(side: &Connection) -> anyhow::Result<Option<Enrolment>> {
+    let note = Database::note(side, ENROLMENT_NOTE)?;
+    note.map(|bytes| serde_json::from_slice(&bytes).context("the enrolment note is damaged")).transpose()
+}
+
+/// Keeps what the hub said.
+pub(crate) fn keep(side: &Connection, said: &Kept) -> anyhow::Result<()> {
+    let transaction = side.unchecked_transaction()?;
+    if let Some(entry) = &said.entry {
+        Database::set_note(&transaction, ENTRY_NOTE, &entry.to_bytes())?;
+    }
+    Database::set_note(&transaction, MOVED_NOTE, said.moved.as_deref().unwrap_or_default().as_bytes())?;
+    Database::set_note(&transaction, HUB_WORD_NOTE, said.hub_word.as_deref().unwrap_or_default().as_bytes())?;
+    Ok(transaction.commit()?)
 }
 
 impl Place {
@@ -128,15 +186,47 @@ impl Place {
     }
 
     pub(crate) fn enrolment(&self) -> anyhow::Result<Option<Enrolment>> {
-        let side = self.side()?;
-        let note = Database::note(&side.reader()?, ENROLMENT_NOTE)?;
-        note.map(|bytes| serde_json::from_slice(&bytes).context("the enrolment note is damaged")).transpose()
+        enrolment(&self.side()?.reader()?)
     }
 
-    pub(crate) fn set_enrolment(&self, enrolment: &Enrolment) -> anyhow::Result<()> {
-        let side = self.side()?;
-        Database::set_note(&side.writer()?, ENROLMENT_NOTE, &serde_json::to_vec(enrolment)?)?;
-        Ok(())
+    /// Keeps an enrolment with its grant; what was in force before is kept aside under its issuer.
+    pub(crate) fn set_enrolment(&self, enrolment: &Enrolment, grant: &Grant) -> anyhow::Result<()> {
+        let before = self.enrolment()?;
+        let connection = self.side()?.shared_writer()?;
+        let transaction = connection.unchecked_transaction()?;
+        if let Some(before) = before {
+            let name = format!("{ENROLMENT_NOTE}/{}", before.issuer);
+            Database::set_note(&transaction, &name, &serde_json::to_vec(&before)?)?;
+        }
+        Database::set_note(&transaction, ENROLMENT_NOTE, &serde_json::to_vec(enrolment)?)?;
+        Database::set_note(&transaction, GRANT_NOTE, &grant.to_bytes())?;
+        Database::set_note(&transaction, MOVED_NOTE, b"")?;
+        Database::set_note(&transaction, HUB_WORD_NOTE, b"")?;
+        Ok(transaction.commit()?)
+    }
+
+    /// Lets sync go elsewhere from now on, also while the node runs.
+    pub(crate) fn readdress(&self, enrolment: &Enrolment) -> anyhow::Result<()> {
+        let connection = self.side()?.shared_writer()?;
+        let transaction = connection.unchecked_transaction()?;
+        Database::set_note(&transaction, ENROLMENT_NOTE, &serde_json::to_vec(enrolment)?)?;
+        Database::set_note(&transaction, MOVED_NOTE, b"")?;
+        Ok(transaction.commit()?)
+    }
+
+    /// What the hub signed for this node and what it said last.
+    pub(crate) fn papers(&self) -> anyhow::Result<Kept> {
+        kept(&self.side()?.reader()?)
+    }
+
+    /// This process on this folder, for the hub to tell two boxes with one key apart.
+    pub(crate) fn instance(&self) -> anyhow::Result<Instance> {
+        let mut process = [0; 16];
+        getrandom::fill(&mut process).context("no randomness")?;
+        let folder = std::fs::metadata(&self.0).with_context(|| self.0.display().to_string())?;
+        // Not every system has one; the folder's inode then stands alone.
+        let machine = std::fs::read("/etc/machine-id").unwrap_or_default();
+        Ok(Instance::of(process, &machine, (folder.dev(), folder.ino())))
     }
 
     /// The enrolment, or how to get one.

@@ -7,10 +7,11 @@ use guitai_core::{
     ids::{FactNo, JournalId},
     journal::chain::ChainHash,
     sync::{
-        contract::{Hangup, Standing},
-        frame::{ByeReason, Status, Verdict},
+        contract::{Hangup, Papers, PeerFault, Standing},
+        frame::{Bye, ByeReason, Status, Verdict},
         journal_lane::{Batch, Loaded},
     },
+    trust::{Bar, KeyBytes},
 };
 use guitai_devices::scan::{OpenOutcome, try_open};
 use guitai_link::{
@@ -20,17 +21,23 @@ use guitai_link::{
 use guitai_store::{Reader, ingest, query};
 use tokio::sync::mpsc;
 
-use crate::doctor::{HubObservation, HubRefusal, HubTarget, ScannerObservation};
+use crate::{
+    doctor::{HubObservation, HubRefusal, HubTarget, ScannerObservation},
+    membership,
+    place::Kept,
+};
 
 /// What the hello says of this store's journal; the hub would take less than the truth for a forked one.
 #[derive(Clone)]
 pub(crate) struct Journal {
     pub(crate) id: JournalId,
     pub(crate) reader: Arc<Reader>,
+    pub(crate) papers: Papers,
 }
 
-/// Reaches the hub: the handshake, and with a journal, which a running node keeps to itself, the signed hello too.
-pub(crate) async fn hub(target: &HubTarget, journal: Option<&Journal>) -> HubObservation {
+/// Reaches the hub: the handshake, and with a journal, which a running node keeps to itself, the signed hello too. `told` is what
+/// a running node was told last.
+pub(crate) async fn hub(target: &HubTarget, journal: Option<&Journal>, told: Option<HubRefusal>) -> HubObservation {
     let Some(identity) = &target.identity else { return HubObservation::NoAnswer };
     let Ok(mut addresses) = tokio::net::lookup_host(&target.host_port).await else { return HubObservation::NoAnswer };
     let Some(address) = addresses.next() else { return HubObservation::NoAnswer };
@@ -44,7 +51,9 @@ pub(crate) async fn hub(target: &HubTarget, journal: Option<&Journal>) -> HubObs
         }
     };
     let handshake_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-    let Some(journal) = journal else { return HubObservation::Session { handshake_ms } };
+    let Some(journal) = journal else {
+        return told.map_or(HubObservation::Session { handshake_ms }, HubObservation::Refused);
+    };
     let Ok(outgoing) = journal.reader.read(|connection| query::last_fact(connection, &journal.id)) else {
         return HubObservation::Session { handshake_ms };
     };
@@ -60,9 +69,32 @@ pub(crate) async fn hub(target: &HubTarget, journal: Option<&Journal>) -> HubObs
             Verdict::Revoked => HubObservation::Refused(HubRefusal::Revoked),
             Verdict::WrongStore => HubObservation::Refused(HubRefusal::WrongStore),
             Verdict::EnrolOnly => HubObservation::Refused(HubRefusal::EnrolOnly),
+            Verdict::Replaced => HubObservation::Refused(HubRefusal::Replaced),
+            Verdict::Duplicate => HubObservation::Refused(HubRefusal::Duplicate),
+            Verdict::Later => HubObservation::Refused(HubRefusal::Later),
         },
+        Ended::Hangup(Hangup::Fault(PeerFault::Forked(_)) | Hangup::Peer(Bye { reason: ByeReason::Forked, .. })) => {
+            HubObservation::Refused(HubRefusal::Forked)
+        }
         Ended::Hangup(_) | Ended::Lost(_) | Ended::Shell(_) => HubObservation::Session { handshake_ms },
     }
+}
+
+/// What a running node was told last, since it keeps the hello to itself: a bar speaks, and a refusal.
+pub(crate) fn told(kept: &Kept, hub_key: &KeyBytes) -> Option<HubRefusal> {
+    let barred = membership::kept_bar(kept, hub_key).map(|bar| match bar {
+        Bar::Revoked => HubRefusal::Revoked,
+        Bar::Replaced => HubRefusal::Replaced,
+        Bar::Duplicate => HubRefusal::Duplicate,
+        Bar::Forked => HubRefusal::Forked,
+    });
+    let said = |verdict| kept.hub_word.as_deref() == Some(membership::verdict_name(verdict));
+    let refusals = [
+        (Verdict::Unknown, HubRefusal::Unknown),
+        (Verdict::WrongStore, HubRefusal::WrongStore),
+        (Verdict::EnrolOnly, HubRefusal::EnrolOnly),
+    ];
+    barred.or_else(|| refusals.into_iter().find_map(|(verdict, refusal)| said(verdict).then_some(refusal)))
 }
 
 /// Tries the scan box's port.
@@ -78,6 +110,10 @@ pub(crate) fn scanner(port: &str, running: bool) -> ScannerObservation {
 }
 
 impl Shell for Journal {
+    fn papers(&self) -> Papers {
+        self.papers.clone()
+    }
+
     fn opened(&self, _: &str) {}
 
     async fn load(&self, _: FactNo, _: usize) -> Result<Option<Loaded>, ShellError> {

@@ -23,6 +23,7 @@ use crate::{
     config::Config,
     control,
     devices::{self, Printer, ScanSink, Scans},
+    membership::Membership,
     news,
     place::{Enrolment, Place},
     sync::{self, Line},
@@ -121,6 +122,10 @@ fn start(config: &Config, place: &Place, enrolment: &Enrolment, stop: &watch::Re
         std::process::exit(1);
     })?;
     let _ = door.set(till.clone());
+    let hub_key = trust::parse_key(&enrolment.hub_key).context("the enrolment's hub key is damaged")?.to_bytes();
+    let side_writer = Arc::new(Mutex::new(side.shared_writer()?));
+    let instance = place.instance()?;
+    let membership = Membership::open((store.clone(), hub_key), instance, Arc::clone(&side_writer), till.clone())?;
 
     let scans = Arc::new(Scans::default());
     let scan_clock = move || Ticks(u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX));
@@ -132,13 +137,13 @@ fn start(config: &Config, place: &Place, enrolment: &Enrolment, stop: &watch::Re
     let line = Line {
         journal: enrolment.journal()?,
         identity,
-        hub_address: enrolment.hub_address.clone(),
-        hub_key: trust::parse_key(&enrolment.hub_key).context("the enrolment's hub key is damaged")?.to_bytes(),
+        hub_key,
         reader: Arc::new(Reader::new(database.clone())),
         announcements: Arc::clone(&announcements),
+        membership: Arc::clone(&membership),
         committed: committed.clone(),
         state: Arc::clone(&sync_state),
-        side: Arc::new(Mutex::new(side.shared_writer()?)),
+        side: side_writer,
         till: till.clone(),
     };
     tokio::spawn(sync::keep(line, stop.clone()));
@@ -161,6 +166,7 @@ fn start(config: &Config, place: &Place, enrolment: &Enrolment, stop: &watch::Re
         events,
         announcements,
         sync: sync_state.subscribe(),
+        membership,
         scans,
         scanner,
         printer,

@@ -13,12 +13,12 @@ use guitai_core::{
     journal::chain::ChainHash,
     limits,
     sync::{
-        contract::{Hangup, PeerFault, Standing},
-        frame::{Bye, ByeReason, Status},
+        contract::{Hangup, Papers, PeerFault, Standing},
+        frame::{Bye, ByeReason, EnrolRefusal, Status, Verdict, Word},
         journal_lane::{Batch, Loaded},
     },
     time::UtcMs,
-    trust::{self, KeyBytes},
+    trust::{self, Grant, KeyBytes},
 };
 use guitai_http::dto::HubLink;
 use guitai_link::{
@@ -29,7 +29,12 @@ use guitai_store::{Database, Reader, ingest, query};
 use guitai_till::{Command, Handle};
 use tokio::sync::{mpsc, watch};
 
-use crate::{announcements::Announcements, clock::wall};
+use crate::{
+    announcements::Announcements,
+    clock::wall,
+    membership::{self, Membership},
+    place::Enrolment,
+};
 
 /// The name of the note that keeps what the hub acknowledged.
 const ACKED_NOTE: &str = "acked";
@@ -59,10 +64,10 @@ pub(crate) struct Line {
     /// The journal this box writes.
     pub(crate) journal: JournalId,
     pub(crate) identity: SigningKey,
-    pub(crate) hub_address: String,
     pub(crate) hub_key: KeyBytes,
     pub(crate) reader: Arc<Reader>,
     pub(crate) announcements: Arc<Announcements>,
+    pub(crate) membership: Arc<Membership>,
     pub(crate) committed: watch::Receiver<FactNo>,
     pub(crate) state: Arc<watch::Sender<SyncState>>,
     pub(crate) side: Arc<Mutex<guitai_store::query::Connection>>,
@@ -112,18 +117,23 @@ pub(crate) async fn keep(line: Line, mut stop: watch::Receiver<bool>) {
 impl Line {
     /// One session, from dialling to its end; answers why it ended.
     async fn session(&self, failures: &mut u32) -> String {
-        let address = match resolve(&self.hub_address).await {
-            Ok(address) => address,
-            Err(error) => return error,
+        let addresses = match self.membership.addresses() {
+            Ok(addresses) => addresses,
+            Err(error) => return format!("{error:#}"),
         };
-        let endpoint = match quic::node_endpoint(address) {
-            Ok(endpoint) => endpoint,
-            Err(error) => return error.to_string(),
-        };
-        let secured = match quic::connect(&endpoint, address, self.hub_key, &self.identity).await {
-            Ok(secured) => secured,
-            Err(error) => return error.to_string(),
-        };
+        let mut unreached = Vec::new();
+        let mut found = None;
+        for address in &addresses {
+            match dial(address, self.hub_key, &self.identity).await {
+                Ok(secured) => {
+                    found = Some(secured);
+                    break;
+                }
+                Err(error) => unreached.push(error),
+            }
+        }
+        // The endpoint is kept: the connection ends with it.
+        let Some((_endpoint, secured)) = found else { return unreached.join("; ") };
         let admitted = match self.admitted() {
             Ok(admitted) => admitted,
             Err(error) => return error.to_string(),
@@ -132,6 +142,9 @@ impl Line {
         let ended = run_node_session(&secured, &self.identity, env!("CARGO_PKG_VERSION"), admitted).await;
         if *opened.borrow() {
             *failures = 0;
+        }
+        if is_fork(&ended) {
+            self.membership.forked();
         }
         words(&ended)
     }
@@ -252,6 +265,14 @@ impl NodeShell {
 }
 
 impl Shell for NodeShell {
+    fn papers(&self) -> Papers {
+        self.line.membership.papers()
+    }
+
+    fn told(&self, verdict: Verdict, word: Word) {
+        self.line.membership.told(verdict, word);
+    }
+
     fn opened(&self, peer_version: &str) {
         tracing::info!(hub.version = peer_version, "the hub is connected");
         self.opened.send_replace(true);
@@ -286,6 +307,7 @@ impl Shell for NodeShell {
         })
         .await?;
         self.line.state.send_modify(|state| state.acked = Some(upto));
+        self.line.membership.agreed();
         Ok(())
     }
 
@@ -329,6 +351,17 @@ const fn whole_seconds(ms: i64) -> i64 {
     ms / 1000 * 1000
 }
 
+async fn dial(
+    address: &str,
+    hub_key: KeyBytes,
+    identity: &SigningKey,
+) -> Result<(quic::Endpoint, quic::Secured), String> {
+    let resolved = resolve(address).await?;
+    let endpoint = quic::node_endpoint(resolved).map_err(|error| format!("{address}: {error}"))?;
+    let secured = quic::connect(&endpoint, resolved, hub_key, identity).await.map_err(|error| error.to_string())?;
+    Ok((endpoint, secured))
+}
+
 async fn resolve(address: &str) -> Result<SocketAddr, String> {
     let mut found = tokio::net::lookup_host(address).await.map_err(|error| format!("{address}: {error}"))?;
     found.next().ok_or_else(|| format!("{address}: no address"))
@@ -336,7 +369,10 @@ async fn resolve(address: &str) -> Result<SocketAddr, String> {
 
 fn words(ended: &Ended) -> String {
     match ended {
-        Ended::Hangup(Hangup::Refused(verdict)) => format!("the hub does not let this node in: {verdict:?}"),
+        Ended::Hangup(Hangup::Refused(verdict)) => {
+            let (zh, en) = membership::verdict_words(*verdict);
+            format!("{zh} / {en}")
+        }
         Ended::Hangup(Hangup::Fault(PeerFault::Forked(fork))) => forked(fork.seal.no),
         Ended::Hangup(Hangup::Peer(Bye { reason: ByeReason::Forked, evidence })) => {
             forked(evidence.as_ref().map_or(FactNo::default(), |seal| seal.no))
@@ -345,10 +381,34 @@ fn words(ended: &Ended) -> String {
         Ended::Hangup(Hangup::Peer(bye)) => format!("the hub said goodbye: {:?}", bye.reason),
         Ended::Hangup(Hangup::TimedOut) => "the hub did not answer in time".into(),
         Ended::Hangup(Hangup::Enrolled) => "enrolled".into(),
-        Ended::Hangup(Hangup::EnrolRefused(why)) => format!("the code is not accepted: {why:?}"),
+        Ended::Hangup(Hangup::EnrolRefused(why)) => not_enrolled(*why).to_owned(),
         Ended::Hangup(Hangup::Asked(_) | Hangup::Shell) => "this node ended the session".into(),
         Ended::Lost(detail) => detail.clone(),
         Ended::Shell(error) => error.to_string(),
+    }
+}
+
+fn is_fork(ended: &Ended) -> bool {
+    matches!(
+        ended,
+        Ended::Hangup(Hangup::Fault(PeerFault::Forked(_)) | Hangup::Peer(Bye { reason: ByeReason::Forked, .. }))
+    )
+}
+
+const fn not_enrolled(why: EnrolRefusal) -> &'static str {
+    match why {
+        EnrolRefusal::WrongCode => {
+            "登记码不对，请核对或向总部要新码 / this is no open code of that hub: compare it, or ask for a new one"
+        }
+        EnrolRefusal::Expired => {
+            "登记码已过期，请向总部要新码 / the code's time is over: ask headquarters for a new one"
+        }
+        EnrolRefusal::Used => "登记码已用过，请向总部要新码 / the code was used: ask headquarters for a new one",
+        EnrolRefusal::KnownKey => {
+            "本机已属于另一家门店，请换一个空的数据目录 / this node belongs to another store: use an empty data folder"
+        }
+        EnrolRefusal::TryAgain => "总部暂时不能登记，请稍后再试 / the hub cannot now: try again later",
+        EnrolRefusal::Closed => "该门店已关闭 / the store is closed",
     }
 }
 
@@ -360,31 +420,33 @@ fn forked(no: FactNo) -> String {
     )
 }
 
-/// Takes this node in at the hub.
-pub(crate) async fn enrol(url: &str, code: &str, identity: &SigningKey) -> anyhow::Result<crate::place::Enrolment> {
-    let code = trust::EnrolmentCode::parse(code).map_err(|error| anyhow::anyhow!("--code: {error}"))?;
-    let hub_address = url
-        .split_once("://")
-        .map_or(url, |(_, rest)| rest)
-        .split('/')
-        .next()
-        .filter(|host| host.contains(':'))
+/// The host and port in a hub's web address.
+pub(crate) fn host_port(url: &str) -> anyhow::Result<String> {
+    let host = url.split_once("://").map_or(url, |(_, rest)| rest).split('/').next();
+    let host = host.filter(|host| host.contains(':'));
+    Ok(host
         .ok_or_else(|| anyhow::anyhow!("--hub: write the hub's address with its port, such as http://hub:8443"))?
-        .to_owned();
+        .to_owned())
+}
+
+/// Takes this node in at the hub; again, if it was: then it gets another issuer number.
+pub(crate) async fn enrol(url: &str, code: &str, identity: &SigningKey) -> anyhow::Result<(Enrolment, Grant)> {
+    let code = trust::EnrolmentCode::parse(code).map_err(|error| anyhow::anyhow!("--code: {error}"))?;
+    let hub_address = host_port(url)?;
     let hub_key = code.hub_key;
-    let address = resolve(&hub_address).await.map_err(|error| anyhow::anyhow!("--hub: {error}"))?;
-    let endpoint = quic::node_endpoint(address)?;
-    let secured = quic::connect(&endpoint, address, hub_key, identity).await?;
+    let (endpoint, secured) =
+        dial(&hub_address, hub_key, identity).await.map_err(|error| anyhow::anyhow!("--hub: {error}"))?;
     let enrolled = guitai_link::session::enrol(&secured, identity, env!("CARGO_PKG_VERSION"), code)
         .await
         .map_err(|ended| anyhow::anyhow!("the hub did not take this node in: {}", words(&ended)))?;
     endpoint.wait_idle().await;
-    Ok(crate::place::Enrolment {
-        store: enrolled.store.to_string(),
+    let enrolment = Enrolment {
+        store: enrolled.grant.store.to_string(),
         store_name: enrolled.store_name,
-        issuer: enrolled.issuer.get(),
+        issuer: enrolled.grant.issuer.get(),
         hub_key: trust::key_text(&hub_key),
         hub_address,
         hub_url: url.trim_end_matches('/').to_owned(),
-    })
+    };
+    Ok((enrolment, enrolled.grant))
 }

@@ -168,6 +168,14 @@ impl Node {
         Ok(self.anybody()?.with_key(&self.key))
     }
 
+    /// The same program at a copy of this node that listens elsewhere.
+    ///
+    /// # Errors
+    /// There is no HTTP client.
+    pub fn program_at(&self, url: &str) -> anyhow::Result<Client> {
+        Ok(Client::nobody(url)?.with_key(&self.key))
+    }
+
     /// The administrator, or the cashier.
     ///
     /// # Errors

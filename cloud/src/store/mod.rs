@@ -16,11 +16,12 @@ use std::sync::Arc;
 use guitai_core::{
     ids::{AccountId, StoreId},
     sync::{
-        contract::{Authorisation, Claim, EnrolRequest},
-        frame::{EnrolRefusal, Enrolled},
+        contract::{Claim, EnrolRequest},
+        frame::EnrolRefusal,
         journal_lane::Batch,
     },
     time::{Day, UtcMs},
+    trust::KeyBytes,
 };
 use guitai_documents::{Announcement, PeerSync};
 use guitai_http::{
@@ -33,8 +34,8 @@ use guitai_store::{
 };
 
 use letters::{Change, Draft, LetterError, MessageError, Turn};
-use roster::{Seen, StoreLine};
-pub(crate) use sqlite::{Fence, Figures, Letters, Refused, Sqlite, integer, unsigned};
+use roster::{Heard, Seen, StoreLine, Welcome};
+pub(crate) use sqlite::{Fence, Figures, Letters, Refused, Sqlite, Watched, integer, unsigned};
 
 /// Where the hub keeps everything.
 #[derive(Clone, Debug)]
@@ -45,8 +46,18 @@ pub(crate) enum HubStore {
 
 impl HubStore {
     /// The roster's word on a node; raises `fence` against the store's older session first.
-    pub(crate) async fn authorise(&self, claim: Claim, older: Option<Fence>) -> Result<Authorisation, StoreError> {
-        self.blocking(move |sqlite| sqlite.authorise(&claim, older.as_ref())).await?
+    pub(crate) async fn authorise(&self, claim: Claim, older: Option<Fence>, now: UtcMs) -> Result<Heard, StoreError> {
+        self.blocking(move |sqlite| sqlite.authorise(&claim, older.as_ref(), now)).await?
+    }
+
+    /// What a running hub watches for changes made beside it.
+    pub(crate) async fn watched(&self) -> Result<Watched, StoreError> {
+        self.blocking(Sqlite::watched).await?
+    }
+
+    /// The key of a store's box in force.
+    pub(crate) async fn key_in_force(&self, store: StoreId) -> Result<Option<KeyBytes>, StoreError> {
+        self.blocking(move |sqlite| sqlite.key_in_force(&store)).await?
     }
 
     /// Takes a node in.
@@ -54,7 +65,7 @@ impl HubStore {
         &self,
         request: EnrolRequest,
         now: UtcMs,
-    ) -> Result<Result<Enrolled, EnrolRefusal>, StoreError> {
+    ) -> Result<Result<Welcome, EnrolRefusal>, StoreError> {
         self.blocking(move |sqlite| sqlite.enrol(&request, now)).await?
     }
 

@@ -1,29 +1,32 @@
-//! The merchant's stores, the codes that let a node in, and the keys that were let in.
+//! The merchant's stores, and the keys let in for them: every key let in gets a grant, whose issuer number no other has. A store
+//! has one grant in force; its box is replaced when another is let in.
+//!
+//! - [`enrolment`]: the codes that let a key in.
+//! - [`admission`]: the word on a node that says hello.
+
+mod admission;
+mod enrolment;
 
 use ed25519_dalek::SigningKey;
 use guitai_core::{
     ids::{FactNo, Issuer, JournalId, StoreId},
-    sync::{
-        contract::{Authorisation, Claim, EnrolRequest, Standing},
-        frame::{EnrolRefusal, Enrolled, Status},
-    },
+    limits,
+    sync::frame::Status,
     time::UtcMs,
-    trust::{EnrolmentCode, KeyBytes},
+    trust::{Grant, InForce, KeyBytes, RosterEntry},
 };
 use guitai_store::{StoreError, query};
-use hmac::{Hmac, KeyInit, Mac};
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use sha2::Sha256;
 
 use super::{integer, unsigned};
 
-/// The first store's issuer number; five digits, so that order numbers of all stores look alike.
+pub(crate) use admission::Heard;
+pub(super) use admission::authorise;
+pub(crate) use enrolment::{NoCode, Welcome};
+pub(super) use enrolment::{enrol, new_code};
+
+/// The first grant's issuer number; five digits and more read better than one.
 pub(crate) const ISSUER_FIRST: u32 = 10_001;
-
-/// The last one of a store; from 90,000 on tills are hosted here.
-pub(crate) const ISSUER_LAST: u32 = 89_999;
-
-const SECRET_TAG: &[u8] = b"guitai/hub/enrolment-secret/1";
 
 /// A store as the hub knows it.
 #[derive(Clone, Debug)]
@@ -32,14 +35,69 @@ pub(crate) struct StoreLine {
     pub(crate) id: StoreId,
     /// Its name for people.
     pub(crate) name: String,
-    /// Its number in order numbers.
-    pub(crate) issuer: Issuer,
+    /// Since when no box may enter any more.
+    pub(crate) closed_at: Option<UtcMs>,
     /// How its node fared when it was last heard.
     pub(crate) seen: Option<Seen>,
     /// The last fact held.
     pub(crate) facts: Option<FactNo>,
-    /// The key of its node.
-    pub(crate) key: Option<KeyBytes>,
+    /// Every box it ever had, the newest first.
+    pub(crate) boxes: Vec<BoxLine>,
+}
+
+impl StoreLine {
+    /// The box in force.
+    pub(crate) fn in_force(&self) -> Option<&BoxLine> {
+        self.boxes.iter().find(|one| one.ended.is_none())
+    }
+}
+
+/// A key that was let in, once.
+#[derive(Clone, Debug)]
+pub(crate) struct BoxLine {
+    /// The number in its order numbers.
+    pub(crate) issuer: Issuer,
+    /// Its key.
+    pub(crate) key: KeyBytes,
+    /// When it was let in.
+    pub(crate) granted_at: UtcMs,
+    /// When and why that ended; none: it is in force.
+    pub(crate) ended: Option<EndedBox>,
+    serial: u64,
+}
+
+/// A box that serves its store no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct EndedBox {
+    /// Since when.
+    pub(crate) at: UtcMs,
+    /// Why.
+    pub(crate) why: Why,
+    /// The last fact held of the store at that moment.
+    pub(crate) last: Option<FactNo>,
+}
+
+/// Why a box serves its store no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Why {
+    /// Headquarters disabled it.
+    Revoked,
+    /// Another box was let in.
+    Replaced,
+}
+
+impl Why {
+    /// The name in the database, in logs and in the API.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Revoked => "revoked",
+            Self::Replaced => "replaced",
+        }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        [Self::Revoked, Self::Replaced].into_iter().find(|why| why.as_str() == text)
+    }
 }
 
 /// A node as it was last heard.
@@ -56,19 +114,19 @@ pub(crate) struct Seen {
 pub(crate) enum NotAdded {
     /// The id is taken.
     Exists,
-    /// No issuer number is left.
-    NoIssuer,
     /// The database said no.
     Store(StoreError),
 }
 
-/// Why no enrolment code is made.
+/// Why a store or a box is not changed.
 #[derive(Debug)]
-pub(crate) enum NoCode {
+pub(crate) enum NotChanged {
     /// There is no such store.
     UnknownStore,
-    /// Its node is enrolled and has delivered facts; another key could not go on with them.
-    HasNode(FactNo),
+    /// The store has no box in force, or not this one.
+    NoBox,
+    /// The store is closed already.
+    Closed,
     /// The database said no.
     Store(StoreError),
 }
@@ -79,126 +137,94 @@ impl From<StoreError> for NotAdded {
     }
 }
 
-impl From<StoreError> for NoCode {
+impl From<StoreError> for NotChanged {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
     }
 }
 
-/// The number a store's order numbers carry.
-pub(super) fn issuer(connection: &Connection, store: &StoreId) -> Result<Issuer, StoreError> {
-    let mut statement = connection.prepare_cached("SELECT issuer FROM hub_store WHERE id = ?1")?;
-    let number = statement.query_row([store.as_str()], |row| row.get(0))?;
-    Issuer::new(number).ok_or_else(|| StoreError::Corrupt("hub_store.issuer".into()))
+/// Every number that order numbers of a store may carry.
+pub(super) fn issuers(connection: &Connection, store: &StoreId) -> Result<Vec<Issuer>, StoreError> {
+    let mut statement = connection.prepare_cached("SELECT issuer FROM hub_grant WHERE store = ?1")?;
+    let numbers = statement.query_map([store.as_str()], |row| row.get(0))?;
+    numbers.map(|number| issuer(number?)).collect()
 }
 
-/// Adds a store under the next issuer number.
-pub(super) fn add_store(connection: &Connection, store: &StoreId, name: &str, now: UtcMs) -> Result<Issuer, NotAdded> {
-    let sql = StoreError::Sqlite;
-    let taken = connection.prepare("SELECT 1 FROM hub_store WHERE id = ?1").map_err(sql)?.exists([store.as_str()]);
-    if taken.map_err(sql)? {
-        return Err(NotAdded::Exists);
-    }
-    let last: Option<u32> =
-        connection.query_row("SELECT max(issuer) FROM hub_store", [], |row| row.get(0)).map_err(sql)?;
-    let next = last.map_or(ISSUER_FIRST, |last| last + 1);
-    let issuer = Issuer::new(next).filter(|issuer| issuer.get() <= ISSUER_LAST).ok_or(NotAdded::NoIssuer)?;
-    connection
+/// Adds a store; its boxes get their numbers when they are let in.
+pub(super) fn add_store(connection: &Connection, store: &StoreId, name: &str, now: UtcMs) -> Result<(), NotAdded> {
+    let added = connection
         .execute(
-            "INSERT INTO hub_store (id, name, issuer, created_at) VALUES (?1, ?2, ?3, ?4)",
-            params![store.as_str(), name, issuer.get(), now.0],
+            "INSERT INTO hub_store (id, name, created_at, entry_serial) VALUES (?1, ?2, ?3, 0)
+             ON CONFLICT (id) DO NOTHING",
+            params![store.as_str(), name, now.0],
         )
-        .map_err(sql)?;
-    Ok(issuer)
+        .map_err(StoreError::Sqlite)?;
+    if added == 0 { Err(NotAdded::Exists) } else { Ok(()) }
+}
+
+/// Gives a store another name.
+pub(super) fn rename_store(connection: &Connection, store: &StoreId, name: &str) -> Result<(), NotChanged> {
+    let renamed = connection
+        .execute("UPDATE hub_store SET name = ?2 WHERE id = ?1", params![store.as_str(), name])
+        .map_err(StoreError::Sqlite)?;
+    if renamed == 0 { Err(NotChanged::UnknownStore) } else { Ok(()) }
+}
+
+/// Closes a store: no code lets a box in any more, and the box in force is disabled. Answers that box.
+pub(super) fn close_store(connection: &Connection, store: &StoreId, now: UtcMs) -> Result<Option<BoxLine>, NotChanged> {
+    let line = self::store(connection, store)?.ok_or(NotChanged::UnknownStore)?;
+    if line.closed_at.is_some() {
+        return Err(NotChanged::Closed);
+    }
+    connection
+        .execute("UPDATE hub_store SET closed_at = ?2 WHERE id = ?1", params![store.as_str(), now.0])
+        .map_err(StoreError::Sqlite)?;
+    match line.in_force() {
+        None => Ok(None),
+        Some(one) => Ok(Some(revoke(connection, store, Some(&key_start(one)), now)?)),
+    }
+}
+
+/// Disables the box in force, if its key begins with these hexadecimal digits; answers it.
+pub(super) fn revoke(
+    connection: &Connection,
+    store: &StoreId,
+    key: Option<&str>,
+    now: UtcMs,
+) -> Result<BoxLine, NotChanged> {
+    let line = self::store(connection, store)?.ok_or(NotChanged::UnknownStore)?;
+    let meant = |one: &&BoxLine| key.is_none_or(|digits| guitai_core::trust::key_text(&one.key).starts_with(digits));
+    let one = line.in_force().filter(meant).ok_or(NotChanged::NoBox)?;
+    let ended = end(connection, &line, one, Why::Revoked, now)?;
+    let serial = next_serial(connection, now)?;
+    set_entry(connection, store, serial, now)?;
+    Ok(BoxLine { ended: Some(ended), ..one.clone() })
 }
 
 /// All stores, by id.
 pub(super) fn stores(connection: &Connection) -> Result<Vec<StoreLine>, StoreError> {
     let mut statement = connection.prepare_cached(
-        "SELECT id, name, issuer, seen_at, unsent, oldest_unsent_at, version,
-             (SELECT key FROM hub_roster WHERE store = id AND revoked_at IS NULL)
-         FROM hub_store ORDER BY id",
+        "SELECT id, name, closed_at, seen_at, unsent, oldest_unsent_at, version FROM hub_store ORDER BY id",
     )?;
     let rows = statement.query_map([], |row| Ok(store_line(row)))?;
     let mut lines = rows.map(|row| row?).collect::<Result<Vec<_>, StoreError>>()?;
     for line in &mut lines {
         line.facts = query::last_fact(connection, &JournalId::node(line.id.clone()))?;
+        line.boxes = boxes(connection, &line.id)?;
     }
     Ok(lines)
 }
 
-/// A new code for a store.
-pub(super) fn new_code(
-    connection: &Connection,
-    identity: &SigningKey,
-    store: &StoreId,
-    nonce: [u8; 32],
-    expires_at: UtcMs,
-) -> Result<EnrolmentCode, NoCode> {
-    let lines = stores(connection)?;
-    let line = lines.iter().find(|line| line.id == *store).ok_or(NoCode::UnknownStore)?;
-    if let (Some(_), Some(facts)) = (line.key, line.facts) {
-        return Err(NoCode::HasNode(facts));
-    }
-    let code = code(identity, &nonce);
-    connection
-        .execute(
-            "INSERT INTO hub_code (id, nonce, store, expires_at) VALUES (?1, ?2, ?3, ?4)",
-            params![code.id(), nonce, store.as_str(), expires_at.0],
-        )
-        .map_err(StoreError::Sqlite)?;
-    Ok(code)
-}
-
-/// The roster's word on a node whose hello is rightly signed.
-pub(super) fn authorise(connection: &Connection, claim: &Claim) -> Result<Authorisation, StoreError> {
-    let enrolled = entry(connection, &claim.key)?;
-    Ok(match (enrolled, &claim.store) {
-        (Some(entry), _) if entry.revoked => Authorisation::Revoked,
-        // Also one already enrolled: the answer to its first enrolment may have been lost on the way.
-        (Some(_) | None, None) => Authorisation::EnrolOnly,
-        (None, Some(_)) => Authorisation::Unknown,
-        (Some(entry), Some(store)) if entry.store == *store => Authorisation::Admitted(Standing {
-            store: entry.store,
-            outgoing: None,
-            incoming: query::last_seal(connection, &JournalId::node(store.clone()))?,
-        }),
-        (Some(_), Some(_)) => Authorisation::WrongStore,
-    })
-}
-
-/// Takes a node in if its proof is right, and uses the code up.
-pub(super) fn enrol(
-    connection: &Connection,
-    identity: &SigningKey,
-    request: &EnrolRequest,
-    now: UtcMs,
-) -> Result<Result<Enrolled, EnrolRefusal>, StoreError> {
-    let node = request.channel.node_key;
-    let Some(open) = open_code(connection, &request.code_id)? else { return Ok(Err(EnrolRefusal::WrongCode)) };
-    if !code(identity, &open.nonce).proves(&request.channel, &request.proof) {
-        return Ok(Err(EnrolRefusal::WrongCode));
-    }
-    let lines = stores(connection)?;
-    let line = lines.into_iter().find(|line| line.id == open.store);
-    let Some(line) = line else { return Ok(Err(EnrolRefusal::WrongCode)) };
-    let known = entry(connection, &node)?;
-    let welcome = Enrolled { store: line.id.clone(), store_name: line.name.clone(), issuer: line.issuer };
-    if open.used {
-        let again = open.used_by == Some(node) && line.key == Some(node);
-        return Ok(if again { Ok(welcome) } else { Err(EnrolRefusal::Used) });
-    }
-    if now >= open.expires_at {
-        return Ok(Err(EnrolRefusal::Expired));
-    }
-    match (known, line.key, line.facts) {
-        (Some(entry), _, _) if entry.revoked || entry.store != line.id => return Ok(Err(EnrolRefusal::KnownKey)),
-        // Another node of this store delivered facts since the code was printed.
-        (None, Some(_), Some(_)) => return Ok(Err(EnrolRefusal::Used)),
-        (Some(_) | None, _, _) => {}
-    }
-    take_in(connection, &open, &node, now)?;
-    Ok(Ok(welcome))
+/// One store.
+pub(super) fn store(connection: &Connection, store: &StoreId) -> Result<Option<StoreLine>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT id, name, closed_at, seen_at, unsent, oldest_unsent_at, version FROM hub_store WHERE id = ?1",
+    )?;
+    let Some(line) = statement.query_row([store.as_str()], |row| Ok(store_line(row))).optional()? else {
+        return Ok(None);
+    };
+    let (facts, boxes) = (query::last_fact(connection, &JournalId::node(store.clone()))?, boxes(connection, store)?);
+    Ok(Some(StoreLine { facts, boxes, ..line? }))
 }
 
 /// Notes how a node fares.
@@ -217,56 +243,103 @@ pub(super) fn seen(connection: &Connection, store: &StoreId, seen: &Seen) -> Res
     Ok(())
 }
 
-struct Entry {
-    store: StoreId,
-    revoked: bool,
+/// What grows with every change of who serves a store.
+pub(super) fn newest_entry(connection: &Connection) -> Result<u64, StoreError> {
+    let mut statement = connection.prepare_cached("SELECT coalesce(max(entry_serial), 0) FROM hub_store")?;
+    Ok(unsigned(statement.query_row([], |row| row.get(0))?))
 }
 
-struct OpenCode {
-    id: [u8; 8],
-    nonce: [u8; 32],
-    store: StoreId,
-    expires_at: UtcMs,
-    used: bool,
-    used_by: Option<KeyBytes>,
+/// The key of the box in force.
+pub(super) fn key_in_force(connection: &Connection, store: &StoreId) -> Result<Option<KeyBytes>, StoreError> {
+    let mut statement = connection.prepare_cached("SELECT key FROM hub_grant WHERE store = ?1 AND ended_at IS NULL")?;
+    Ok(statement.query_row([store.as_str()], |row| row.get(0)).optional()?)
 }
 
-fn entry(connection: &Connection, key: &KeyBytes) -> Result<Option<Entry>, StoreError> {
-    let mut statement =
-        connection.prepare_cached("SELECT store, revoked_at IS NOT NULL FROM hub_roster WHERE key = ?1")?;
-    let found = statement.query_row([key], |row| Ok((row.get::<_, String>(0)?, row.get(1)?))).optional()?;
-    found.map(|(store, revoked)| Ok(Entry { store: store_id(&store)?, revoked })).transpose()
-}
-
-fn open_code(connection: &Connection, id: &[u8; 8]) -> Result<Option<OpenCode>, StoreError> {
+/// The signed word on who serves a store now.
+fn entry(connection: &Connection, hub: &SigningKey, line: &StoreLine) -> Result<RosterEntry, StoreError> {
     let mut statement = connection
-        .prepare_cached("SELECT nonce, store, expires_at, used_at IS NOT NULL, used_by FROM hub_code WHERE id = ?1")?;
-    let found = statement
-        .query_row([id], |row| Ok((row.get(0)?, row.get::<_, String>(1)?, row.get(2)?, row.get(3)?, row.get(4)?)));
-    let found = found.optional()?;
-    found
-        .map(|(nonce, store, expires_at, used, used_by)| {
-            Ok(OpenCode { id: *id, nonce, store: store_id(&store)?, expires_at: UtcMs(expires_at), used, used_by })
-        })
-        .transpose()
+        .prepare_cached("SELECT entry_serial, coalesce(entry_at, created_at) FROM hub_store WHERE id = ?1")?;
+    let (serial, at) = statement.query_row([line.id.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let in_force = line.in_force().map(|one| InForce { key: one.key, issuer: one.issuer });
+    Ok(RosterEntry::sign(hub, line.id.clone(), unsigned(serial), in_force, UtcMs(at)))
 }
 
-/// A store has one node: an earlier one that never delivered a fact gives way, and all the store's codes are spent.
-fn take_in(connection: &Connection, open: &OpenCode, node: &KeyBytes, now: UtcMs) -> Result<(), StoreError> {
-    let store = open.store.as_str();
-    connection.execute(
-        "UPDATE hub_roster SET revoked_at = ?2 WHERE store = ?1 AND revoked_at IS NULL AND key <> ?3",
-        params![store, now.0, node],
-    )?;
-    connection.execute(
-        "INSERT INTO hub_roster VALUES (?1, ?2, ?3, NULL) ON CONFLICT (key) DO NOTHING",
-        params![node, store, now.0],
-    )?;
-    connection.execute(
-        "UPDATE hub_code SET used_at = ?2, used_by = iif(id = ?3, ?4, NULL) WHERE store = ?1 AND used_at IS NULL",
-        params![store, now.0, open.id, node],
+fn set_entry(connection: &Connection, store: &StoreId, serial: u64, now: UtcMs) -> Result<(), StoreError> {
+    connection
+        .prepare_cached("UPDATE hub_store SET entry_serial = ?2, entry_at = ?3 WHERE id = ?1")?
+        .execute(params![store.as_str(), integer(serial), now.0])?;
+    Ok(())
+}
+
+/// Greater than in everything signed before, also by a hub that was restored from a backup since: serials follow the clock.
+fn next_serial(connection: &Connection, now: UtcMs) -> Result<u64, StoreError> {
+    let mut statement = connection.prepare_cached("SELECT coalesce(max(serial), 0) FROM hub_grant")?;
+    let granted = unsigned(statement.query_row([], |row| row.get(0))?);
+    Ok((granted.max(newest_entry(connection)?) + 1).max(unsigned(now.0)))
+}
+
+/// Writes a grant down; it is in force unless it comes with its end.
+fn insert(connection: &Connection, grant: &Grant, now: UtcMs, ended: Option<&EndedBox>) -> Result<(), StoreError> {
+    let last = ended.and_then(|ended| ended.last);
+    connection.prepare_cached("INSERT INTO hub_grant VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")?.execute(
+        params![
+            grant.issuer.get(),
+            integer(grant.serial),
+            grant.store.as_str(),
+            grant.key,
+            now.0,
+            ended.map(|ended| ended.at.0),
+            ended.map(|ended| ended.why.as_str()),
+            last.map(|no| no.epoch),
+            last.map(|no| integer(no.number)),
+        ],
     )?;
     Ok(())
+}
+
+/// Ends a box's time.
+fn end(connection: &Connection, line: &StoreLine, one: &BoxLine, why: Why, now: UtcMs) -> Result<EndedBox, StoreError> {
+    let ended = EndedBox { at: now, why, last: line.facts };
+    connection
+        .prepare_cached(
+            "UPDATE hub_grant SET ended_at = ?2, ended = ?3, last_epoch = ?4, last_number = ?5 WHERE issuer = ?1",
+        )?
+        .execute(params![
+            one.issuer.get(),
+            now.0,
+            why.as_str(),
+            line.facts.map(|no| no.epoch),
+            line.facts.map(|no| integer(no.number)),
+        ])?;
+    Ok(ended)
+}
+
+fn boxes(connection: &Connection, store: &StoreId) -> Result<Vec<BoxLine>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT issuer, serial, key, granted_at, ended_at, ended, last_epoch, last_number
+         FROM hub_grant WHERE store = ?1 ORDER BY serial DESC",
+    )?;
+    let rows = statement.query_map([store.as_str()], |row| Ok(box_line(row)))?;
+    rows.map(|row| row?).collect()
+}
+
+fn box_line(row: &Row<'_>) -> Result<BoxLine, StoreError> {
+    let ended = row.get::<_, Option<i64>>(4)?.map(|at| -> Result<EndedBox, StoreError> {
+        let why = Why::parse(&row.get::<_, String>(5)?);
+        let last = row.get::<_, Option<u32>>(6)?.zip(row.get::<_, Option<i64>>(7)?);
+        Ok(EndedBox {
+            at: UtcMs(at),
+            why: why.ok_or_else(|| StoreError::Corrupt("hub_grant.ended".into()))?,
+            last: last.map(|(epoch, number)| FactNo { epoch, number: unsigned(number) }),
+        })
+    });
+    Ok(BoxLine {
+        issuer: issuer(row.get(0)?)?,
+        serial: unsigned(row.get(1)?),
+        key: row.get(2)?,
+        granted_at: UtcMs(row.get(3)?),
+        ended: ended.transpose()?,
+    })
 }
 
 fn store_line(row: &Row<'_>) -> Result<StoreLine, StoreError> {
@@ -283,24 +356,24 @@ fn store_line(row: &Row<'_>) -> Result<StoreLine, StoreError> {
     Ok(StoreLine {
         id: store_id(&row.get::<_, String>(0)?)?,
         name: row.get(1)?,
-        issuer: Issuer::new(row.get(2)?).ok_or_else(|| StoreError::Corrupt("hub_store.issuer".into()))?,
+        closed_at: row.get::<_, Option<i64>>(2)?.map(UtcMs),
         seen: seen.transpose()?,
         facts: None,
-        key: row.get(7)?,
+        boxes: Vec::new(),
     })
+}
+
+fn key_start(one: &BoxLine) -> String {
+    guitai_core::trust::key_text(&one.key)
 }
 
 fn store_id(text: &str) -> Result<StoreId, StoreError> {
     StoreId::parse(text).map_err(|_| StoreError::Corrupt("a store's id".into()))
 }
 
-/// Neither the database alone nor the identity alone tells an open code.
-fn code(identity: &SigningKey, nonce: &[u8; 32]) -> EnrolmentCode {
-    let mac = Hmac::<Sha256>::new_from_slice(identity.as_bytes()).expect("HMAC takes keys of any length");
-    let bytes: [u8; 32] = mac.chain_update(SECRET_TAG).chain_update(nonce).finalize().into_bytes().into();
-    let mut secret = [0; 16];
-    secret.copy_from_slice(&bytes[..16]);
-    EnrolmentCode::new(identity.verifying_key().to_bytes(), secret)
+fn issuer(number: u32) -> Result<Issuer, StoreError> {
+    let known = Issuer::new(number).filter(|issuer| limits::ISSUERS_OF_NODES.contains(&issuer.get()));
+    known.ok_or_else(|| StoreError::Corrupt(format!("hub_grant.issuer {number}")))
 }
 
 #[cfg(test)]

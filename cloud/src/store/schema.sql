@@ -3,8 +3,12 @@
 CREATE TABLE hub_store (
     id               TEXT NOT NULL PRIMARY KEY,
     name             TEXT NOT NULL,
-    issuer           INTEGER NOT NULL UNIQUE,
     created_at       INTEGER NOT NULL,
+    -- no code lets a box in any more
+    closed_at        INTEGER,
+    -- the newest signed word on who serves it: its serial, and since when
+    entry_serial     INTEGER NOT NULL,
+    entry_at         INTEGER,
     -- how its node fared when it was last heard
     seen_at          INTEGER,
     unsent           INTEGER,
@@ -19,17 +23,28 @@ CREATE TABLE hub_code (
     store      TEXT NOT NULL REFERENCES hub_store (id),
     expires_at INTEGER NOT NULL,
     used_at    INTEGER,
-    -- the key it let in; null when another code of the store was used first
+    -- the key it let in
     used_by    BLOB
 ) STRICT, WITHOUT ROWID;
 
-CREATE TABLE hub_roster (
-    key         BLOB NOT NULL PRIMARY KEY,
+-- Every key let in, each time with a number of its own. A grant is in force until it has ended.
+CREATE TABLE hub_grant (
+    issuer      INTEGER NOT NULL PRIMARY KEY,
+    serial      INTEGER NOT NULL UNIQUE,
     store       TEXT NOT NULL REFERENCES hub_store (id),
-    enrolled_at INTEGER NOT NULL,
-    revoked_at  INTEGER
-) STRICT, WITHOUT ROWID;
-CREATE UNIQUE INDEX hub_roster_live ON hub_roster (store) WHERE revoked_at IS NULL;
+    key         BLOB NOT NULL,
+    granted_at  INTEGER NOT NULL,
+    ended_at    INTEGER,
+    -- revoked or replaced
+    ended       TEXT,
+    -- the last fact held of the store when it ended
+    last_epoch  INTEGER,
+    last_number INTEGER
+) STRICT;
+CREATE UNIQUE INDEX hub_grant_of_store ON hub_grant (store) WHERE ended_at IS NULL;
+CREATE UNIQUE INDEX hub_grant_of_key ON hub_grant (key) WHERE ended_at IS NULL;
+CREATE INDEX hub_grant_by_store ON hub_grant (store, serial);
+CREATE INDEX hub_grant_by_key ON hub_grant (key, serial);
 
 CREATE TABLE hub_account (
     account    TEXT NOT NULL PRIMARY KEY,

@@ -15,11 +15,11 @@ use guitai_core::{
     money::Fen,
     sync::{
         contract::{Authorisation, Claim, EnrolRequest},
-        frame::{EnrolRefusal, Enrolled},
+        frame::EnrolRefusal,
         journal_lane::Batch,
     },
     time::{Day, UtcMs},
-    trust::EnrolmentCode,
+    trust::{EnrolmentCode, KeyBytes},
 };
 use guitai_http::{
     bearer::{ApiKey, KeyHash},
@@ -37,18 +37,20 @@ use super::{
     PeerState, StoreLetters,
     letters::{self, Actor, Change, Draft, LetterError, MessageError, Turn},
     people,
-    roster::{self, NoCode, NotAdded, Seen, StoreLine},
+    roster::{self, BoxLine, Heard, NoCode, NotAdded, NotChanged, Seen, StoreLine, Welcome},
 };
 
 /// The file's name in the data folder.
 const FILE: &str = "hub.db";
 
 /// Raised with every change of `schema.sql`.
-const HUB_SCHEMA: &[u8] = b"1";
+const HUB_SCHEMA: &[u8] = b"2";
 
 const HUB_SCHEMA_NOTE: &str = "hub_schema";
 
 const MERCHANT_NOTE: &str = "merchant_name";
+
+const ADDRESS_NOTE: &str = "node_address";
 
 const SCHEMA: &str = include_str!("schema.sql");
 
@@ -167,8 +169,44 @@ impl Sqlite {
     }
 
     /// Adds a store.
-    pub(crate) fn add_store(&self, store: &StoreId, name: &str, now: UtcMs) -> Result<Issuer, NotAdded> {
+    pub(crate) fn add_store(&self, store: &StoreId, name: &str, now: UtcMs) -> Result<(), NotAdded> {
         self.write(|tx| roster::add_store(tx, store, name, now))
+    }
+
+    /// Gives a store another name.
+    pub(crate) fn rename_store(&self, store: &StoreId, name: &str) -> Result<(), NotChanged> {
+        self.write(|tx| roster::rename_store(tx, store, name))
+    }
+
+    /// Closes a store; answers the box that is disabled with it.
+    pub(crate) fn close_store(&self, store: &StoreId, now: UtcMs) -> Result<Option<BoxLine>, NotChanged> {
+        self.write(|tx| roster::close_store(tx, store, now))
+    }
+
+    /// Disables a store's box, if its key begins with these digits; answers it.
+    pub(crate) fn revoke(&self, store: &StoreId, key: Option<&str>, now: UtcMs) -> Result<BoxLine, NotChanged> {
+        self.write(|tx| roster::revoke(tx, store, key, now))
+    }
+
+    /// Where nodes are told to find the hub, if it moves.
+    pub(crate) fn address(&self) -> Result<Option<String>, StoreError> {
+        self.reader.read(address)
+    }
+
+    /// Tells nodes where to find the hub from now on; an empty address: where they always did.
+    pub(crate) fn set_address(&self, address: &str) -> Result<(), StoreError> {
+        self.write(|tx| Database::set_note(tx, ADDRESS_NOTE, address.as_bytes()))
+    }
+
+    /// What a running hub watches for changes made beside it: the newest roster entry, and the address.
+    pub(super) fn watched(&self) -> Result<Watched, StoreError> {
+        self.reader
+            .read(|connection| Ok(Watched { entry: roster::newest_entry(connection)?, address: address(connection)? }))
+    }
+
+    /// The key of a store's box in force.
+    pub(super) fn key_in_force(&self, store: &StoreId) -> Result<Option<KeyBytes>, StoreError> {
+        self.reader.read(|connection| roster::key_in_force(connection, store))
     }
 
     /// All stores, by id.
@@ -182,19 +220,20 @@ impl Sqlite {
         store: &StoreId,
         nonce: [u8; 32],
         expires_at: UtcMs,
-    ) -> Result<EnrolmentCode, NoCode> {
+    ) -> Result<(EnrolmentCode, StoreLine), NoCode> {
         self.write(|tx| roster::new_code(tx, &self.identity, store, nonce, expires_at))
     }
 
     /// See [`super::HubStore::authorise`]. It holds the writer, so that what an older session is just storing is counted and
     /// nothing of it comes later.
-    pub(crate) fn authorise(&self, claim: &Claim, older: Option<&Fence>) -> Result<Authorisation, StoreError> {
+    pub(crate) fn authorise(&self, claim: &Claim, older: Option<&Fence>, now: UtcMs) -> Result<Heard, StoreError> {
         self.write(|tx| {
-            let answer = roster::authorise(tx, claim)?;
-            if let (Authorisation::Admitted(_), Some(older)) = (&answer, older) {
+            let mut heard = roster::authorise(tx, &self.identity, claim, now)?;
+            if let (Authorisation::Admitted(_), Some(older)) = (&heard.answer, older) {
                 older.raise();
             }
-            Ok(answer)
+            heard.word.address = address(tx)?;
+            Ok(heard)
         })
     }
 
@@ -203,7 +242,7 @@ impl Sqlite {
         &self,
         request: &EnrolRequest,
         now: UtcMs,
-    ) -> Result<Result<Enrolled, EnrolRefusal>, StoreError> {
+    ) -> Result<Result<Welcome, EnrolRefusal>, StoreError> {
         self.write(|tx| roster::enrol(tx, &self.identity, request, now))
     }
 
@@ -219,8 +258,8 @@ impl Sqlite {
         if fence.is_raised() {
             return Err(Refused::Fenced);
         }
-        let issuer = roster::issuer(&writer, store)?;
-        let (_, facts) = ingest::persist(&mut writer, &JournalId::node(store.clone()), issuer, &run)?;
+        let issuers = roster::issuers(&writer, store)?;
+        let (_, facts) = ingest::persist(&mut writer, &JournalId::node(store.clone()), &issuers, &run)?;
         let mut changed: Vec<OrderNo> = Vec::new();
         for no in facts.iter().flat_map(numbers) {
             if !changed.contains(&no) {
@@ -340,11 +379,9 @@ impl Sqlite {
         let lines = self.stores()?;
         let held = lines.into_iter().filter(|line| line.facts.is_some());
         held.map(|line| {
-            let no_key = || StoreError::Corrupt(format!("store {} has facts but no node's key", line.id));
-            let key = line.key.and_then(|key| VerifyingKey::from_bytes(&key).ok()).ok_or_else(no_key)?;
-            let found = self
-                .reader
-                .read(|connection| Ok(journal::verify(connection, &JournalId::node(line.id.clone()), &key)))?;
+            let key = self.reader.read(|connection| sealer(connection, &line))?;
+            let journal = JournalId::node(line.id.clone());
+            let found = self.reader.read(|connection| Ok(journal::verify(connection, &journal, &key)))?;
             Ok(Verified { store: line.id, found })
         })
         .collect()
@@ -374,9 +411,34 @@ impl Sqlite {
     }
 }
 
-/// A store's box draws under the number the hub gave it.
-fn draws(connection: &Connection, journal: &JournalId) -> Result<Option<Issuer>, StoreError> {
-    roster::issuer(connection, &journal.store).map(Some)
+/// A store's boxes draw under the numbers the hub gave them.
+fn draws(connection: &Connection, journal: &JournalId) -> Result<Option<Vec<Issuer>>, StoreError> {
+    roster::issuers(connection, &journal.store).map(Some)
+}
+
+/// What a running hub watches for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Watched {
+    /// Grows with every change of who serves a store.
+    pub(crate) entry: u64,
+    /// Where nodes are told to find the hub.
+    pub(crate) address: Option<String>,
+}
+
+fn address(connection: &Connection) -> Result<Option<String>, StoreError> {
+    let note = Database::note(connection, ADDRESS_NOTE)?;
+    Ok(note.and_then(|bytes| String::from_utf8(bytes).ok()).filter(|address| !address.is_empty()))
+}
+
+/// The key of the store's that made the last seal held.
+fn sealer(connection: &Connection, line: &StoreLine) -> Result<VerifyingKey, StoreError> {
+    let journal = JournalId::node(line.id.clone());
+    let seal = query::last_seal(connection, &journal)?;
+    let keys = line.boxes.iter().filter_map(|one| VerifyingKey::from_bytes(&one.key).ok());
+    let made = |key: &VerifyingKey| seal.as_ref().is_none_or(|seal| seal.verify(key, &journal));
+    let newest = line.boxes.first().and_then(|one| VerifyingKey::from_bytes(&one.key).ok());
+    let no_key = || StoreError::Corrupt(format!("store {} has facts but no node's key", line.id));
+    keys.into_iter().find(made).or(newest).ok_or_else(no_key)
 }
 
 /// SQLite integers are signed; every count is far below 2^63.

@@ -1,4 +1,5 @@
-//! Which stores are connected now, and how they fare. A store has one line: the newest wins.
+//! Which stores are connected now, and how they fare. A store has one line. Of two boxes with one key the second is refused
+//! while the first is heard; a program started again in the same folder takes its own place over.
 
 use std::{
     collections::HashMap,
@@ -8,7 +9,8 @@ use std::{
 use guitai_core::{
     ids::StoreId,
     sync::frame::{ByeReason, Status},
-    time::UtcMs,
+    time::{Now, Ticks, UtcMs},
+    trust::{Instance, KeyBytes},
 };
 use guitai_link::session::Event;
 use tokio::sync::mpsc;
@@ -18,6 +20,12 @@ use crate::store::{Fence, roster::Seen};
 
 /// How often a connected store's state is noted in the database, in ms; its line knows it at any time.
 const NOTE_EVERY_MS: i64 = 60_000;
+
+/// A line that said nothing for so long gives way to any box with its key, in ms: a node says how it fares every 4 s.
+const SILENT_MS: u64 = 10_000;
+
+/// Processes remembered whose place another took in the same folder.
+const SUPERSEDED_MAX: usize = 8;
 
 /// A connected store.
 #[derive(Debug)]
@@ -32,6 +40,30 @@ pub(crate) struct Line {
     pub(crate) seen: Seen,
     /// When that was last noted in the database.
     pub(crate) noted: UtcMs,
+    /// The node's key.
+    pub(crate) key: KeyBytes,
+    /// Which program on which folder.
+    pub(crate) instance: Instance,
+    /// When it was last heard.
+    pub(crate) heard: Ticks,
+    /// Processes of the same folder whose place it took. A folder has one program at a time, so none of them may come back.
+    pub(crate) superseded: Vec<[u8; 16]>,
+    /// When another box with the same key last tried to come in.
+    pub(crate) duplicate: Option<UtcMs>,
+}
+
+/// Whether a store's line is free for a caller.
+#[derive(Clone, Debug)]
+pub(crate) enum Seat {
+    /// It may come in; an older line, if there is one, gives way.
+    Free {
+        /// The older line's fence.
+        older: Option<Fence>,
+        /// What the new line has to remember.
+        superseded: Vec<[u8; 16]>,
+    },
+    /// Another box with the same key sits there.
+    Taken,
 }
 
 /// A connected store as shown.
@@ -41,6 +73,8 @@ pub(crate) struct LineState {
     pub(crate) since: UtcMs,
     /// How it fares.
     pub(crate) seen: Seen,
+    /// When another box with the same key last tried to come in.
+    pub(crate) duplicate: Option<UtcMs>,
 }
 
 /// What a status was worth.
@@ -57,9 +91,50 @@ pub(crate) struct Heard {
 pub(crate) struct Lines(Mutex<HashMap<StoreId, Line>>);
 
 impl Lines {
-    /// The fence of a store's line.
-    pub(crate) fn fence(&self, store: &StoreId) -> Option<Fence> {
-        self.lock().get(store).map(|line| line.fence.clone())
+    /// Whether a node with this key may take the store's line.
+    pub(crate) fn seat(&self, store: &StoreId, key: &KeyBytes, instance: Instance, now: Now) -> Seat {
+        let mut lines = self.lock();
+        let Some(line) = lines.get_mut(store) else { return Seat::Free { older: None, superseded: Vec::new() } };
+        let older = Some(line.fence.clone());
+        let silent = line.heard.after_ms(SILENT_MS) <= now.up;
+        let same_process = line.instance.process == instance.process;
+        if line.key != *key || silent || same_process {
+            let superseded = if same_process { line.superseded.clone() } else { Vec::new() };
+            return Seat::Free { older, superseded };
+        }
+        let restarted = line.instance.folder == instance.folder && !line.superseded.contains(&instance.process);
+        if !restarted {
+            line.duplicate = Some(now.wall);
+            return Seat::Taken;
+        }
+        let mut superseded = line.superseded.clone();
+        superseded.push(line.instance.process);
+        let too_many = superseded.len().saturating_sub(SUPERSEDED_MAX);
+        superseded.drain(..too_many);
+        Seat::Free { older, superseded }
+    }
+
+    /// The line of a store was heard.
+    pub(crate) fn touch(&self, store: &StoreId, fence: &Fence, now: Ticks) {
+        if let Some(line) = self.lock().get_mut(store).filter(|line| line.fence.is(fence)) {
+            line.heard = now;
+        }
+    }
+
+    /// The stores connected, and their nodes' keys.
+    pub(crate) fn keys(&self) -> Vec<(StoreId, KeyBytes)> {
+        self.lock().iter().map(|(store, line)| (store.clone(), line.key)).collect()
+    }
+
+    /// Hangs one node up, if it is still there; it comes back and is told why.
+    pub(crate) fn dismiss(&self, store: &StoreId, key: &KeyBytes, reason: ByeReason) {
+        if let Some(line) = self.lock().get(store).filter(|line| line.key == *key) {
+            line.events.try_send(Event::HangUp(reason)).ok();
+            // Nothing it has on its way is taken any more, unless it only has to call again.
+            if reason != ByeReason::Stopping {
+                line.fence.raise();
+            }
+        }
     }
 
     /// A store connected; an older line of it is hung up.
@@ -82,14 +157,15 @@ impl Lines {
     }
 
     /// How a store fares now.
-    pub(crate) fn heard(&self, store: &StoreId, fence: &Fence, status: Status, now: UtcMs) -> Option<Heard> {
+    pub(crate) fn heard(&self, store: &StoreId, fence: &Fence, status: Status, now: Now) -> Option<Heard> {
         let mut lines = self.lock();
         let line = lines.get_mut(store).filter(|line| line.fence.is(fence))?;
         let changed = line.seen.status != status;
-        line.seen = Seen { at: now, status };
-        let note = now.0.saturating_sub(line.noted.0) >= NOTE_EVERY_MS;
+        line.seen = Seen { at: now.wall, status };
+        line.heard = now.up;
+        let note = now.wall.0.saturating_sub(line.noted.0) >= NOTE_EVERY_MS;
         if note {
-            line.noted = now;
+            line.noted = now.wall;
         }
         Some(Heard { changed, note })
     }
@@ -105,7 +181,11 @@ impl Lines {
 
     /// How a store's line is, if there is one.
     pub(crate) fn state(&self, store: &StoreId) -> Option<LineState> {
-        self.lock().get(store).map(|line| LineState { since: line.since, seen: line.seen.clone() })
+        self.lock().get(store).map(|line| LineState {
+            since: line.since,
+            seen: line.seen.clone(),
+            duplicate: line.duplicate,
+        })
     }
 
     /// How many there are.
@@ -122,5 +202,77 @@ impl Lines {
 
     fn lock(&self) -> MutexGuard<'_, HashMap<StoreId, Line>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: KeyBytes = [1; 32];
+
+    fn store() -> StoreId {
+        StoreId::parse("S001").unwrap()
+    }
+
+    fn instance(process: u8, folder: u8) -> Instance {
+        Instance { process: [process; 16], folder: [folder; 16] }
+    }
+
+    fn at(up: u64) -> Now {
+        Now { wall: UtcMs(1_000), up: Ticks(up) }
+    }
+
+    fn take(lines: &Lines, instance: Instance, now: Now) -> bool {
+        let Seat::Free { older: _, superseded } = lines.seat(&store(), &KEY, instance, now) else { return false };
+        let seen = Seen { at: now.wall, status: Status::default() };
+        let line = Line {
+            fence: Fence::default(),
+            events: mpsc::channel(1).0,
+            since: now.wall,
+            seen,
+            noted: now.wall,
+            key: KEY,
+            instance,
+            heard: now.up,
+            superseded,
+            duplicate: None,
+        };
+        lines.admit(&store(), line);
+        true
+    }
+
+    #[test]
+    fn the_second_of_two_boxes_with_one_key_waits_until_the_first_is_silent() {
+        let lines = Lines::default();
+        assert!(take(&lines, instance(1, 1), at(0)));
+        assert!(!take(&lines, instance(2, 2), at(9_999)), "a copied folder, while the first is heard");
+        assert_eq!(
+            lines.state(&store()).and_then(|state| state.duplicate),
+            Some(UtcMs(1_000)),
+            "an alarm for the page"
+        );
+        assert!(take(&lines, instance(1, 1), at(9_999)), "the same process connects again");
+        let fence = lines.lock()[&store()].fence.clone();
+        lines.touch(&store(), &fence, Ticks(15_000));
+        assert!(!take(&lines, instance(2, 2), at(20_000)));
+        assert!(take(&lines, instance(2, 2), at(25_000)), "the first said nothing for 10 s");
+    }
+
+    #[test]
+    fn a_program_started_again_takes_its_place_and_the_one_before_never_comes_back() {
+        let lines = Lines::default();
+        assert!(take(&lines, instance(1, 1), at(0)));
+        assert!(take(&lines, instance(2, 1), at(10)), "killed and started again in its folder");
+        assert!(!take(&lines, instance(1, 1), at(20)), "it lives: two clones of one disk");
+        assert!(take(&lines, instance(2, 1), at(30)));
+        assert!(!take(&lines, instance(1, 1), at(40)), "still remembered after a reconnection");
+    }
+
+    #[test]
+    fn another_key_of_the_store_waits_for_nobody() {
+        let lines = Lines::default();
+        assert!(take(&lines, instance(1, 1), at(0)));
+        assert!(matches!(lines.seat(&store(), &[2; 32], instance(2, 2), at(1)), Seat::Free { .. }));
     }
 }

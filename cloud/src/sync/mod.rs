@@ -1,5 +1,6 @@
 //! The hub's end of the sessions with its stores' nodes.
 //!
+//! Changes of the roster made by the command line beside a running hub are noticed by [`watch`].
 //! Per connection one [`Caller`] asks the roster; an admitted one is served by a [`NodeShell`]. Which store is connected, and
 //! how it fares, is kept in [`lines`].
 
@@ -9,35 +10,85 @@ mod shell;
 #[cfg(test)]
 mod tests;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use guitai_core::{
     ids::StoreId,
     sync::{
         contract::{Authorisation, Claim, EnrolRequest, Hangup},
-        frame::{EnrolRefusal, Enrolled, Status},
+        frame::{ByeReason, EnrolRefusal, Enrolled, Status, Word},
     },
-    trust::key_text,
+    trust::{KeyBytes, key_short, key_text},
 };
 use guitai_link::{
     quic::{Handshake, Listener, Secured},
     session::{Admitted, Answer, EVENTS_MAX, Ended, Event, Gate, run_hub_session},
 };
 use tokio::sync::{Semaphore, mpsc};
-use tracing::{debug, info, warn};
+use tracing::{debug, error, info, warn};
 
 use crate::{
     app::{App, VERSION},
-    store::{Fence, roster::Seen},
+    store::{
+        Fence, Watched,
+        roster::{BoxLine, Heard, Seen, Welcome},
+    },
 };
-use lines::Line;
+use lines::{Line, Seat};
 use shell::NodeShell;
 
 /// Nodes connected at one time, strangers included. A session at rest costs some 50 KiB.
 const CALLERS_MAX: usize = 2048;
 
+/// How often the roster is looked at for changes made beside the running hub: a revoked node is gone within 5 s.
+const WATCH_EVERY: Duration = Duration::from_secs(2);
+
 /// Takes calls until the listener is closed.
 pub(crate) async fn serve(app: Arc<App>, listener: Arc<Listener>) {
+    let watching = tokio::spawn(watch(Arc::clone(&app)));
+    take_calls(app, listener).await;
+    watching.abort();
+}
+
+/// Hangs up nodes that serve their store no more, and all of them when the hub's address changed: they call again and are told.
+async fn watch(app: Arc<App>) {
+    let mut known: Option<Watched> = None;
+    loop {
+        match app.store.watched().await {
+            Ok(found) => {
+                if known.as_ref().is_some_and(|known| known.address != found.address) {
+                    info!(address = found.address.as_deref().unwrap_or("-"), "nodes are told where the hub is now");
+                    app.lines.hang_up();
+                }
+                if known.as_ref().is_some_and(|known| known.entry != found.entry) {
+                    dismiss_ended(&app).await;
+                }
+                known = Some(found);
+            }
+            Err(error) => warn!(%error, "the roster cannot be looked at"),
+        }
+        tokio::time::sleep(WATCH_EVERY).await;
+    }
+}
+
+async fn dismiss_ended(app: &App) {
+    for (store, key) in app.lines.keys() {
+        match app.store.key_in_force(store.clone()).await {
+            Ok(Some(in_force)) if in_force == key => {}
+            Ok(_) => {
+                info!(%store, node = key_short(&key), "this node serves the store no more; it is hung up");
+                app.lines.dismiss(&store, &key, ByeReason::Revoked);
+                app.announce_store(&store).await;
+            }
+            Err(error) => warn!(%store, %error, "the roster cannot be looked at"),
+        }
+    }
+}
+
+async fn take_calls(app: Arc<App>, listener: Arc<Listener>) {
     let places = Arc::new(Semaphore::new(CALLERS_MAX));
     while let Some(handshake) = listener.accept().await {
         let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
@@ -102,17 +153,39 @@ impl Caller {
         Some(store)
     }
 
-    async fn admit(&self, claim: Claim) -> Result<Answer<NodeShell>, guitai_store::StoreError> {
+    async fn admit(&self, claim: Claim) -> Result<(Answer<NodeShell>, Word), guitai_store::StoreError> {
         let app = &self.app;
         let app_version = claim.app_version.clone();
-        let node = key_text(&claim.key);
-        let older = claim.store.as_ref().and_then(|store| app.lines.fence(store));
-        let standing = match app.store.authorise(claim, older).await? {
+        let (key, node, instance) = (claim.key, key_text(&claim.key), claim.papers.instance);
+        let now = app.clock.now();
+        let seat = match &claim.store {
+            None => Seat::Free { older: None, superseded: Vec::new() },
+            Some(store) => app.lines.seat(store, &key, instance, now),
+        };
+        let (older, superseded) = match seat {
+            Seat::Free { older, superseded } => (older, superseded),
+            Seat::Taken => {
+                let store = claim.store.as_ref().map_or("-", StoreId::as_str);
+                error!(
+                    store,
+                    node, "two boxes have one key: a copied folder calls while the other is connected; refused"
+                );
+                if let Some(store) = &claim.store {
+                    app.announce_store(store).await;
+                }
+                return Ok((Answer::Duplicate, Word::default()));
+            }
+        };
+        let Heard { answer, word } = app.store.authorise(claim, older, now.wall).await?;
+        let standing = match answer {
             Authorisation::Admitted(standing) => standing,
-            Authorisation::EnrolOnly => return Ok(Answer::EnrolOnly),
-            Authorisation::Unknown => return Ok(Answer::Unknown),
-            Authorisation::Revoked => return Ok(Answer::Revoked),
-            Authorisation::WrongStore => return Ok(Answer::WrongStore),
+            Authorisation::EnrolOnly => return Ok((Answer::EnrolOnly, word)),
+            Authorisation::Unknown => return Ok((Answer::Unknown, word)),
+            Authorisation::Revoked => return Ok((Answer::Revoked, word)),
+            Authorisation::WrongStore => return Ok((Answer::WrongStore, word)),
+            Authorisation::Replaced => return Ok((Answer::Replaced, word)),
+            Authorisation::Duplicate => return Ok((Answer::Duplicate, word)),
+            Authorisation::Later => return Ok((Answer::Later, word)),
         };
         let store = standing.store.clone();
         let digest = app.store.digest(store.clone()).await?;
@@ -120,35 +193,66 @@ impl Caller {
         // The first of an empty channel.
         sender.try_send(Event::Documents(digest)).ok();
         let fence = Fence::default();
-        let at = app.clock.now().wall;
+        let at = now.wall;
         let seen = Seen { at, status: Status { app_version, ..Status::default() } };
         *self.place.lock().unwrap_or_else(PoisonError::into_inner) = Some((store.clone(), fence.clone()));
-        app.lines
-            .admit(&store, Line { fence: fence.clone(), events: sender, since: at, seen: seen.clone(), noted: at });
+        let line = Line {
+            fence: fence.clone(),
+            events: sender,
+            since: at,
+            seen: seen.clone(),
+            noted: at,
+            key,
+            instance,
+            heard: now.up,
+            superseded,
+            duplicate: None,
+        };
+        app.lines.admit(&store, line);
         app.store.seen(store.clone(), seen).await?;
         info!(%store, node, "node connected");
         let shell = NodeShell::new(Arc::clone(app), store, fence);
-        Ok(Answer::Admitted(Admitted { standing, shell, events }))
+        Ok((Answer::Admitted(Admitted { standing, shell, events }), word))
+    }
+}
+
+impl Caller {
+    /// Another box was let in: the one before it is told so when it calls again.
+    async fn replace(&self, store: &StoreId, replaced: &BoxLine, by: &KeyBytes) {
+        let last = replaced.ended.and_then(|ended| ended.last).map_or_else(|| "-".to_owned(), |no| no.to_string());
+        warn!(
+            %store,
+            disabled = key_short(&replaced.key),
+            disabled_issuer = replaced.issuer.get(),
+            last_fact = last,
+            by = key_short(by),
+            "a new box serves this store; the one before it is disabled"
+        );
+        self.app.lines.dismiss(store, &replaced.key, ByeReason::Revoked);
+        self.app.announce_store(store).await;
     }
 }
 
 impl Gate for Caller {
     type Shell = NodeShell;
 
-    async fn authorise(&self, claim: Claim) -> Answer<NodeShell> {
+    async fn authorise(&self, claim: Claim) -> (Answer<NodeShell>, Word) {
         self.admit(claim).await.unwrap_or_else(|error| {
-            // The hello knows no "later"; an unknown node tries again.
-            warn!(%error, "the roster cannot be read; the node is sent away");
-            Answer::Unknown
+            warn!(%error, "the roster cannot be read; the node comes back later");
+            (Answer::Later, Word::default())
         })
     }
 
     async fn enrol(&self, request: EnrolRequest) -> Result<Enrolled, EnrolRefusal> {
         let node = key_text(&request.channel.node_key);
         let now = self.app.clock.now().wall;
-        match self.app.store.enrol(request, now).await {
-            Ok(Ok(enrolled)) => {
-                info!(store = %enrolled.store, node, "node enrolled");
+        match self.app.store.enrol(request.clone(), now).await {
+            Ok(Ok(Welcome { enrolled, replaced })) => {
+                let store = &enrolled.grant.store;
+                info!(%store, node, issuer = enrolled.grant.issuer.get(), "node enrolled");
+                if let Some(replaced) = replaced {
+                    self.replace(store, &replaced, &request.channel.node_key).await;
+                }
                 Ok(enrolled)
             }
             Ok(Err(refusal)) => {

@@ -61,6 +61,7 @@ impl Shell for NodeShell {
 
     async fn persist(&self, batch: Batch) -> Result<(), ShellError> {
         let last = batch.seal.no;
+        self.app.lines.touch(&self.store, &self.fence, self.app.clock.now().up);
         match self.app.store.ingest(self.store.clone(), batch, self.fence.clone()).await {
             Ok(rows) => {
                 self.app.announce_payments(&rows);
@@ -94,7 +95,7 @@ impl Shell for NodeShell {
     }
 
     fn peer_status(&self, status: Status) {
-        let now = self.app.clock.now().wall;
+        let now = self.app.clock.now();
         let Some(heard) = self.app.lines.heard(&self.store, &self.fence, status, now) else { return };
         if !heard.changed && !heard.note {
             return;

@@ -182,14 +182,14 @@ async fn a_node_enrols_and_delivers_its_journal() {
     let sqlite = &hub.rig.sqlite;
     sqlite.add_store(&store_id("S001"), "一号店", MORNING).unwrap();
     let expires_at = UtcMs(crate::clock::wall().0 + 60_000);
-    let code = sqlite.new_code(&store_id("S001"), [4; 32], expires_at).unwrap();
+    let (code, _) = sqlite.new_code(&store_id("S001"), [4; 32], expires_at).unwrap();
     let typed = EnrolmentCode::parse(&code.text()).unwrap();
     let enrolled = enrol(&hub.dial(&key(2)).await, &key(2), "0.1.0-test", typed.clone()).await.unwrap();
-    assert_eq!((enrolled.store.as_str(), enrolled.issuer.get()), ("S001", 10_001));
+    assert_eq!((enrolled.grant.store.as_str(), enrolled.grant.issuer.get()), ("S001", 10_001));
     let again = enrol(&hub.dial(&key(3)).await, &key(3), "0.1.0-test", typed).await;
     assert!(matches!(again, Err(Ended::Hangup(Hangup::EnrolRefused(EnrolRefusal::Used)))), "{again:?}");
 
-    let mut side = NodeSide::new("S001", enrolled.issuer, 2);
+    let mut side = NodeSide::new("S001", enrolled.grant.issuer, 2);
     for minute in 0..200 {
         side.sale(100, Wallet::Wechat, minute);
     }

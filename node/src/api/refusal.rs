@@ -4,6 +4,8 @@ use guitai_core::{ids::NameError, money::AmountError, payment::Refused, secret::
 use guitai_http::problem::{Code, Facts, Problem};
 use guitai_till::Refusal;
 
+use crate::membership;
+
 pub(crate) fn problem(refusal: Refusal) -> Problem {
     match refusal {
         Refusal::IdempotencyConflict => Code::IdempotencyConflict.into(),
@@ -42,8 +44,10 @@ pub(crate) fn problem(refusal: Refusal) -> Problem {
         }
         Refusal::CashierUnknown => Problem::new(Code::CashierUnknown).field("cashier"),
         Refusal::AccountExists => Problem::new(Code::AccountExists).field("account"),
-        // BARRED
-        Refusal::Barred(bar) => Problem::new(Code::NotAccepting).detail(bar.as_str(), bar.as_str()),
+        Refusal::Barred(bar) => {
+            let words = membership::bar_words(bar);
+            Problem::new(Code::NotAccepting).detail(words.0, words.1)
+        }
         Refusal::TooManyOpen => Code::NotAccepting.into(),
         Refusal::NotFound => Code::NotFound.into(),
         Refusal::Payment(Refused::SaidAlready) => Code::SaidAlready.into(),

@@ -6,6 +6,7 @@ use axum::{Json, extract::State};
 use guitai_core::{
     clock::Deviation,
     ids::{FactNo, JournalId},
+    trust::Bar,
 };
 use guitai_http::{
     bearer::Principal,
@@ -28,7 +29,8 @@ pub(crate) async fn health(State(app): State<Arc<App>>) -> Result<Json<dto::Heal
     let sync = sync_dto(&app).await?;
     let devices = Devices { scanner: app.scanner.state(), printer: app.printer.state() };
     let clock = app.till.clock().state();
-    let accepting = !*app.stop.borrow();
+    let barred = app.membership.bar().is_some_and(Bar::stops_charges);
+    let accepting = !*app.stop.borrow() && !barred;
     let fine = accepting && sync.hub == HubLink::Connected && clock.deviation != Deviation::Alarm;
     Ok(Json(dto::Health {
         status: if fine { HealthStatus::Ok } else { HealthStatus::Degraded },
@@ -58,5 +60,6 @@ pub(crate) async fn sync_dto(app: &Arc<App>) -> Result<dto::Sync, Problem> {
         last_error: state.last_error,
         clock_offset_ms: clock.offset_ms,
         clock: clock.deviation.into(),
+        bar: app.membership.bar().map(|bar| bar.as_str().to_owned()),
     })
 }

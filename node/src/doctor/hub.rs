@@ -22,6 +22,14 @@ pub(crate) enum HubRefusal {
     WrongStore,
     /// The store has not been enrolled yet.
     EnrolOnly,
+    /// Another box serves the store.
+    Replaced,
+    /// Another box with the same key is connected.
+    Duplicate,
+    /// The hub is busy.
+    Later,
+    /// The journal is not the one the hub holds.
+    Forked,
 }
 
 /// What the session shell saw.
@@ -54,16 +62,9 @@ pub(super) fn not_configured() -> Verdict {
 
 /// Judges the session first, for that is what sync needs; the web half explains a missing one.
 pub(super) fn judge(session: HubObservation, web: Option<&Result<Answer, Failure>>) -> Verdict {
-    let hq = Blame::Clear(Who::Headquarters);
     match session {
         HubObservation::Session { handshake_ms } => judge_quic(handshake_ms, web),
-        HubObservation::Refused(refusal) => {
-            let (code, words) = refused(refusal);
-            Verdict::failed(code, words, hq).try_this(
-                "请总部查看本店是否停用；需要时用新的配对码重新登记本店",
-                "ask headquarters whether this store is disabled; if need be, enrol it again with a new code",
-            )
-        }
+        HubObservation::Refused(refusal) => refused(refusal),
         HubObservation::ForeignKey => middlebox("hub.foreign_key"),
         HubObservation::NoAnswer => judge_silence(web),
     }
@@ -93,16 +94,79 @@ fn judge_quic(handshake_ms: u64, web: Option<&Result<Answer, Failure>>) -> Verdi
     verdict.value(format!("QUIC, {handshake_ms} ms"))
 }
 
-fn refused(refusal: HubRefusal) -> (&'static str, Words) {
+/// Why, who must act, and what to do: a box's own word never ends in a dead end.
+fn refused(refusal: HubRefusal) -> Verdict {
+    let hq = Blame::Clear(Who::Headquarters);
     match refusal {
-        HubRefusal::Unknown => ("hub.unknown_store", Words::new("总部不认识本店", "the hub does not know this store")),
+        HubRefusal::Unknown => {
+            let words = Words::new("总部不认识本机", "the hub does not know this node");
+            Verdict::failed("hub.unknown_store", words, hq).try_this(
+                "收款照常；总部可能恢复了旧备份，请总部核对，需要时给登记码，在本机执行 guitai-node enrol",
+                "payments go on; the hub may have been restored from a backup: ask headquarters, and if need be enter this node \
+                 anew with a code: guitai-node enrol",
+            )
+        }
         HubRefusal::Revoked => {
-            ("hub.revoked", Words::new("本店节点已被总部停用", "headquarters has disabled this node"))
+            let words = Words::new(
+                "总部已停用本机，本机不收款不退款",
+                "headquarters has disabled this node; it takes and returns no money",
+            );
+            Verdict::failed("hub.revoked", words, hq).try_this(
+                "请总部核对；要继续用，请总部给登记码，在本机执行 guitai-node enrol",
+                "ask headquarters; to go on, enter this node anew with a code: guitai-node enrol",
+            )
+        }
+        HubRefusal::Replaced => {
+            let words = Words::new(
+                "本店已由另一台机器接替，本机不收款不退款",
+                "another box serves this store; this one takes and returns no money",
+            );
+            Verdict::failed("hub.replaced", words, hq).try_this(
+                "请到新机收款；若是误换，请总部给登记码，在本机执行 guitai-node enrol",
+                "use the new box; if this is a mistake, enter this one anew with a code: guitai-node enrol",
+            )
+        }
+        HubRefusal::Duplicate => {
+            let words = Words::new(
+                "另一台机器正用着本机的身份，本机不收款不退款",
+                "another box uses this one's identity; this one takes and returns no money",
+            );
+            Verdict::failed("hub.duplicate", words, Blame::Clear(Who::Store)).try_this(
+                "数据目录被复制过：请停用其中一台；要留本机，请总部给登记码，执行 guitai-node enrol",
+                "the data folder was copied: stop one of the two; to keep this one, enter it anew with a code: guitai-node enrol",
+            )
+        }
+        HubRefusal::Forked => {
+            let words = Words::new(
+                "本机账本与总部不一致，本机不撤销不退款",
+                "this node's journal is not the one the hub holds; it voids and refunds nothing",
+            );
+            Verdict::failed("hub.forked", words, hq).try_this(
+                "收款照常；请保留数据目录，联系总部处理",
+                "payments go on; keep the data folder as it is and call headquarters",
+            )
         }
         HubRefusal::WrongStore => {
-            ("hub.wrong_store", Words::new("本机身份属于另一家门店", "this node's identity belongs to another store"))
+            let words = Words::new("本机身份属于另一家门店", "this node's identity belongs to another store");
+            Verdict::failed("hub.wrong_store", words, hq).try_this(
+                "请总部核对，用空的数据目录和新的登记码重新登记",
+                "ask headquarters; enter this node anew with an empty data folder and a new code",
+            )
         }
-        HubRefusal::EnrolOnly => ("hub.not_enrolled", Words::new("本店还没有登记", "this store is not enrolled yet")),
+        HubRefusal::EnrolOnly => {
+            let words = Words::new("本店还没有登记", "this store is not enrolled yet");
+            Verdict::failed("hub.not_enrolled", words, hq).try_this(
+                "请总部给登记码，在本机执行 guitai-node enrol",
+                "ask headquarters for a code and run guitai-node enrol",
+            )
+        }
+        HubRefusal::Later => {
+            let words = Words::new("总部正忙", "the hub is busy");
+            Verdict::poor("hub.busy", words, hq).try_this(
+                "收款不受影响，本机会自动重试；久不恢复请通知总部",
+                "payments are not affected and this node tries again by itself; if it lasts, tell headquarters",
+            )
+        }
     }
 }
 
@@ -179,6 +243,10 @@ mod tests {
             (Refused(HubRefusal::Revoked), web(200, false), Mark::Failed, "hub.revoked", hq),
             (Refused(HubRefusal::WrongStore), none(), Mark::Failed, "hub.wrong_store", hq),
             (Refused(HubRefusal::EnrolOnly), none(), Mark::Failed, "hub.not_enrolled", hq),
+            (Refused(HubRefusal::Replaced), none(), Mark::Failed, "hub.replaced", hq),
+            (Refused(HubRefusal::Duplicate), none(), Mark::Failed, "hub.duplicate", store),
+            (Refused(HubRefusal::Forked), web(200, false), Mark::Failed, "hub.forked", hq),
+            (Refused(HubRefusal::Later), none(), Mark::Poor, "hub.busy", hq),
             (ForeignKey, web(200, false), Mark::Failed, "hub.foreign_key", store),
             (NoAnswer, web(200, false), Mark::Failed, "hub.sync_blocked", store),
             (NoAnswer, web(200, true), Mark::Failed, "hub.portal", store),

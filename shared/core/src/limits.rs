@@ -45,6 +45,9 @@ pub const FRAME_MAX_BYTES: usize = 256 * 1024;
 /// Before the hello is answered a peer may send this much.
 pub const HELLO_MAX_BYTES: usize = 4 * 1024;
 
+/// The hub's address as it is told to nodes: a host name of 253 bytes, a colon, a port.
+pub const HUB_ADDRESS_MAX_BYTES: usize = 260;
+
 /// Inputs the engine takes into one commit. At 0.1 ms each the commit waits at most 25 ms for them.
 pub const COMMIT_MAX_INPUTS: usize = 256;
 
@@ -65,3 +68,13 @@ pub const WAIT_DEFAULT_MS: u64 = 5_000;
 
 /// An acquirer's answer larger than this is unknown: the largest real one (a promotion's raw data) is about 6 kB.
 pub const ACQUIRER_ANSWER_MAX_BYTES: usize = 64 * 1024;
+
+/// Days of order numbers, counted from 2000-01-01: up to 2068-06-11. No number of ours then begins as an Alipay code does (25 to
+/// 30), the only wallet whose codes may also have 20 digits.
+pub const ORDER_DAYS: core::ops::RangeInclusive<u32> = 1..=24_999;
+
+/// Issuers of the stores' nodes: 100,000 stores, each with eight boxes in its life.
+pub const ISSUERS_OF_NODES: core::ops::RangeInclusive<u32> = 1..=899_999;
+
+/// Issuers of tills hosted at the hub and of standby nodes.
+pub const ISSUERS_RESERVED: core::ops::RangeInclusive<u32> = 900_000..=999_999;

@@ -32,6 +32,9 @@ pub struct Now {
     pub up: Ticks,
 }
 
+/// Day 0 of [`Day::count`].
+const FIRST_COUNTED: civil::Date = civil::date(2000, 1, 1);
+
 /// A calendar day, as `yyyymmdd` in facts and `yyyy-mm-dd` for people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode)]
 #[cbor(transparent)]
@@ -59,16 +62,35 @@ impl Day {
     /// The stored number `yyyymmdd`, if it is a day.
     #[must_use]
     pub fn from_number(number: u32) -> Option<Self> {
-        let year = i16::try_from(number / 10_000).ok()?;
-        let month = i8::try_from(number / 100 % 100).ok()?;
-        let day = i8::try_from(number % 100).ok()?;
-        civil::Date::new(year, month, day).ok().map(|_| Self(number))
+        Self(number).date().map(|_| Self(number))
     }
 
-    /// The six digits `yymmdd` that lead an order number.
+    /// Days since 2000-01-01, as they lead an order number; `None` before.
+    #[must_use]
+    pub fn count(self) -> Option<u32> {
+        let date = self.date()?;
+        let days = FIRST_COUNTED.until((jiff::Unit::Day, date)).ok()?.get_days();
+        u32::try_from(days).ok()
+    }
+
+    /// The day that many days after 2000-01-01.
+    #[must_use]
+    pub fn from_count(days: u32) -> Option<Self> {
+        let span = jiff::Span::new().try_days(days).ok()?;
+        FIRST_COUNTED.checked_add(span).ok().and_then(Self::from_date)
+    }
+
+    /// The six digits `yymmdd`.
     #[must_use]
     pub const fn yymmdd(self) -> u32 {
         self.0 % 1_000_000
+    }
+
+    fn date(self) -> Option<civil::Date> {
+        let year = i16::try_from(self.0 / 10_000).ok()?;
+        let month = i8::try_from(self.0 / 100 % 100).ok()?;
+        let day = i8::try_from(self.0 % 100).ok()?;
+        civil::Date::new(year, month, day).ok()
     }
 
     fn from_date(date: civil::Date) -> Option<Self> {
@@ -209,6 +231,8 @@ mod tests {
         let day = Day::parse("2026-01-05").expect("a day");
         assert_eq!(alloc::format!("{day}"), "2026-01-05");
         assert_eq!(day.yymmdd(), 260_105);
+        assert_eq!((day.count(), Day::from_count(9_501)), (Some(9_501), Some(day)));
+        assert_eq!((Day::parse("1999-12-31").and_then(Day::count), Day::from_count(u32::MAX)), (None, None));
         assert_eq!(Day::from_number(20_260_230), None);
     }
 }

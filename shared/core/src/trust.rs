@@ -1,9 +1,11 @@
-//! Who is who: identities, the signed hello, and enrolment.
+//! Who is who: identities, the signed hello, enrolment, and ([`roster`]) the hub's signed words about who serves a store.
 //!
 //! An identity is an ed25519 key made on the machine that bears it. The transport proves possession of it; the hello says it
 //! again, signed over what only this one connection has (the TLS exporter), so that a box in between that ends TLS is noticed.
 //! A node enters by a code printed at the hub: the hub's public key, which the node pins, and a secret good for one use.
 //! Everything signed or hashed here starts with its own domain tag and length-prefixes each part.
+
+mod roster;
 
 use alloc::{format, string::String, vec::Vec};
 use core::fmt;
@@ -12,6 +14,8 @@ use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use zeroize::{Zeroize, ZeroizeOnDrop};
+
+pub use roster::{Bar, Grant, InForce, Instance, RosterEntry, key_short};
 
 const HELLO_TAG: &[u8] = b"guitai/trust/hello/1";
 const ENROL_TAG: &[u8] = b"guitai/trust/enrol/1";
@@ -319,49 +323,6 @@ impl fmt::Display for EnrolmentCodeError {
 
 impl core::error::Error for EnrolmentCodeError {}
 
-// BAR-BEGIN
-/// Why a till moves no money as it otherwise would. It goes on asking about what is open.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Bar {
-    /// A signed roster entry disabled this box.
-    Revoked,
-    /// A signed roster entry names another box.
-    Replaced,
-    /// Another box with the same key is connected: a copied folder. Both would draw the same numbers.
-    Duplicate,
-    /// The journal is not the one the hub holds: what was given back may be missing here.
-    Forked,
-}
-
-impl Bar {
-    /// Whether customers may not be charged. A forked node goes on selling.
-    #[must_use]
-    pub const fn stops_charges(self) -> bool {
-        match self {
-            Self::Revoked | Self::Replaced | Self::Duplicate => true,
-            Self::Forked => false,
-        }
-    }
-
-    /// The name in logs and JSON.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Revoked => "revoked",
-            Self::Replaced => "replaced",
-            Self::Duplicate => "duplicate",
-            Self::Forked => "forked",
-        }
-    }
-}
-
-impl fmt::Display for Bar {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-// BAR-END
 #[cfg(test)]
 mod tests {
     use super::*;

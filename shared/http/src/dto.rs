@@ -18,7 +18,7 @@ pub use people::{
     NewAccount, NewAnnouncement, NodeAnnouncement, NodeAnnouncements, Session, StoreReads, TillRef,
 };
 pub use state::{
-    ClockWord, Devices, Health, HealthStatus, HubLink, NoticeNews, PrinterState, ScanNews, ScannerState, StoreRow,
-    StoreRows, StoreState, StoreToday, Sync,
+    ClockWord, Devices, DisabledNode, Health, HealthStatus, HubLink, NoticeNews, PrinterState, ScanNews, ScannerState,
+    StoreRow, StoreRows, StoreState, StoreToday, Sync,
 };
 pub use value::{Date, Kind, Nothing, State, Time, WalletDto};

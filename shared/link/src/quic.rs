@@ -14,8 +14,9 @@ use std::{
 
 use ed25519_dalek::SigningKey;
 use guitai_core::trust::{EXPORTER_LABEL, KeyBytes, key_text};
+pub use quinn::Endpoint;
 use quinn::{
-    ClientConfig, Connection, ConnectionError, Endpoint, IdleTimeout, Incoming, ServerConfig, TransportConfig, VarInt,
+    ClientConfig, Connection, ConnectionError, IdleTimeout, Incoming, ServerConfig, TransportConfig, VarInt,
     crypto::rustls::{QuicClientConfig, QuicServerConfig},
 };
 use rustls::pki_types::CertificateDer;

@@ -19,8 +19,10 @@ use guitai_core::{
     ids::FactNo,
     journal::chain::ChainHash,
     sync::{
-        contract::{Authorisation, Claim, EnrolRequest, Hangup, HubConfig, NodeConfig, Output, Purpose, Standing},
-        frame::{ByeReason, EnrolRefusal, Enrolled, Status},
+        contract::{
+            Authorisation, Claim, EnrolRequest, Hangup, HubConfig, NodeConfig, Output, Papers, Purpose, Standing,
+        },
+        frame::{ByeReason, EnrolRefusal, Enrolled, Status, Verdict, Word},
         journal_lane::{Batch, Loaded},
         session::{HELLO_TIMEOUT_MS, Session},
     },
@@ -61,6 +63,16 @@ pub struct DocumentTurn {
 
 /// What a node or a hub does for one session. Called one at a time, in order; blocking work goes to `spawn_blocking`.
 pub trait Shell: Send + Sync + 'static {
+    /// What a node shows in its hello; a hub shows nothing.
+    fn papers(&self) -> Papers {
+        Papers::default()
+    }
+
+    /// What the hub's answer said, whatever its verdict; a hub is told nothing.
+    fn told(&self, verdict: Verdict, word: Word) {
+        let _ = (verdict, word);
+    }
+
     /// The hello is done.
     fn opened(&self, peer_version: &str);
 
@@ -116,7 +128,7 @@ pub trait Gate: Sync {
 
     /// Who is welcome. The hub ends an older session of the same node and waits for it before it answers (the session fence),
     /// since that session's last batch may still be on its way to disk.
-    fn authorise(&self, claim: Claim) -> impl Future<Output = Answer<Self::Shell>> + Send;
+    fn authorise(&self, claim: Claim) -> impl Future<Output = (Answer<Self::Shell>, Word)> + Send;
 
     /// Checks an enrolment's proof and uses its code up.
     fn enrol(&self, request: EnrolRequest) -> impl Future<Output = Result<Enrolled, EnrolRefusal>> + Send;
@@ -135,6 +147,12 @@ pub enum Answer<S> {
     Revoked,
     /// It belongs to another store.
     WrongStore,
+    /// Another box serves the store.
+    Replaced,
+    /// Another box with the same key is connected.
+    Duplicate,
+    /// The roster cannot be asked now.
+    Later,
 }
 
 /// A session that may sync.
@@ -168,7 +186,7 @@ pub async fn run_node_session<S: Shell>(
 ) -> Ended {
     let Admitted { standing, shell, events } = admitted;
     let purpose = Purpose::Sync(standing);
-    let (session, mut pipe) = match open_as_node(secured, identity, app_version, purpose).await {
+    let (session, mut pipe) = match open_as_node(secured, identity, app_version, (shell.papers(), purpose)).await {
         Ok(opened) => opened,
         Err(ended) => return ended,
     };
@@ -188,7 +206,7 @@ pub async fn enrol(
     code: EnrolmentCode,
 ) -> Result<Enrolled, Ended> {
     let purpose = Purpose::Enrol(code);
-    let (mut session, mut pipe) = open_as_node(secured, identity, app_version, purpose).await?;
+    let (mut session, mut pipe) = open_as_node(secured, identity, app_version, (Papers::default(), purpose)).await?;
     let mut taken_in = None;
     let ended = loop {
         match session.poll() {
@@ -242,7 +260,7 @@ async fn open_as_node(
     secured: &Secured,
     identity: &SigningKey,
     app_version: &str,
-    purpose: Purpose,
+    (papers, purpose): (Papers, Purpose),
 ) -> Result<(Session, Pipe<quinn::RecvStream>), Ended> {
     let (write, read) = secured.connection.open_bi().await.map_err(|e| Ended::Lost(e.to_string()))?;
     let mut nonce = [0; 32];
@@ -253,6 +271,7 @@ async fn open_as_node(
         exporter: secured.exporter,
         nonce,
         app_version: app_version.to_owned(),
+        papers,
         purpose,
     };
     let pipe = Pipe::new(read, write, Instant::now());
@@ -269,7 +288,8 @@ async fn greet<G: Gate, R: AsyncRead + Unpin>(
         match session.poll() {
             Some(Output::Send(frame)) => pipe.send(session, frame.to_wire()),
             Some(Output::Authorise(claim)) => {
-                let (authorisation, admitted) = match gate.authorise(claim).await {
+                let (answer, word) = gate.authorise(claim).await;
+                let (authorisation, admitted) = match answer {
                     Answer::Admitted(Admitted { standing, shell, events }) => {
                         (Authorisation::Admitted(standing), Some((shell, events)))
                     }
@@ -277,9 +297,12 @@ async fn greet<G: Gate, R: AsyncRead + Unpin>(
                     Answer::Unknown => (Authorisation::Unknown, None),
                     Answer::Revoked => (Authorisation::Revoked, None),
                     Answer::WrongStore => (Authorisation::WrongStore, None),
+                    Answer::Replaced => (Authorisation::Replaced, None),
+                    Answer::Duplicate => (Authorisation::Duplicate, None),
+                    Answer::Later => (Authorisation::Later, None),
                 };
                 session.tell_time(wall());
-                session.authorised(pipe.now(), authorisation);
+                session.authorised(pipe.now(), authorisation, word);
                 if let Some(admitted) = admitted {
                     return Ok(admitted);
                 }
@@ -315,6 +338,7 @@ async fn drive<S: Shell, R: AsyncRead + Unpin>(
     let ended = loop {
         match session.poll() {
             Some(Output::Send(frame)) => pipe.send(&mut session, frame.to_wire()),
+            Some(Output::Told { verdict, word }) => shell.told(verdict, word),
             Some(Output::Opened { peer_version }) => {
                 pipe.frames.hello_accepted();
                 shell.opened(&peer_version);

@@ -1,7 +1,7 @@
 //! Journals as they travel: loading a range to send, and the hub's copies of what its stores wrote.
 
 use guitai_core::{
-    ids::{FactNo, Issuer, JournalId, Writer},
+    ids::{FactNo, Issuer, JournalId, OrderNo, Writer},
     journal::{
         Committed,
         chain::{self, ChainHash, Seal},
@@ -124,11 +124,11 @@ pub fn head_at(connection: &Connection, journal: &JournalId, no: FactNo) -> Resu
 pub fn persist(
     connection: &mut Connection,
     journal: &JournalId,
-    issuer: Issuer,
+    issuers: &[Issuer],
     run: &Run,
 ) -> Result<(Committed, Vec<Fact>), StoreError> {
     let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-    let digested = append(&transaction, journal, Some(issuer), run)?;
+    let digested = append(&transaction, journal, Some(issuers), run)?;
     transaction.commit()?;
     Ok((durable(), digested))
 }
@@ -137,7 +137,7 @@ pub fn persist(
 pub(crate) fn append(
     connection: &Connection,
     journal: &JournalId,
-    issuer: Option<Issuer>,
+    issuers: Option<&[Issuer]>,
     run: &Run,
 ) -> Result<Vec<Fact>, StoreError> {
     let (last, mut head) = head(connection, journal)?;
@@ -160,7 +160,7 @@ pub(crate) fn append(
         let beside = std::iter::from_fn(|| records.next_if(|found| found.number == no.number));
         keep_records(connection, journal, no, fact.as_mut().ok(), beside.map(|found| found.record.clone()).collect())?;
         if !folded_later {
-            match digest(connection, (journal, issuer), &mut standings, no, fact, Digest::First)? {
+            match digest(connection, (journal, issuers), &mut standings, no, fact, Digest::First)? {
                 Ok(fact) => digested.push(fact),
                 Err(why) => flag(connection, journal, no, &why)?,
             }
@@ -213,7 +213,7 @@ pub(crate) enum Digest {
 /// contradict what the store wrote before. None of that may stop the facts behind it.
 pub(crate) fn digest(
     connection: &Connection,
-    (journal, issuer): (&JournalId, Option<Issuer>),
+    (journal, issuers): (&JournalId, Option<&[Issuer]>),
     standings: &mut Standings,
     no: FactNo,
     fact: Result<Fact, FactError>,
@@ -226,10 +226,10 @@ pub(crate) fn digest(
     if journal.writer != Writer::Node {
         return Ok(Err(format!("no rows are made of what {} writes", journal.writer)));
     }
-    if let (Some(drawn), Some(issuer)) = (fact.draws(), issuer)
-        && drawn.issuer() != Some(issuer)
-    {
-        return Ok(Err(format!("number {drawn} of another issuer than {}", issuer.get())));
+    let foreign =
+        |drawn: &OrderNo| issuers.is_some_and(|issuers| drawn.issuer().is_none_or(|issuer| !issuers.contains(&issuer)));
+    if let Some(drawn) = fact.draws().filter(foreign) {
+        return Ok(Err(format!("number {drawn} is of no issuer of store {}", journal.store)));
     }
     connection.execute_batch("SAVEPOINT rows")?;
     let written = match digest {

@@ -206,19 +206,27 @@ impl Journal {
     /// # Errors
     /// What SQLite says.
     pub fn last_issued(&self) -> Result<Option<OrderNo>, StoreError> {
-        let mut statement = self.connection.prepare(
-            "SELECT body FROM fact WHERE order_no IS NOT NULL AND store = ?1 AND writer = ?2
-             ORDER BY epoch DESC, number DESC",
-        )?;
-        let mut rows = statement.query(of(&self.id))?;
-        while let Some(row) = rows.next()? {
-            let body = row.get_ref(0)?.as_blob().map_err(|_| StoreError::Corrupt("a fact's body".into()))?;
-            if let Some(no) = Fact::from_bytes(body).map_err(no_fact)?.draws() {
-                return Ok(Some(no));
-            }
-        }
-        Ok(None)
+        last_issued(&self.connection, &self.id)
     }
+}
+
+/// The last number a journal drew; a fact this version cannot digest is passed over.
+///
+/// # Errors
+/// What SQLite says.
+pub fn last_issued(connection: &Connection, journal: &JournalId) -> Result<Option<OrderNo>, StoreError> {
+    let mut statement = connection.prepare(
+        "SELECT body FROM fact WHERE order_no IS NOT NULL AND store = ?1 AND writer = ?2
+         ORDER BY epoch DESC, number DESC",
+    )?;
+    let mut rows = statement.query(of(journal))?;
+    while let Some(row) = rows.next()? {
+        let body = row.get_ref(0)?.as_blob().map_err(|_| StoreError::Corrupt("a fact's body".into()))?;
+        if let Some(no) = Fact::from_bytes(body).ok().and_then(|fact| fact.draws()) {
+            return Ok(Some(no));
+        }
+    }
+    Ok(None)
 }
 
 /// The only place where facts become known as durable.

@@ -36,8 +36,8 @@ const SLICE_FACTS: usize = 1_000;
 /// How often the log tells how far it is, in facts.
 const TOLD_EVERY: u64 = 50_000;
 
-/// Which issuer's numbers a journal may draw; none if any.
-pub type Draws<'a> = &'a dyn Fn(&Connection, &JournalId) -> Result<Option<Issuer>, StoreError>;
+/// Which issuers' numbers a journal may draw; none if any's.
+pub type Draws<'a> = &'a dyn Fn(&Connection, &JournalId) -> Result<Option<Vec<Issuer>>, StoreError>;
 
 /// What a refold came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -126,20 +126,20 @@ fn slice(connection: &Transaction<'_>, draws: Draws<'_>, done: &mut Refolded) ->
     };
     let reached = format!("{} {} {} {}", last.store, last.writer, no.epoch, no.number);
     Database::set_note(connection, CURSOR_NOTE, reached.as_bytes())?;
-    let mut issuer: Option<(&JournalId, Option<Issuer>)> = None;
+    let mut issuers: Option<(&JournalId, Option<Vec<Issuer>>)> = None;
     let mut standings = Standings::default();
     for (journal, no, body) in &facts {
-        let draws_as = match issuer {
-            Some((known, issuer)) if known == journal => issuer,
+        let draws_as = match issuers.take() {
+            Some((known, issuers)) if known == journal => issuers,
             Some(_) | None => {
                 standings = Standings::default();
                 draws(connection, journal)?
             }
         };
-        issuer = Some((journal, draws_as));
+        let (_, draws_as) = issuers.insert((journal, draws_as));
         let fact = record::read(connection, journal, *no, body)?;
         done.facts += 1;
-        match ingest::digest(connection, (journal, draws_as), &mut standings, *no, fact, Digest::Again)? {
+        match ingest::digest(connection, (journal, draws_as.as_deref()), &mut standings, *no, fact, Digest::Again)? {
             Ok(_) => {
                 connection
                     .prepare_cached(

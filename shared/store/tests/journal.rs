@@ -124,8 +124,8 @@ fn a_journal_travels_in_runs_that_end_at_seals() {
         assert_eq!(run.seal.no.number + 1 - run.first.number, u64::try_from(run.bodies.len()).expect("few"));
         assert!(run.seal.verify(&identity().verifying_key(), &id()));
         next = at(run.seal.no.number + 1);
-        ingest::persist(&mut to, &id(), issuer(), &run).expect("persisted");
-        let again = ingest::persist(&mut to, &id(), issuer(), &run);
+        ingest::persist(&mut to, &id(), &[issuer()], &run).expect("persisted");
+        let again = ingest::persist(&mut to, &id(), &[issuer()], &run);
         assert!(matches!(again, Err(StoreError::Corrupt(_))), "the same run twice");
         runs += 1;
     }
@@ -147,7 +147,7 @@ fn a_fact_of_a_newer_version_is_kept_and_flagged_and_blocks_nothing() {
     let unknown_kind = vec![0x82, 0x18, 0xf0, 0xa0];
     run.bodies[1].clone_from(&unknown_kind);
     let mut to = there.writer().expect("a writer");
-    let (_, digested) = ingest::persist(&mut to, &id(), issuer(), &run).expect("persisted");
+    let (_, digested) = ingest::persist(&mut to, &id(), &[issuer()], &run).expect("persisted");
     assert_eq!(digested.len(), run.bodies.len() - 1);
     assert_eq!(ingest::undigested(&to, &id()).expect("read"), 1);
     let kept: Vec<u8> = to.query_row("SELECT body FROM fact WHERE number = 2", [], |row| row.get(0)).expect("read");

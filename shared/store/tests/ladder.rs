@@ -145,7 +145,7 @@ fn facts_that_come_while_rows_are_made_anew_are_folded_once() {
     let take = |copy: &mut Connection, from: u64| {
         let first = FactNo { epoch: 1, number: from };
         let run = ingest::load(written.connection(), &id(), first, 500).expect("loaded").expect("a run");
-        ingest::persist(copy, &id(), issuer(), &run).expect("persisted");
+        ingest::persist(copy, &id(), &[issuer()], &run).expect("persisted");
         run.seal.no.number + 1
     };
     let next = take(&mut copy, 1);
@@ -197,7 +197,7 @@ fn a_text_that_its_fact_did_not_commit_to_is_dropped_and_one_nobody_can_judge_is
     run.bodies[1] = vec![0x82, 0x18, 0xf0, 0xa0];
     run.records = vec![beside(2, "of a newer kind"), beside(3, "strange")];
     let mut to = there.writer().expect("a writer");
-    ingest::persist(&mut to, &id(), issuer(), &run).expect("blocks nothing");
+    ingest::persist(&mut to, &id(), &[issuer()], &run).expect("blocks nothing");
     let kept = |number| record::of_fact(&to, &id(), FactNo { epoch: 1, number }).expect("read").len();
     assert_eq!((kept(2), kept(3)), (1, 0));
     let sent = ingest::load(&to, &id(), first, limits::CHUNK_MAX_BYTES).expect("loaded").expect("a run");

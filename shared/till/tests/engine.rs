@@ -15,9 +15,10 @@ use guitai_core::{
     payment::{Say, State},
     secret::{PaymentCode, Wallet},
     time::{BusinessClock, Now, Ticks, UtcMs},
+    trust::Bar,
 };
 use guitai_store::{Database, Journal, query};
-use guitai_till::{Accepted, Answer, ChargeRequest, Command, Engine, Output, Refusal, Setup};
+use guitai_till::{Accepted, Answer, ChargeRequest, Command, Engine, Output, Refusal, ReturnRequest, Setup};
 
 const TIMINGS: Timings = Timings {
     first_query_ms: 3_000,
@@ -301,4 +302,57 @@ fn late_money_is_attached_until_the_till_goes_on_and_given_back_afterwards() {
     counter.answer(order_no, Answer::Query(QueryAnswer::Paid(evidence())));
     assert_eq!(counter.stored_state(order_no), State::Refunding);
     assert_eq!(counter.calls.borrow().last(), Some(&"other"), "the refund");
+}
+
+#[test]
+fn a_barred_till_moves_no_money_repeats_what_it_said_and_asks_on() {
+    let mut counter = Counter::open();
+    let open = counter.sale("key-0001", "130000000000000001", 1_000);
+    let returned = |counter: &mut Counter, key: &str| {
+        let answered = Answered::default();
+        let reply = Arc::clone(&answered);
+        let reply = Box::new(move |answer| *reply.lock().expect("no panic") = Some(answer));
+        let idempotency = Idempotency { caller: "erp".into(), key: key.into(), body_hash: [1; 32] };
+        let request = ReturnRequest {
+            order_no: open,
+            till: TillId::parse("T1").expect("a name"),
+            cashier: AccountId::parse("03").expect("a name"),
+            approval: Approval { by: "erp".into(), approver: None, idempotency },
+            reason: None,
+        };
+        counter.handle(Command::Void(request, reply));
+        counter.commit();
+        taken(&answered)
+    };
+    for bar in [Bar::Revoked, Bar::Replaced, Bar::Duplicate] {
+        counter.handle(Command::Bar(Some(bar)));
+        let refused = counter.charge(&format!("key-{bar}"), "130000000000000002", 500, None);
+        counter.commit();
+        assert_eq!(taken(&refused), Err(Refusal::Barred(bar)));
+        assert_eq!(returned(&mut counter, &format!("void-{bar}")), Err(Refusal::Barred(bar)));
+    }
+    let again = counter.charge("key-0001", "130000000000000001", 1_000, None);
+    counter.commit();
+    assert_eq!(taken(&again).map(|accepted| accepted.order_no), Ok(open), "the same request is answered as before");
+    counter.answer(open, Answer::Charge(ChargeAnswer::Unknown { detail: "no answer".into() }));
+    counter.pass(60_000);
+    assert!(counter.calls.borrow().contains(&"query"), "what is open is asked about");
+
+    counter.handle(Command::Bar(Some(Bar::Forked)));
+    let sold = counter.charge("key-0003", "130000000000000003", 500, None);
+    counter.commit();
+    assert!(taken(&sold).is_ok(), "a forked node sells on");
+    assert_eq!(returned(&mut counter, "void-forked"), Err(Refusal::Barred(Bar::Forked)));
+    counter.handle(Command::Bar(None));
+    assert!(!matches!(returned(&mut counter, "void-free"), Err(Refusal::Barred(_))));
+}
+
+#[test]
+fn numbers_go_on_above_what_the_hub_saw() {
+    let mut counter = Counter::open();
+    let hour_ahead = UtcMs(counter.now.wall.0 + 3_600_000);
+    let seen = guitai_core::ids::Numbering::resume(Issuer::new(9).expect("in range"), None).next(hour_ahead);
+    counter.handle(Command::NumberFloor(seen));
+    let no = counter.sale("key-0001", "130000000000000001", 1_000);
+    assert_eq!((&no.as_str()[11..18], no.issuer()), ("4027201", Issuer::new(7)));
 }

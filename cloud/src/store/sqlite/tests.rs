@@ -127,9 +127,13 @@ fn an_older_session_writes_no_more() {
     let rig = rig();
     let mut node = rig.store("S001", "一号店", 2);
     let older = Fence::default();
-    let claim =
-        Claim { key: key(2).verifying_key().to_bytes(), store: Some(store_id("S001")), app_version: String::new() };
-    rig.sqlite.authorise(&claim, Some(&older)).unwrap();
+    let claim = Claim {
+        key: key(2).verifying_key().to_bytes(),
+        store: Some(store_id("S001")),
+        app_version: String::new(),
+        papers: guitai_core::sync::contract::Papers::default(),
+    };
+    rig.sqlite.authorise(&claim, Some(&older), crate::testing::MORNING).unwrap();
     let batch = node.batches().remove(0);
     assert!(matches!(rig.sqlite.ingest(&node.store, batch.clone(), &older), Err(Refused::Fenced)));
     assert!(rig.sqlite.ingest(&node.store, batch, &Fence::default()).is_ok());
@@ -192,7 +196,7 @@ fn the_command_line_writes_beside_a_running_hub() {
 #[test]
 fn a_newer_hubs_file_is_left_alone() {
     let rig = rig();
-    raw(&rig).execute("UPDATE note SET value = x'32' WHERE key = 'hub_schema'", []).unwrap();
+    raw(&rig).execute("UPDATE note SET value = x'33' WHERE key = 'hub_schema'", []).unwrap();
     assert!(matches!(Sqlite::open(rig.data.path(), key(1), [2; 16]), Err(StoreError::ForeignFile(_))));
 }
 

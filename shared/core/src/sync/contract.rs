@@ -6,7 +6,7 @@ use core::fmt;
 use ed25519_dalek::SigningKey;
 
 use super::{
-    frame::{Bye, ByeReason, EnrolRefusal, Enrolled, Frame, Status, Verdict},
+    frame::{Bye, ByeReason, EnrolRefusal, Enrolled, Frame, Status, Verdict, Word},
     journal_lane::{Batch, Fork},
     wire::FrameError,
 };
@@ -15,7 +15,7 @@ use crate::{
     journal::chain::Seal,
     limits::FRAME_MAX_BYTES,
     time::UtcMs,
-    trust::{Channel, EnrolmentCode, KeyBytes},
+    trust::{Channel, EnrolmentCode, Grant, Instance, KeyBytes, RosterEntry},
 };
 
 /// Longest program version in a hello.
@@ -37,8 +37,21 @@ pub struct NodeConfig {
     pub nonce: [u8; 32],
     /// The program's version.
     pub app_version: String,
+    /// What it shows besides.
+    pub papers: Papers,
     /// What it comes for.
     pub purpose: Purpose,
+}
+
+/// What a node shows in its hello; a node not yet enrolled has nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Papers {
+    /// Which program on which folder.
+    pub instance: Instance,
+    /// The grant of its issuer.
+    pub grant: Option<Grant>,
+    /// The newest roster entry it holds.
+    pub entry: Option<RosterEntry>,
 }
 
 /// What a node comes for.
@@ -83,6 +96,8 @@ pub struct Claim {
     pub store: Option<StoreId>,
     /// Its program's version.
     pub app_version: String,
+    /// What it shows; nothing of it is checked yet.
+    pub papers: Papers,
 }
 
 /// What the hub's roster says.
@@ -98,6 +113,12 @@ pub enum Authorisation {
     Revoked,
     /// It belongs to another store.
     WrongStore,
+    /// Another box serves the store.
+    Replaced,
+    /// Another box with the same key is connected.
+    Duplicate,
+    /// The roster cannot be asked now.
+    Later,
 }
 
 /// A node wants to be taken in; the hub finds the code by its id and checks the proof with [`EnrolmentCode::proves`].
@@ -122,6 +143,13 @@ pub enum Output {
     Authorise(Claim),
     /// Check and use up a code; answer with [`super::session::Session::enrolled`].
     Enrol(EnrolRequest),
+    /// What the hub's signed answer to our hello said; before anything else, whatever the verdict.
+    Told {
+        /// Whether we are let in.
+        verdict: Verdict,
+        /// The rest.
+        word: Word,
+    },
     /// The hello is done, frames may have their full size.
     Opened {
         /// The other program's version.

@@ -1,6 +1,6 @@
 //! The messages between node and hub: CBOR `[kind, body]`, body a map of numbered fields.
 
-use alloc::{string::String, vec::Vec};
+use alloc::{boxed::Box, string::String, vec::Vec};
 
 use minicbor::{
     Decode, Decoder, Encode, Encoder,
@@ -9,10 +9,10 @@ use minicbor::{
 };
 
 use crate::{
-    ids::{FactNo, Issuer, StoreId, Writer},
+    ids::{FactNo, OrderNo, StoreId, Writer},
     journal::{chain::Seal, text::Record},
     time::UtcMs,
-    trust::KeyBytes,
+    trust::{Grant, Instance, KeyBytes, RosterEntry},
 };
 
 macro_rules! frames {
@@ -111,8 +111,17 @@ pub struct Hello {
     /// Random, once.
     #[cbor(n(4), with = "minicbor::bytes")]
     pub nonce: [u8; 32],
+    /// Which program on which folder.
+    #[n(5)]
+    pub instance: Instance,
+    /// The hub's own word that this key was let in, for a hub that lost it.
+    #[n(6)]
+    pub grant: Option<Box<Grant>>,
+    /// The newest roster entry it holds, so that a hub that lost it signs newer ones.
+    #[n(7)]
+    pub entry: Option<Box<RosterEntry>>,
     /// Over all of the above and the channel.
-    #[cbor(n(5), with = "minicbor::bytes")]
+    #[cbor(n(8), with = "minicbor::bytes")]
     pub signature: [u8; 64],
 }
 
@@ -135,6 +144,15 @@ pub enum Verdict {
     /// Nothing but an enrolment will be heard.
     #[n(4)]
     EnrolOnly,
+    /// Another box serves the store now; the answer carries the signed entry that says so.
+    #[n(5)]
+    Replaced,
+    /// Another box with the same key is connected.
+    #[n(6)]
+    Duplicate,
+    /// The hub cannot tell now; come back.
+    #[n(7)]
+    Later,
 }
 
 /// The hub's answer; signed over the channel and the hello's nonce.
@@ -150,12 +168,30 @@ pub struct HelloAnswer {
     /// The hub program's version, for people.
     #[n(2)]
     pub app_version: String,
-    /// Over all of the above, the nonce and the channel.
-    #[cbor(n(3), with = "minicbor::bytes")]
-    pub signature: [u8; 64],
-    /// The hub's time when it answered, for the node's trusted time; signed too.
+    /// What else the hub says.
+    #[n(3)]
+    pub word: Word,
+    /// The hub's time when it answered, for the node's trusted time.
     #[n(4)]
     pub time: Option<UtcMs>,
+    /// Over all of the above, the nonce and the channel.
+    #[cbor(n(5), with = "minicbor::bytes")]
+    pub signature: [u8; 64],
+}
+
+/// What the hub's answer carries besides its verdict.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Word {
+    /// Who serves the store; with every refusal of a box that once did.
+    #[n(0)]
+    pub entry: Option<RosterEntry>,
+    /// The last order number the hub saw in the store's journal; the next ones lie above it.
+    #[n(1)]
+    pub last_no: Option<OrderNo>,
+    /// Where the hub is reached from now on, as host and port, if it moves.
+    #[n(2)]
+    pub address: Option<String>,
 }
 
 /// A new node proves that it holds an enrolment code.
@@ -174,15 +210,15 @@ pub struct Enrol {
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct Enrolled {
-    /// Its store.
-    #[n(0)]
-    pub store: StoreId,
     /// The store's name, for people.
-    #[n(1)]
+    #[n(0)]
     pub store_name: String,
-    /// Its number in order numbers.
+    /// Its store and its number in order numbers, signed.
+    #[n(1)]
+    pub grant: Grant,
+    /// The last fact the hub holds of the store's journal: a box with another key goes on in a later epoch.
     #[n(2)]
-    pub issuer: Issuer,
+    pub held: Option<FactNo>,
 }
 
 /// Why a node is not taken in.
@@ -204,6 +240,9 @@ pub enum EnrolRefusal {
     /// The hub cannot now; try again.
     #[n(4)]
     TryAgain,
+    /// The store is closed.
+    #[n(5)]
+    Closed,
 }
 
 /// The node is not taken in.

@@ -6,8 +6,8 @@ use core::fmt;
 use ed25519_dalek::SigningKey;
 
 use super::{
-    contract::{Authorisation, Claim, Hangup, HubConfig, NodeConfig, Output, PeerFault, Purpose, Standing},
-    frame::{EnrolRefusal, Enrolled, FactRecord, Frame, Status},
+    contract::{Authorisation, Claim, Hangup, HubConfig, NodeConfig, Output, Papers, PeerFault, Purpose, Standing},
+    frame::{EnrolRefusal, Enrolled, FactRecord, Frame, Status, Verdict, Word},
     journal_lane::{Batch, Loaded},
     session::Session,
     wire::FrameReader,
@@ -16,7 +16,7 @@ use crate::{
     ids::{FactNo, Issuer, JournalId, StoreId},
     journal::chain::{self, ChainHash, Seal},
     time::{Ticks, UtcMs},
-    trust::EnrolmentCode,
+    trust::{EnrolmentCode, Grant},
 };
 
 pub(super) fn store() -> StoreId {
@@ -155,6 +155,7 @@ pub(super) struct End {
     /// The hub's time and the round trip it was told with.
     pub(super) peer_time: Option<(UtcMs, u64)>,
     pub(super) enrolled: Option<Enrolled>,
+    pub(super) told: Option<(Verdict, Word)>,
     pub(super) hangup: Option<Hangup>,
     /// Frames sent, by name.
     pub(super) sent: Vec<&'static str>,
@@ -176,6 +177,7 @@ impl End {
             statuses: Vec::new(),
             peer_time: None,
             enrolled: None,
+            told: None,
             hangup: None,
             sent: Vec::new(),
             writing: Vec::new(),
@@ -205,6 +207,10 @@ pub(super) struct Pair {
     pub(super) to_node: Vec<u8>,
     /// What the roster says; none: the node is admitted.
     pub(super) refusal: Option<Authorisation>,
+    /// What the hub's answer carries besides.
+    pub(super) word: Word,
+    /// Who signs grants; none: the hub.
+    pub(super) grantor: Option<SigningKey>,
     pub(super) code: EnrolmentCode,
     pub(super) faults: Vec<PeerFault>,
 }
@@ -217,7 +223,8 @@ impl Pair {
         let node = End::new(node_session(start, Purpose::Sync(standing)), node_journal(), hub_journal());
         let hub = End::new(hub_session(start), hub_journal(), node_journal());
         let (to_hub, to_node) = (Vec::new(), Vec::new());
-        Self { now: start, node, hub, to_hub, to_node, refusal: None, code, faults: Vec::new() }
+        let word = Word::default();
+        Self { now: start, node, hub, to_hub, to_node, refusal: None, word, grantor: None, code, faults: Vec::new() }
     }
 
     /// A pair whose node holds `commits` of one small fact each that the hub has not.
@@ -293,12 +300,15 @@ impl Pair {
                 Some(Question::Roster(claim)) => {
                     assert_eq!(claim.key, node_key().verifying_key().to_bytes());
                     let admitted = Authorisation::Admitted(self.hub.standing());
+                    let word = self.word.clone();
                     self.hub.session.tell_time(HUB_TIME);
-                    self.hub.session.authorised(self.now, self.refusal.clone().unwrap_or(admitted));
+                    self.hub.session.authorised(self.now, self.refusal.clone().unwrap_or(admitted), word);
                 }
                 Some(Question::Code(right)) => self.hub.session.enrolled(if right(&self.code) {
                     let issuer = Issuer::new(7).expect("in range");
-                    Ok(Enrolled { store: store(), store_name: String::from("一号店"), issuer })
+                    let key = node_key().verifying_key().to_bytes();
+                    let grant = Grant::sign(self.grantor.as_ref().unwrap_or(&hub_key()), store(), issuer, key, 1);
+                    Ok(Enrolled { store_name: String::from("一号店"), grant, held: None })
                 } else {
                     Err(EnrolRefusal::WrongCode)
                 }),
@@ -315,7 +325,7 @@ impl Pair {
 }
 
 enum Question {
-    Roster(Claim),
+    Roster(Box<Claim>),
     Code(Box<dyn Fn(&EnrolmentCode) -> bool>),
 }
 
@@ -325,13 +335,14 @@ fn perform(end: &mut End, output: Output, wire: &mut Vec<u8>) -> Option<Question
             end.sent.push(frame.name());
             wire.extend(frame.to_wire());
         }
-        Output::Authorise(claim) => return Some(Question::Roster(claim)),
+        Output::Authorise(claim) => return Some(Question::Roster(Box::new(claim))),
         Output::Enrol(request) => {
             let right = move |code: &EnrolmentCode| {
                 code.id() == request.code_id && code.proves(&request.channel, &request.proof)
             };
             return Some(Question::Code(Box::new(right)));
         }
+        Output::Told { verdict, word } => end.told = Some((verdict, word)),
         Output::Opened { .. } => end.reader.hello_accepted(),
         Output::Load { from, max_bytes } => end.session.loaded(end.own.load(from, max_bytes)),
         Output::HeadAt(at) => end.session.head_at(at, end.own.heads.get(&at).copied()),
@@ -367,6 +378,7 @@ pub(super) fn node_session(now: Ticks, purpose: Purpose) -> Session {
         exporter: [9; 32],
         nonce: [8; 32],
         app_version: "0.1.0".into(),
+        papers: Papers::default(),
         purpose,
     };
     Session::node(now, config)

@@ -2,11 +2,13 @@
 
 use alloc::{vec, vec::Vec};
 
+use ed25519_dalek::SigningKey;
+
 use super::{
     contract::{Authorisation, Hangup, HubConfig, PeerFault, Purpose},
     frame::{
         Ack, Bye, ByeReason, Chunk, DocMessage, Enrol, EnrolRefusal, EnrolRefused, FactRecord, Frame, Have, Status,
-        Verdict, Want,
+        Verdict, Want, Word,
     },
     journal_lane::WINDOW_LOADS,
     pair::{HUB_TIME, Pair, hub_key, hub_session, no, node_journal, node_key, node_session, store},
@@ -21,7 +23,7 @@ use crate::{
     },
     limits::{CHUNK_MAX_BYTES, RECORD_TEXT_MAX_CHARS},
     time::UtcMs,
-    trust::EnrolmentCode,
+    trust::{EnrolmentCode, RosterEntry},
 };
 
 #[test]
@@ -296,6 +298,9 @@ fn the_roster_has_the_word() {
         (Authorisation::Unknown, Verdict::Unknown),
         (Authorisation::Revoked, Verdict::Revoked),
         (Authorisation::WrongStore, Verdict::WrongStore),
+        (Authorisation::Replaced, Verdict::Replaced),
+        (Authorisation::Duplicate, Verdict::Duplicate),
+        (Authorisation::Later, Verdict::Later),
     ];
     for (answer, verdict) in answers {
         let mut pair = Pair::with_backlog(1);
@@ -304,7 +309,39 @@ fn the_roster_has_the_word() {
         assert_eq!(pair.node.hangup, Some(Hangup::Refused(verdict)));
         assert_eq!(pair.hub.hangup, Some(Hangup::Refused(verdict)));
         assert_eq!(pair.hub.held.last(), None);
+        assert_eq!(pair.node.told, Some((verdict, Word::default())), "and the node's shell hears it");
     }
+}
+
+#[test]
+fn what_the_answer_carries_reaches_the_node_and_an_entry_must_be_the_hubs() {
+    let word = |hub: &SigningKey| Word {
+        entry: Some(RosterEntry::sign(hub, store(), 9, None, UtcMs(5))),
+        last_no: None,
+        address: Some("hub:9443".into()),
+    };
+    for refusal in [None, Some(Authorisation::Revoked)] {
+        let mut pair = Pair::with_backlog(1);
+        pair.refusal = refusal;
+        pair.word = word(&hub_key());
+        pair.drive();
+        let told = pair.node.told.map(|(_, word)| word);
+        assert_eq!(told, Some(word(&hub_key())));
+    }
+    let mut pair = Pair::with_backlog(1);
+    pair.word = word(&node_key());
+    pair.drive();
+    assert_eq!((pair.faults, pair.node.told), (vec![PeerFault::BadSignature], None));
+}
+
+#[test]
+fn a_grant_must_be_the_hubs() {
+    let mut pair = Pair::new();
+    pair.refusal = Some(Authorisation::EnrolOnly);
+    pair.grantor = Some(node_key());
+    pair.node.session = node_session(pair.now, Purpose::Enrol(pair.code.clone()));
+    pair.drive();
+    assert_eq!((pair.faults, pair.node.enrolled), (vec![PeerFault::BadSignature], None));
 }
 
 #[test]
@@ -313,7 +350,7 @@ fn a_new_node_is_taken_in_by_its_code_only() {
     pair.refusal = Some(Authorisation::EnrolOnly);
     pair.node.session = node_session(pair.now, Purpose::Enrol(pair.code.clone()));
     pair.drive();
-    assert_eq!(pair.node.enrolled.as_ref().map(|e| e.store.clone()), Some(store()));
+    assert_eq!(pair.node.enrolled.as_ref().map(|e| e.grant.store.clone()), Some(store()));
     assert_eq!((&pair.node.hangup, &pair.hub.hangup), (&Some(Hangup::Enrolled), &Some(Hangup::Enrolled)));
 
     let mut pair = Pair::new();
@@ -391,7 +428,7 @@ fn documents_talk_only_while_they_differ() {
 }
 
 #[test]
-fn the_status_goes_out_on_change_and_every_ten_seconds() {
+fn the_status_goes_out_on_change_and_every_few_seconds() {
     let mut pair = Pair::new();
     pair.drive();
     assert_eq!(pair.hub.statuses.len(), 1);

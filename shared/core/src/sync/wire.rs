@@ -128,17 +128,22 @@ impl FrameReader {
 
 #[cfg(test)]
 mod tests {
+    use alloc::boxed::Box;
+
+    use ed25519_dalek::SigningKey;
+
     use super::{
         super::frame::{
             Ack, Bye, ByeReason, Chunk, DocDigest, DocMessage, Enrol, EnrolRefusal, EnrolRefused, Enrolled, Have,
-            Hello, HelloAnswer, Status, Verdict, Want,
+            Hello, HelloAnswer, Status, Verdict, Want, Word,
         },
         *,
     };
     use crate::{
-        ids::{FactNo, Issuer, StoreId, Writer},
+        ids::{FactNo, Issuer, Numbering, StoreId, Writer},
         journal::{chain::Seal, text::Record},
         time::UtcMs,
+        trust::{Grant, InForce, Instance, RosterEntry},
     };
 
     fn samples() -> Vec<Frame> {
@@ -147,13 +152,22 @@ mod tests {
         let store = StoreId::parse("S001").expect("a name");
         let record = FactRecord { number: 300, record: Record::from_parts(2, [6; 16], "少一个袋子".into()) };
         let hosted = Writer::Hosted(Issuer::new(90_001).expect("in range"));
+        let (hub, issuer) = (SigningKey::from_bytes(&[6; 32]), Issuer::new(7).expect("in range"));
+        let grant = Grant::sign(&hub, store.clone(), issuer, [1; 32], 3);
+        let in_force = InForce { key: [1; 32], issuer };
+        let entry = RosterEntry::sign(&hub, store.clone(), 4, Some(in_force), UtcMs(5));
+        let last_no = Some(Numbering::resume(issuer, None).next(UtcMs(1_767_579_072_000)));
+        let word = Word { entry: Some(entry.clone()), last_no, address: Some("hub:9443".into()) };
         alloc::vec![
             Hello {
                 version: 1,
                 key: [1; 32],
-                store: Some(store.clone()),
+                store: Some(store),
                 app_version: "0.1.0".into(),
                 nonce: [2; 32],
+                instance: Instance { process: [4; 16], folder: [5; 16] },
+                grant: Some(Box::new(grant.clone())),
+                entry: Some(Box::new(entry.clone())),
                 signature: [3; 64]
             }
             .into(),
@@ -161,12 +175,13 @@ mod tests {
                 version: 1,
                 verdict: Verdict::EnrolOnly,
                 app_version: "x".into(),
-                signature: [3; 64],
-                time: Some(UtcMs(1))
+                word,
+                time: Some(UtcMs(1)),
+                signature: [3; 64]
             }
             .into(),
             Enrol { code_id: [1; 8], proof: [2; 32] }.into(),
-            Enrolled { store, store_name: "一号店".into(), issuer: Issuer::new(7).expect("in range") }.into(),
+            Enrolled { store_name: "一号店".into(), grant, held: Some(no) }.into(),
             EnrolRefused { reason: EnrolRefusal::Used }.into(),
             Have { writer: Writer::Hub, head: None }.into(),
             Want { writer: Writer::Node, after: Some(seal.clone()) }.into(),

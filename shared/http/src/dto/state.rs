@@ -115,6 +115,10 @@ pub struct Sync {
     pub clock_offset_ms: Option<i64>,
     /// What that calls for.
     pub clock: ClockWord,
+    /// Why this node moves no money as it otherwise would: `revoked`, `replaced`, `duplicate` (no charges, nothing given back)
+    /// or `forked` (nothing given back).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bar: Option<String>,
 }
 
 /// `GET /health`.
@@ -177,13 +181,42 @@ pub struct StoreRow {
     /// What that calls for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clock: Option<ClockWord>,
-    /// Its issuer number.
-    pub issuer: u32,
+    /// The issuer number of its box in force; none before the first is let in, and after the last was disabled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub issuer: Option<u32>,
+    /// The short form of that box's key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node: Option<String>,
+    /// Since when the store is closed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub closed_since: Option<Time>,
+    /// When another box with the same key, a copied folder, last tried to come in beside the one that is connected.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub duplicate_at: Option<Time>,
+    /// The boxes that served it before, the last one first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub disabled: Vec<DisabledNode>,
     /// Its program's version.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
     /// Its day up to now.
     pub today: StoreToday,
+}
+
+/// A box that serves its store no more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DisabledNode {
+    /// The short form of its key.
+    pub node: String,
+    /// The number in its order numbers.
+    pub issuer: u32,
+    /// Since when.
+    pub since: Time,
+    /// `replaced` by another box, or `revoked`.
+    pub why: String,
+    /// The last fact the hub held of the store at that moment, as `epoch-number`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_fact: Option<String>,
 }
 
 /// A store's day up to now.

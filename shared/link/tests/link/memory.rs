@@ -11,16 +11,20 @@ use guitai_core::{
     journal::chain::{self, ChainHash, Seal},
     sync::{
         contract::{Claim, EnrolRequest, Standing},
-        frame::{EnrolRefusal, Enrolled, Status},
+        frame::{EnrolRefusal, Enrolled, Status, Word},
         journal_lane::{Batch, Loaded},
     },
-    trust::{EnrolmentCode, KeyBytes},
+    trust::{EnrolmentCode, Grant, KeyBytes},
 };
 use guitai_link::session::{Admitted, Answer, DocumentTurn, EVENTS_MAX, Event, Gate, Shell, ShellError};
 use tokio::sync::{Notify, mpsc};
 
 pub(crate) fn store() -> StoreId {
     StoreId::parse("S001").expect("a name")
+}
+
+pub(crate) fn hub_key() -> SigningKey {
+    SigningKey::from_bytes(&[2; 32])
 }
 
 pub(crate) fn no(number: u64) -> FactNo {
@@ -235,14 +239,15 @@ pub(crate) struct Roster {
 impl Gate for Roster {
     type Shell = End;
 
-    async fn authorise(&self, claim: Claim) -> Answer<End> {
+    async fn authorise(&self, claim: Claim) -> (Answer<End>, Word) {
         let known = self.known.lock().expect("not poisoned").contains(&claim.key);
-        match (known, claim.store) {
+        let answer = match (known, claim.store) {
             (true, Some(claimed)) if claimed == store() => Answer::Admitted(self.end.admitted()),
             (true, _) => Answer::WrongStore,
             (false, None) => Answer::EnrolOnly,
             (false, Some(_)) => Answer::Unknown,
-        }
+        };
+        (answer, Word::default())
     }
 
     async fn enrol(&self, request: EnrolRequest) -> Result<Enrolled, EnrolRefusal> {
@@ -250,6 +255,8 @@ impl Gate for Roster {
             return Err(EnrolRefusal::WrongCode);
         }
         self.known.lock().expect("not poisoned").push(request.channel.node_key);
-        Ok(Enrolled { store: store(), store_name: "一号店".into(), issuer: Issuer::new(7).expect("in range") })
+        let issuer = Issuer::new(7).expect("in range");
+        let grant = Grant::sign(&hub_key(), store(), issuer, request.channel.node_key, 1);
+        Ok(Enrolled { store_name: "一号店".into(), grant, held: None })
     }
 }

@@ -194,7 +194,7 @@ async fn a_new_node_enrols_and_then_syncs() {
 
     let typed = EnrolmentCode::parse(&code.text()).expect("as printed");
     let enrolled = enrol(&dial(hub.address, &node_key()).await, &node_key(), "node 1", typed).await.expect("taken in");
-    assert_eq!((enrolled.store, enrolled.issuer.get()), (store(), 7));
+    assert_eq!((enrolled.grant.store, enrolled.grant.issuer.get()), (store(), 7));
 
     let node = End::node();
     let upto = node.record(&node_key(), b"the first sale");

@@ -158,6 +158,8 @@ export interface Sync {
   /** This machine's clock minus trusted time; absent before anybody said the time. */
   clock_offset_ms?: number
   clock: ClockState
+  /** Why this node moves no money as it otherwise would. */
+  bar?: 'revoked' | 'replaced' | 'duplicate' | 'forked'
 }
 
 /** `alarm` also while time itself is in doubt. */
@@ -185,7 +187,15 @@ export interface StoreRow {
   oldest_unsent_at?: Time
   clock_offset_ms?: number
   clock?: ClockState
-  issuer: number | string
+  /** Of the box in force; none before the first is let in. */
+  issuer?: number
+  /** The short form of that box's key. */
+  node?: string
+  closed_since?: Time
+  /** A copied folder tried to come in beside the box that is connected. */
+  duplicate_at?: Time
+  /** The boxes before, the last one first. */
+  disabled?: { node: string; issuer: number; since: Time; why: 'replaced' | 'revoked'; last_fact?: string }[]
   version?: string
   today: { orders: number; income_fen: Fen }
 }

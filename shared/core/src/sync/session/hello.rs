@@ -1,16 +1,17 @@
 //! The opening of a session: the mutual hello, the roster's word, enrolment.
 
-use alloc::{boxed::Box, string::String};
+use alloc::{boxed::Box, string::String, vec::Vec};
 
 use super::{Lanes, Phase, Session};
 use crate::{
-    ids::{JournalId, StoreId, Writer},
+    ids::{JournalId, Writer},
+    limits::HUB_ADDRESS_MAX_BYTES,
     sync::{
         contract::{
-            APP_VERSION_MAX_BYTES, Authorisation, Claim, Hangup, HubConfig, NodeConfig, Output, PeerFault, Purpose,
-            Standing,
+            APP_VERSION_MAX_BYTES, Authorisation, Claim, Hangup, HubConfig, NodeConfig, Output, Papers, PeerFault,
+            Purpose, Standing,
         },
-        frame::{Enrol, EnrolRefusal, EnrolRefused, Enrolled, Hello, HelloAnswer, Verdict},
+        frame::{Enrol, EnrolRefusal, EnrolRefused, Enrolled, Hello, HelloAnswer, Verdict, Word},
         journal_lane::{Incoming, Outgoing},
         version,
     },
@@ -39,9 +40,19 @@ impl Session {
         };
         let app_version = config.app_version;
         let nonce = config.nonce;
-        let mut hello =
-            Hello { version: version::NEWEST, key, store, app_version: app_version.clone(), nonce, signature: [0; 64] };
-        hello.signature = with_hello_parts(&hello, |parts| channel.sign(&config.identity, Role::Node, parts));
+        let Papers { instance, grant, entry } = config.papers;
+        let mut hello = Hello {
+            version: version::NEWEST,
+            key,
+            store,
+            app_version: app_version.clone(),
+            nonce,
+            instance,
+            grant: grant.map(Box::new),
+            entry: entry.map(Box::new),
+            signature: [0; 64],
+        };
+        hello.signature = channel.sign(&config.identity, Role::Node, &[&unsigned_hello(&hello)]);
         let until = now.after_ms(ANSWER_TIMEOUT_MS);
         let phase = Phase::AwaitAnswer { hello: hello.clone(), channel, purpose: config.purpose, until };
         let mut session = Self::new(config.identity, app_version, phase);
@@ -63,7 +74,7 @@ impl Session {
     }
 
     /// The roster's answer to [`Output::Authorise`].
-    pub fn authorised(&mut self, now: Ticks, answer: Authorisation) {
+    pub fn authorised(&mut self, now: Ticks, answer: Authorisation, word: Word) {
         let phase = core::mem::replace(&mut self.phase, Phase::Closed);
         let Phase::Authorising { hello, channel, version } = phase else {
             self.phase = phase;
@@ -75,11 +86,13 @@ impl Session {
             Authorisation::Unknown => Verdict::Unknown,
             Authorisation::Revoked => Verdict::Revoked,
             Authorisation::WrongStore => Verdict::WrongStore,
+            Authorisation::Replaced => Verdict::Replaced,
+            Authorisation::Duplicate => Verdict::Duplicate,
+            Authorisation::Later => Verdict::Later,
         };
         let app_version = self.app_version.clone();
-        let mut reply = HelloAnswer { version, verdict, app_version, signature: [0; 64], time: self.time };
-        reply.signature =
-            with_answer_parts(&reply, &hello.nonce, |parts| channel.sign(&self.identity, Role::Hub, parts));
+        let mut reply = HelloAnswer { version, verdict, app_version, word, time: self.time, signature: [0; 64] };
+        reply.signature = channel.sign(&self.identity, Role::Hub, &[&unsigned_answer(&reply), &hello.nonce]);
         self.outbox.push_back(reply.into());
         match answer {
             Authorisation::Admitted(standing) => {
@@ -89,7 +102,12 @@ impl Session {
                 let until = now.after_ms(HELLO_TIMEOUT_MS);
                 self.phase = Phase::AwaitEnrol { channel, app_version: hello.app_version, until };
             }
-            Authorisation::Unknown | Authorisation::Revoked | Authorisation::WrongStore => {
+            Authorisation::Unknown
+            | Authorisation::Revoked
+            | Authorisation::WrongStore
+            | Authorisation::Replaced
+            | Authorisation::Duplicate
+            | Authorisation::Later => {
                 self.phase = Phase::Closing(Hangup::Refused(verdict));
             }
         }
@@ -119,10 +137,16 @@ impl Session {
         }
         let hub_key = self.identity.verifying_key().to_bytes();
         let channel = Channel { node_key: hello.key, hub_key, exporter: *exporter };
-        if !with_hello_parts(&hello, |parts| channel.verify(Role::Node, parts, &hello.signature)) {
+        if !channel.verify(Role::Node, &[&unsigned_hello(&hello)], &hello.signature) {
             return Err(PeerFault::BadSignature);
         }
-        let claim = Claim { key: hello.key, store: hello.store.clone(), app_version: hello.app_version.clone() };
+        let papers = Papers {
+            instance: hello.instance,
+            grant: hello.grant.as_deref().cloned(),
+            entry: hello.entry.as_deref().cloned(),
+        };
+        let app_version = hello.app_version.clone();
+        let claim = Claim { key: hello.key, store: hello.store.clone(), app_version, papers };
         self.outputs.push_back(Output::Authorise(claim));
         self.phase = Phase::Authorising { hello, channel, version };
         Ok(())
@@ -137,9 +161,13 @@ impl Session {
         if answer.app_version.len() > APP_VERSION_MAX_BYTES {
             return Err(PeerFault::TooLong);
         }
-        let signed =
-            with_answer_parts(&answer, &hello.nonce, |parts| channel.verify(Role::Hub, parts, &answer.signature));
-        if !signed {
+        if answer.word.address.as_ref().is_some_and(|address| address.len() > HUB_ADDRESS_MAX_BYTES) {
+            return Err(PeerFault::TooLong);
+        }
+        let said: &[&[u8]] = &[&unsigned_answer(&answer), &hello.nonce];
+        // The entry outlives this channel, so it must also stand by itself.
+        let entry_stands = answer.word.entry.as_ref().is_none_or(|entry| entry.verify(&channel.hub_key));
+        if !channel.verify(Role::Hub, said, &answer.signature) || !entry_stands {
             return Err(PeerFault::BadSignature);
         }
         if let Some(said) = answer.time {
@@ -147,13 +175,14 @@ impl Session {
             let round_trip_ms = ANSWER_TIMEOUT_MS.saturating_sub(left_ms);
             self.outputs.push_back(Output::PeerTime { said, round_trip_ms });
         }
+        self.outputs.push_back(Output::Told { verdict: answer.verdict, word: answer.word });
         match (answer.verdict, purpose) {
             (Verdict::Ok, Purpose::Sync(standing)) => {
                 self.open(now, (Writer::Node, Writer::Hub), standing, &channel.hub_key, answer.app_version);
             }
             (Verdict::EnrolOnly, Purpose::Enrol(code)) => {
                 self.outbox.push_back(Enrol { code_id: code.id(), proof: code.proof(&channel) }.into());
-                self.phase = Phase::AwaitEnrolled { until: now.after_ms(ENROL_TIMEOUT_MS) };
+                self.phase = Phase::AwaitEnrolled { hub_key: channel.hub_key, until: now.after_ms(ENROL_TIMEOUT_MS) };
             }
             (verdict, _) => self.phase = Phase::Closing(Hangup::Refused(verdict)),
         }
@@ -183,22 +212,18 @@ impl Session {
     }
 }
 
-/// What a node signs: each part of its hello.
-fn with_hello_parts<T>(hello: &Hello, then: impl FnOnce(&[&[u8]]) -> T) -> T {
-    let store = hello.store.as_ref().map_or("", StoreId::as_str);
-    then(&[&hello.version.to_be_bytes(), store.as_bytes(), hello.app_version.as_bytes(), &hello.nonce])
+/// What a node signs: its hello, whole but for the signature.
+fn unsigned_hello(hello: &Hello) -> Vec<u8> {
+    encoded(&Hello { signature: [0; 64], ..hello.clone() })
 }
 
-/// What a hub signs: each part of its answer, and the nonce it answers.
-fn with_answer_parts<T>(answer: &HelloAnswer, nonce: &[u8; 32], then: impl FnOnce(&[&[u8]]) -> T) -> T {
-    let verdict: &[u8] = match answer.verdict {
-        Verdict::Ok => b"ok",
-        Verdict::Unknown => b"unknown",
-        Verdict::Revoked => b"revoked",
-        Verdict::WrongStore => b"wrong_store",
-        Verdict::EnrolOnly => b"enrol_only",
-    };
-    let time = answer.time.map(|at| at.0.to_be_bytes());
-    let time = time.as_ref().map_or(&[][..], |bytes| &bytes[..]);
-    then(&[&answer.version.to_be_bytes(), verdict, answer.app_version.as_bytes(), nonce, time])
+/// What a hub signs besides the nonce it answers: its answer, whole but for the signature.
+fn unsigned_answer(answer: &HelloAnswer) -> Vec<u8> {
+    encoded(&HelloAnswer { signature: [0; 64], ..answer.clone() })
+}
+
+fn encoded(frame: &impl minicbor::Encode<()>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    minicbor::encode(frame, &mut bytes).expect("writing to a Vec cannot fail");
+    bytes
 }

@@ -37,8 +37,8 @@ use crate::{
 
 pub use hello::{ENROL_TIMEOUT_MS, HELLO_TIMEOUT_MS};
 
-/// Between two status frames when nothing changed.
-pub const STATUS_INTERVAL_MS: u64 = 10_000;
+/// Between two status frames when nothing changed: an end that is silent for 10 s has missed two.
+pub const STATUS_INTERVAL_MS: u64 = 4_000;
 
 /// Between two status frames at least.
 pub const STATUS_GAP_MS: u64 = 1_000;
@@ -60,7 +60,7 @@ pub struct Session {
 #[derive(Debug)]
 enum Phase {
     AwaitAnswer { hello: Hello, channel: Channel, purpose: Purpose, until: Ticks },
-    AwaitEnrolled { until: Ticks },
+    AwaitEnrolled { hub_key: KeyBytes, until: Ticks },
     AwaitHello { peer_key: Option<KeyBytes>, exporter: [u8; 32], until: Ticks },
     Authorising { hello: Hello, channel: Channel, version: u16 },
     AwaitEnrol { channel: Channel, app_version: String, until: Ticks },
@@ -133,7 +133,7 @@ impl Session {
     pub fn next_wake(&self) -> Option<Ticks> {
         match &self.phase {
             Phase::AwaitAnswer { until, .. }
-            | Phase::AwaitEnrolled { until }
+            | Phase::AwaitEnrolled { until, .. }
             | Phase::AwaitHello { until, .. }
             | Phase::AwaitEnrol { until, .. } => Some(*until),
             Phase::Open(_) => Some(self.status.due()),
@@ -287,7 +287,11 @@ impl Session {
                 self.outputs.push_back(Output::Enrol(request));
                 Ok(())
             }
-            (Phase::AwaitEnrolled { .. }, Frame::Enrolled(enrolled)) => {
+            (Phase::AwaitEnrolled { hub_key, .. }, Frame::Enrolled(enrolled)) => {
+                let own_key = self.identity.verifying_key().to_bytes();
+                if enrolled.grant.key != own_key || !enrolled.grant.verify(hub_key) {
+                    return Err(PeerFault::BadSignature);
+                }
                 self.outputs.push_back(Output::Enrolled(enrolled));
                 self.phase = Phase::Closing(Hangup::Enrolled);
                 Ok(())

@@ -1,0 +1,205 @@
+//! The roster's word on a node that says hello, and the grants of a life that a backup took back.
+//!
+//! | the key | and | word |
+//! | --- | --- | --- |
+//! | any | names no store | enrol only: a fresh code lets any key in |
+//! | known at another store | | wrong store |
+//! | in force | shows no older grant | admitted |
+//! | in force | shows a grant older than its newest: a copy of its folder from before it was let in again | replaced |
+//! | ended | | revoked or replaced, with the signed entry |
+//! | not known | shows this hub's own grant | taken in again, unless a newer grant or entry is known |
+//! | not known | else | unknown: an alarm, no bar |
+
+use ed25519_dalek::SigningKey;
+use guitai_core::{
+    ids::{JournalId, OrderNo, StoreId},
+    sync::{
+        contract::{Authorisation, Claim, Standing},
+        frame::Word,
+    },
+    time::UtcMs,
+    trust::{Bar, Grant, KeyBytes, RosterEntry, key_short},
+};
+use guitai_store::{Database, StoreError, journal, query};
+use rusqlite::{Connection, OptionalExtension};
+use tracing::{error, warn};
+
+use super::{
+    BoxLine, EndedBox, StoreLine, Why, add_store, box_line, end, entry, insert, next_serial, set_entry, store, store_id,
+};
+
+/// A grant that this hub signed but does not know tells that a backup took a part of its life back. How many grants are lost is
+/// not known, so the next ones are made this far above the highest seen.
+pub(super) const ISSUERS_SKIPPED: u32 = 1_000;
+
+const ISSUER_FLOOR_NOTE: &str = "issuer_floor";
+
+/// The roster's word, and what goes with it.
+#[derive(Debug)]
+pub(crate) struct Heard {
+    /// The word.
+    pub(crate) answer: Authorisation,
+    /// What the node is told besides.
+    pub(crate) word: Word,
+}
+
+/// The roster's word on a node whose hello is rightly signed.
+pub(crate) fn authorise(
+    connection: &Connection,
+    hub: &SigningKey,
+    claim: &Claim,
+    now: UtcMs,
+) -> Result<Heard, StoreError> {
+    let plain = |answer| Ok(Heard { answer, word: Word::default() });
+    // Also one already enrolled, whose answer may have been lost, and one that was disabled and is let in again.
+    let Some(claimed) = &claim.store else { return plain(Authorisation::EnrolOnly) };
+    let shown = shown_grant(hub, claim, claimed);
+    let known = newest_grant(connection, &claim.key)?;
+    match (known, shown) {
+        (Some((at, _)), _) if at != *claimed => plain(Authorisation::WrongStore),
+        (Some((_, known)), Some(shown)) if shown.serial > known.serial => readmit(connection, hub, claim, shown, now),
+        (Some((_, known)), Some(shown)) if shown.issuer != known.issuer => {
+            warn!(
+                store = %claimed, node = key_short(&claim.key),
+                "an older copy of this node's folder calls: it was let in again since"
+            );
+            Ok(turned_away(Why::Replaced, standing_entry(connection, hub, claimed)?))
+        }
+        (Some((_, known)), Some(_) | None) => match known.ended {
+            None => admit(connection, hub, claimed),
+            Some(ended) => Ok(turned_away(ended.why, standing_entry(connection, hub, claimed)?)),
+        },
+        (None, Some(shown)) => readmit(connection, hub, claim, shown, now),
+        (None, None) => plain(Authorisation::Unknown),
+    }
+}
+
+/// The lowest number for the next grant.
+pub(super) fn issuer_floor(connection: &Connection) -> Result<u32, StoreError> {
+    let note = Database::note(connection, ISSUER_FLOOR_NOTE)?;
+    Ok(note.and_then(|bytes| bytes.try_into().ok()).map_or(0, u32::from_be_bytes))
+}
+
+/// The grant the node shows, if it is this hub's and for this key and store.
+fn shown_grant<'a>(hub: &SigningKey, claim: &'a Claim, claimed: &StoreId) -> Option<&'a Grant> {
+    let hub_key = hub.verifying_key().to_bytes();
+    let shown = claim.papers.grant.as_ref();
+    shown.filter(|grant| grant.key == claim.key && grant.store == *claimed && grant.verify(&hub_key))
+}
+
+/// The entry the node shows, if it is this hub's and about this store.
+fn shown_entry<'a>(hub: &SigningKey, claim: &'a Claim, claimed: &StoreId) -> Option<&'a RosterEntry> {
+    let hub_key = hub.verifying_key().to_bytes();
+    let shown = claim.papers.entry.as_ref();
+    shown.filter(|entry| entry.store == *claimed && entry.verify(&hub_key))
+}
+
+fn admit(connection: &Connection, hub: &SigningKey, claimed: &StoreId) -> Result<Heard, StoreError> {
+    let journal = JournalId::node(claimed.clone());
+    let incoming = query::last_seal(connection, &journal)?;
+    let last_no: Option<OrderNo> = journal::last_issued(connection, &journal)?;
+    let entry = Some(standing_entry(connection, hub, claimed)?);
+    let standing = Standing { store: claimed.clone(), outgoing: None, incoming };
+    Ok(Heard { answer: Authorisation::Admitted(standing), word: Word { entry, last_no, address: None } })
+}
+
+fn turned_away(why: Why, entry: RosterEntry) -> Heard {
+    let answer = match why {
+        Why::Revoked => Authorisation::Revoked,
+        Why::Replaced => Authorisation::Replaced,
+    };
+    Heard { answer, word: Word { entry: Some(entry), ..Word::default() } }
+}
+
+/// The signed word on who serves a store that is there.
+fn standing_entry(connection: &Connection, hub: &SigningKey, claimed: &StoreId) -> Result<RosterEntry, StoreError> {
+    let missing = || StoreError::Corrupt(format!("store {claimed} is not there"));
+    entry(connection, hub, &store(connection, claimed)?.ok_or_else(missing)?)
+}
+
+/// A grant of this hub's that it does not know: a backup was restored. The grant is written down again, and is in force unless
+/// something newer speaks against it.
+fn readmit(
+    connection: &Connection,
+    hub: &SigningKey,
+    claim: &Claim,
+    grant: &Grant,
+    now: UtcMs,
+) -> Result<Heard, StoreError> {
+    let node = key_short(&claim.key);
+    let holder = holder(connection, grant)?;
+    if holder.is_some_and(|key| key != grant.key) {
+        error!(
+            store = %grant.store, node, issuer = grant.issuer.get(),
+            "this issuer was granted twice, before a backup was restored and after: enter this store anew"
+        );
+        return Ok(Heard { answer: Authorisation::Unknown, word: Word::default() });
+    }
+    warn!(
+        store = %grant.store, node, issuer = grant.issuer.get(),
+        "a node this hub does not know shows this hub's own grant: a backup was restored; it is taken in again"
+    );
+    let floor = grant.issuer.get().saturating_add(ISSUERS_SKIPPED).max(issuer_floor(connection)?);
+    Database::set_note(connection, ISSUER_FLOOR_NOTE, &floor.to_be_bytes())?;
+    if store(connection, &grant.store)?.is_none() {
+        // Its name was lost with it; the id serves until somebody renames it.
+        match add_store(connection, &grant.store, grant.store.as_str(), now) {
+            Ok(()) | Err(super::NotAdded::Exists) => {}
+            Err(super::NotAdded::Store(error)) => return Err(error),
+        }
+    }
+    let missing = || StoreError::Corrupt(format!("store {} is not there", grant.store));
+    let line = store(connection, &grant.store)?.ok_or_else(missing)?;
+    let Some((why, entry)) = spoken_against(connection, hub, claim, grant, &line, now)? else {
+        if let Some(one) = line.in_force() {
+            end(connection, &line, one, Why::Replaced, now)?;
+        }
+        insert(connection, grant, now, None)?;
+        // No newer than the grant: another box of the store may yet come with one of a later time.
+        set_entry(connection, &grant.store, grant.serial, now)?;
+        return admit(connection, hub, &grant.store);
+    };
+    insert(connection, grant, now, Some(&EndedBox { at: now, why, last: line.facts }))?;
+    Ok(turned_away(why, entry))
+}
+
+/// What newer than the grant says that its bearer serves the store no more. It may be an entry that only the node still has;
+/// then nothing newer is signed, since the box it names may yet come with a grant of that time.
+fn spoken_against(
+    connection: &Connection,
+    hub: &SigningKey,
+    claim: &Claim,
+    grant: &Grant,
+    line: &StoreLine,
+    now: UtcMs,
+) -> Result<Option<(Why, RosterEntry)>, StoreError> {
+    let mut own = entry(connection, hub, line)?;
+    if line.closed_at.is_some() && own.serial <= grant.serial {
+        set_entry(connection, &line.id, next_serial(connection, now)?.max(grant.serial.saturating_add(1)), now)?;
+        own = entry(connection, hub, line)?;
+    }
+    let entries = [Some(&own), shown_entry(hub, claim, &grant.store)].into_iter().flatten();
+    let against = entries.filter_map(|entry| Some((entry.bars(grant)?, entry))).next();
+    Ok(against.and_then(|(bar, entry)| match bar {
+        Bar::Revoked => Some((Why::Revoked, entry.clone())),
+        Bar::Replaced => Some((Why::Replaced, entry.clone())),
+        // No entry says these.
+        Bar::Duplicate | Bar::Forked => None,
+    }))
+}
+
+/// The key's newest grant, and whose store it is for.
+fn newest_grant(connection: &Connection, key: &KeyBytes) -> Result<Option<(StoreId, BoxLine)>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT issuer, serial, key, granted_at, ended_at, ended, last_epoch, last_number, store
+         FROM hub_grant WHERE key = ?1 ORDER BY serial DESC LIMIT 1",
+    )?;
+    let found = statement.query_row([key], |row| Ok((row.get::<_, String>(8)?, box_line(row)))).optional()?;
+    found.map(|(store, line)| Ok((store_id(&store)?, line?))).transpose()
+}
+
+/// Who has this grant's issuer here.
+fn holder(connection: &Connection, grant: &Grant) -> Result<Option<KeyBytes>, StoreError> {
+    let mut statement = connection.prepare_cached("SELECT key FROM hub_grant WHERE issuer = ?1")?;
+    Ok(statement.query_row([grant.issuer.get()], |row| row.get(0)).optional()?)
+}

@@ -1,0 +1,295 @@
+//! Where this node stands with the hub's roster, and what that forbids it. Signed entries are kept in `side.db` and bar over
+//! restarts and without the hub. A hub that merely does not know this node is an alarm: it sells on.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use anyhow::Context;
+use guitai_core::{
+    ids::StoreId,
+    sync::{
+        contract::Papers,
+        frame::{Verdict, Word},
+    },
+    trust::{Bar, Grant, Instance, KeyBytes, RosterEntry},
+};
+use guitai_store::query::Connection;
+use guitai_till::{Command, Handle};
+
+use crate::place::{self, Kept};
+
+/// The name under which a fork is kept among the hub's last words.
+const FORKED: &str = "forked";
+
+/// This node's membership; shared by the line, the pages and the engine.
+pub(crate) struct Membership {
+    own: Own,
+    side: Arc<Mutex<Connection>>,
+    till: Handle,
+    state: Mutex<State>,
+}
+
+/// What does not change while the node runs.
+struct Own {
+    store: StoreId,
+    hub_key: KeyBytes,
+    instance: Instance,
+    grant: Option<Grant>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct State {
+    kept: Kept,
+    duplicate: bool,
+    forked: bool,
+}
+
+impl Membership {
+    /// Takes up what was kept, and tells the engine what it may not do before anybody can ask it.
+    pub(crate) fn open(
+        (store, hub_key): (StoreId, KeyBytes),
+        instance: Instance,
+        side: Arc<Mutex<Connection>>,
+        till: Handle,
+    ) -> anyhow::Result<Arc<Self>> {
+        let kept = place::kept(&side.lock().unwrap_or_else(PoisonError::into_inner))?;
+        let grant = kept.grant.clone().filter(|grant| grant.store == store && grant.verify(&hub_key));
+        let entry = kept.entry.clone().filter(|entry| entry.store == store && entry.verify(&hub_key));
+        let forked = kept.hub_word.as_deref() == Some(FORKED);
+        let state = State { kept: Kept { entry, ..kept }, duplicate: false, forked };
+        let this = Self { own: Own { store, hub_key, instance, grant }, side, till, state: Mutex::new(state) };
+        let bar = this.bar();
+        this.apply(bar).context("the engine has ended")?;
+        Ok(Arc::new(this))
+    }
+
+    /// What this node may not do, and why.
+    pub(crate) fn bar(&self) -> Option<Bar> {
+        self.bar_of(&self.state())
+    }
+
+    /// What the hello shows.
+    pub(crate) fn papers(&self) -> Papers {
+        let entry = self.state().kept.entry.clone();
+        Papers { instance: self.own.instance, grant: self.own.grant.clone(), entry }
+    }
+
+    /// Where to dial, the likeliest first: where the hub said that it is now, then where it was when this node was enrolled.
+    pub(crate) fn addresses(&self) -> anyhow::Result<Vec<String>> {
+        let side = self.side.lock().unwrap_or_else(PoisonError::into_inner);
+        let enrolled = place::enrolment(&side)?.context("the enrolment is gone")?.hub_address;
+        let moved = place::kept(&side)?.moved.filter(|moved| *moved != enrolled);
+        Ok(moved.into_iter().chain([enrolled]).collect())
+    }
+
+    /// The hub's signed answer to the hello.
+    pub(crate) fn told(self: &Arc<Self>, verdict: Verdict, word: Word) {
+        if let Some(no) = word.last_no {
+            // An engine that has ended draws no numbers.
+            let _ = self.till.send(Command::NumberFloor(no));
+        }
+        self.change(|state| {
+            if let Some(entry) = word.entry.filter(|entry| self.is_newer(entry, state)) {
+                state.kept.entry = Some(entry);
+            }
+            state.kept.moved = word.address;
+            state.duplicate = verdict == Verdict::Duplicate;
+            if verdict == Verdict::Ok && state.forked {
+                // The hub compares the journals next and says so again if they still differ.
+                return;
+            }
+            state.kept.hub_word = Some(verdict_name(verdict).to_owned());
+        });
+    }
+
+    /// The journal here is not the one the hub holds.
+    pub(crate) fn forked(self: &Arc<Self>) {
+        self.change(|state| {
+            state.forked = true;
+            state.kept.hub_word = Some(FORKED.to_owned());
+        });
+    }
+
+    /// The hub acknowledged facts of this journal: both hold the same.
+    pub(crate) fn agreed(self: &Arc<Self>) {
+        if self.state().forked {
+            self.change(|state| {
+                state.forked = false;
+                state.kept.hub_word = Some(verdict_name(Verdict::Ok).to_owned());
+            });
+        }
+    }
+
+    fn is_newer(&self, entry: &RosterEntry, state: &State) -> bool {
+        let ours = entry.store == self.own.store && entry.verify(&self.own.hub_key);
+        ours && state.kept.entry.as_ref().is_none_or(|held| held.serial < entry.serial)
+    }
+
+    /// Applies a change at once, and keeps it on a thread that may wait for the disk.
+    fn change(self: &Arc<Self>, change: impl FnOnce(&mut State)) {
+        let (before, after, kept) = {
+            let mut state = self.state();
+            let (before, old) = (self.bar_of(&state), state.kept.clone());
+            change(&mut state);
+            let changed =
+                old.entry != state.kept.entry || old.moved != state.kept.moved || old.hub_word != state.kept.hub_word;
+            (before, self.bar_of(&state), changed.then(|| state.kept.clone()))
+        };
+        if before != after {
+            match after {
+                Some(bar) => tracing::error!(%bar, "{}", bar_words(bar).0),
+                None => tracing::info!("nothing bars this node any more"),
+            }
+            // An engine that has ended moves no money.
+            let _ = self.apply(after);
+        }
+        if let Some(kept) = kept {
+            let this = Arc::clone(self);
+            tokio::task::spawn_blocking(move || {
+                let side = this.side.lock().unwrap_or_else(PoisonError::into_inner);
+                if let Err(error) = place::keep(&side, &kept) {
+                    tracing::error!(%error, "what the hub said is not kept; it is asked again");
+                }
+            });
+        }
+    }
+
+    fn apply(&self, bar: Option<Bar>) -> anyhow::Result<()> {
+        self.till.send(Command::Bar(bar)).map_err(|_| anyhow::anyhow!("the node is stopping"))
+    }
+
+    fn bar_of(&self, state: &State) -> Option<Bar> {
+        bar_of(self.own.grant.as_ref(), state)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a stopped node may not do when it starts, by what it keeps.
+pub(crate) fn kept_bar(kept: &Kept, hub_key: &KeyBytes) -> Option<Bar> {
+    let grant = kept.grant.as_ref().filter(|grant| grant.verify(hub_key));
+    let entry = kept.entry.clone().filter(|entry| entry.verify(hub_key));
+    let said = |word: &str| kept.hub_word.as_deref() == Some(word);
+    let state = State {
+        duplicate: said(verdict_name(Verdict::Duplicate)),
+        forked: said(FORKED),
+        kept: Kept { entry, ..Kept::default() },
+    };
+    bar_of(grant, &state)
+}
+
+/// The worst first.
+fn bar_of(grant: Option<&Grant>, state: &State) -> Option<Bar> {
+    let signed = grant.zip(state.kept.entry.as_ref()).and_then(|(grant, entry)| entry.bars(grant));
+    signed.or(state.duplicate.then_some(Bar::Duplicate)).or(state.forked.then_some(Bar::Forked))
+}
+
+/// What happened and who must act: Chinese, English.
+pub(crate) const fn bar_words(bar: Bar) -> (&'static str, &'static str) {
+    match bar {
+        Bar::Revoked => (
+            "总部已停用本机，不能再收款和退款；未完的交易仍在查询。请总部核对，需要时用新登记码执行 guitai-node enrol。",
+            "Headquarters has disabled this node: it takes and returns no money, and goes on asking about what is open. Ask \
+             headquarters; if need be, enter it anew with a new code: guitai-node enrol.",
+        ),
+        Bar::Replaced => (
+            "本店已由另一台机器接替，本机不能再收款和退款；未完的交易仍在查询。请到新机收款；若是误换，请总部给新登记码后执行 guitai-node enrol。",
+            "Another box serves this store now: this one takes and returns no money, and goes on asking about what is open. \
+             Use the new box; if this is a mistake, enter this one anew with a code of headquarters: guitai-node enrol.",
+        ),
+        Bar::Duplicate => (
+            "另一台机器正用着本机的身份（数据目录被复制），本机不能收款和退款。请停用其中一台；要两台都用，请总部给登记码后执行 guitai-node enrol。",
+            "Another box is using this one's identity (its data folder was copied): this one takes and returns no money. Stop \
+             one of them; to keep this one, enter it anew with a code of headquarters: guitai-node enrol.",
+        ),
+        Bar::Forked => (
+            "本机账本与总部不一致（恢复了旧数据？），暂不能撤销和退款，收款照常。请保留数据目录并联系总部。",
+            "This node's journal is not the one headquarters holds (older data restored?): nothing is voided or refunded here, \
+             charges go on. Keep the data folder and call headquarters.",
+        ),
+    }
+}
+
+/// A verdict's name in notes, logs and JSON.
+pub(crate) const fn verdict_name(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Ok => "ok",
+        Verdict::Unknown => "unknown",
+        Verdict::Revoked => "revoked",
+        Verdict::WrongStore => "wrong_store",
+        Verdict::EnrolOnly => "enrol_only",
+        Verdict::Replaced => "replaced",
+        Verdict::Duplicate => "duplicate",
+        Verdict::Later => "later",
+    }
+}
+
+/// Why the hub does not let this node in, and who must act: Chinese, English.
+pub(crate) const fn verdict_words(verdict: Verdict) -> (&'static str, &'static str) {
+    match verdict {
+        Verdict::Ok => ("总部已接入", "the hub lets this node in"),
+        Verdict::Unknown => (
+            "总部不认识本机（总部可能恢复了旧备份）；收款照常，请通知总部",
+            "the hub does not know this node (was it restored from a backup?); payments go on, tell headquarters",
+        ),
+        Verdict::Revoked => ("总部已停用本机，请联系总部", "headquarters has disabled this node; ask headquarters"),
+        Verdict::WrongStore => (
+            "本机身份属于另一家门店，请总部核对后重新登记",
+            "this node's identity belongs to another store; ask headquarters and enter it anew",
+        ),
+        Verdict::EnrolOnly => {
+            ("本机还没有登记，请向总部要登记码", "this node is not enrolled; ask headquarters for a code")
+        }
+        Verdict::Replaced => (
+            "本店已由另一台机器接替，请到新机收款或联系总部",
+            "another box serves this store now; use that one, or ask headquarters",
+        ),
+        Verdict::Duplicate => (
+            "另一台机器正用着本机的身份（数据目录被复制），请停用其中一台",
+            "another box is using this one's identity (its data folder was copied); stop one of them",
+        ),
+        Verdict::Later => ("总部正忙，稍后自动重试", "the hub is busy; this node tries again by itself"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ed25519_dalek::SigningKey;
+    use guitai_core::{ids::Issuer, time::UtcMs, trust::InForce};
+
+    use super::*;
+
+    fn hub() -> SigningKey {
+        SigningKey::from_bytes(&[1; 32])
+    }
+
+    fn store() -> StoreId {
+        StoreId::parse("S001").unwrap()
+    }
+
+    fn kept(entry: Option<RosterEntry>, hub_word: &str) -> Kept {
+        let grant = Grant::sign(&hub(), store(), Issuer::new(7).unwrap(), [2; 32], 10);
+        Kept { grant: Some(grant), entry, moved: None, hub_word: Some(hub_word.into()) }
+    }
+
+    #[test]
+    fn a_signed_entry_bars_and_a_word_alone_does_not() {
+        let hub_key = hub().verifying_key().to_bytes();
+        let other = InForce { key: [3; 32], issuer: Issuer::new(8).unwrap() };
+        let entry = |key: &SigningKey, in_force| Some(RosterEntry::sign(key, store(), 11, in_force, UtcMs(1)));
+        let table = [
+            (kept(None, "ok"), None),
+            (kept(None, "unknown"), None),
+            (kept(None, "revoked"), None),
+            (kept(None, "duplicate"), Some(Bar::Duplicate)),
+            (kept(None, "forked"), Some(Bar::Forked)),
+            (kept(entry(&hub(), None), "ok"), Some(Bar::Revoked)),
+            (kept(entry(&hub(), Some(other)), "forked"), Some(Bar::Replaced)),
+            (kept(entry(&SigningKey::from_bytes(&[9; 32]), None), "revoked"), None),
+        ];
+        for (kept, bar) in table {
+            assert_eq!(kept_bar(&kept, &hub_key), bar, "{kept:?}");
+        }
+    }
+}
