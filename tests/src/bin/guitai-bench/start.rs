@@ -10,8 +10,9 @@ use anyhow::{Context, ensure};
 use ed25519_dalek::SigningKey;
 use guitai_core::{
     ids::{AccountId, Issuer, JournalId, Numbering, StoreId, TillId},
-    journal::fact::{Bill, Fact, Idempotency, Intended, Paid, Place},
     money::Fen,
+    payment::{Intended, Paid, Place},
+    people::Idempotency,
     secret::{CodeTrace, Wallet},
     time::{BusinessClock, UtcMs},
 };
@@ -91,24 +92,23 @@ fn fill(journal: &Path) -> anyhow::Result<()> {
             code: CodeTrace { wallet: Wallet::Wechat, last_two: "01".into(), hash: n },
             acquirer: "allinpay".into(),
             termno: "00000001".into(),
-            place: place.clone(),
-            bill: Bill { source: "counter".into(), number: order_no.to_string(), total: Fen::new(1250) },
+            place,
+            bill: None,
             remark: None,
+            clock_doubted: false,
             idempotency: Idempotency { caller: "key:erp".into(), key: format!("bench-{n:08}"), body_hash: [7; 32] },
         };
         let paid = Paid {
             order_no,
             at,
-            amount: Fen::new(1250),
             received: Fen::new(1250),
             wallet: Wallet::Wechat,
             acquirer_no: format!("2611220000{n:08}"),
             wallet_no: Some(format!("42000000002026{n:014}")),
             finished_at: Some(at),
-            place,
         };
-        journal.append(&Fact::Intended(intended))?;
-        journal.append(&Fact::Paid(paid))?;
+        journal.append(&intended.into())?;
+        journal.append(&paid.into())?;
         if n % 1000 == 999 {
             journal.commit()?;
         }
