@@ -817,7 +817,7 @@ class Shop:
         data, old = self.w.dir / node, self.w.dir / f"{node}.old"
         self.w.kill(node, signal.SIGTERM)
         shutil.rmtree(old, ignore_errors=True)
-        shutil.copytree(data, old)
+        shutil.copytree(data, old, ignore=shutil.ignore_patterns("*.sock"))
         self.back(node)
         self.stop.wait(rng.uniform(2, 6))
         for _ in range(12):
@@ -840,7 +840,7 @@ class Shop:
         self.fault("copy node")
         w.kill(COPIED, signal.SIGTERM)
         shutil.rmtree(w.dir / COPY, ignore_errors=True)
-        shutil.copytree(w.dir / COPIED, w.dir / COPY)
+        shutil.copytree(w.dir / COPIED, w.dir / COPY, ignore=shutil.ignore_patterns("*.sock"))
         config = (w.dir / f"{COPIED}.toml").read_text()
         config = config.replace(f'data = "{COPIED}"', f'data = "{COPY}"').replace(w.address(COPIED), w.address(COPY)).replace("receipts1", "receipts3")
         (w.dir / f"{COPY}.toml").write_text(config)

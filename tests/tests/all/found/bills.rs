@@ -34,7 +34,7 @@ async fn m05_a_blank_around_a_bill_number_is_the_same_bill() {
         .play(async |world| {
             let client = world.node().program()?;
             charged(&client, &on_bill(1_000, "B1", 1_000), "paid").await?;
-            for number in ["B1 ", " B1", "B1\n", "\tB1", "B1\r\n", "\u{3000}B1\u{3000}", "B1\u{a0}"] {
+            for number in ["B1 ", " B1", "B1\n", "\tB1", "B1\r\n", "\u{3000}B1\u{3000}", "B1\u{a0}", "Ｂ１"] {
                 refused(&client, &on_bill(1_000, number, 1_000), 422, "bill_covered").await?;
             }
             let other_source = json!({ "source": " his ", "number": "B1", "total_fen": 1_000 });

@@ -320,7 +320,7 @@ async fn m24_a_dead_hub_is_seen_and_what_it_has_not_is_counted() {
         .await;
 }
 
-// Before: a cancel of what had ended meanwhile was answered 200 and did nothing.
+// Before: right already where the sale was paid; a doubt that nothing could end answered 200 for ever.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn m21_a_key_that_can_do_nothing_says_so() {
     World::builder()
