@@ -908,12 +908,13 @@ class Shop:
     def clocks(self):
         """Somebody sets a till's clock, and somebody sets it right; once in a run midnight passes in Beijing, for everybody."""
         rng = random.Random(f"{self.seed}/clocks")
-        true = 0
+        true, turns = 0, 0
         while not self.stop.is_set():
-            self.stop.wait(rng.uniform(3, 12))
+            self.stop.wait(rng.uniform(2, 8))
             if self.stop.is_set():
                 break
-            if "midnight" not in self.without and not self.midnight_passed and rng.random() < 0.4:
+            turns += 1
+            if "midnight" not in self.without and not self.midnight_passed and turns == 3:
                 ahead = 86400 - int(time.time() + BEIJING_S + true) % 86400 + 5
                 self.fault("midnight", ahead=ahead)
                 self.midnight_passed = True

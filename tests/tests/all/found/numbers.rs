@@ -75,10 +75,13 @@ async fn m01_two_boxes_of_one_store_share_no_number_and_one_stops() {
     World::builder()
         .stores(0)
         .play(async |world| {
-            let codes = [world.hub.add_store("S001").await?, world.hub.enrolment_code("S001").await?];
-            for (name, code) in ["S001", "second"].iter().zip(&codes) {
-                let at = world.folder.path().join(name);
-                let with = (&world.hub, code.as_str());
+            for name in ["S001", "second"] {
+                let code = match name {
+                    "S001" => world.hub.add_store("S001").await?,
+                    // The first box has not delivered anything yet.
+                    _ => world.hub.enrolment_code("S001").await?,
+                };
+                let (at, with) = (world.folder.path().join(name), (&world.hub, code.as_str()));
                 let node = Node::set_up_with(&at, "S001", "", &world.sandbox, with, Clock::TRUE).await?;
                 world.nodes.push(node);
             }
@@ -149,7 +152,8 @@ async fn m15_a_copied_folder_counts_nobodys_money_as_its_own() {
         .await;
 }
 
-/// A node whose clock is an hour fast and that has no hub, with one sale behind it and a copy of its data from then.
+/// A node without a hub that sold under a clock an hour fast, now right again, so that every number it draws in the hour to
+/// come is the last one's successor; and a copy of its data from then.
 async fn fast_and_copied(world: &mut World, now: i64) -> anyhow::Result<(Client, guitai_tests::node::Backup)> {
     world.node().synced(SYNC_LIMIT).await?;
     world.hub.stop().await?;
@@ -161,11 +165,12 @@ async fn fast_and_copied(world: &mut World, now: i64) -> anyhow::Result<(Client,
     ensure!(first.status == 200, "{} {}", first.status, first.json);
     world.node_mut().stop().await?;
     let backup = world.node().back_up()?;
+    world.node().clock.set(now)?;
     world.node_mut().start().await?;
     Ok((client, backup))
 }
 
-/// The older copy wakes up, `later_s` later, with the right time.
+/// The older copy wakes up, `later_s` later.
 async fn restored(
     world: &mut World,
     backup: &guitai_tests::node::Backup,
