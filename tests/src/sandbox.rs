@@ -142,6 +142,15 @@ impl Sandbox {
         self.control("odd", &json!({ "form": form })).await
     }
 
+    /// The next call of a kind finds its number used by a trade of somebody else's: `what` is `charge`, `cancel` or `refund`;
+    /// `amount_fen`, `wallet` and `age_ms` say how that trade differs.
+    ///
+    /// # Errors
+    /// It is not done.
+    pub async fn occupy(&self, switch: &Value) -> anyhow::Result<()> {
+        self.control("occupy", switch).await
+    }
+
     /// Moves the sandbox's time on.
     ///
     /// # Errors

@@ -10,13 +10,13 @@ use guitai_tests::{
     charge::{Charge, random_digits},
     client::{Answer, Client, text},
     clock::{Clock, HOUR_S, offset_to_beijing},
-    node::Node,
+    node::{ADMINISTRATOR, Node},
     wait::until,
     world::World,
 };
 use serde_json::json;
 
-use super::{NOON_S, SOON, SYNC_LIMIT, kept, refund, void};
+use super::{NOON_S, SOON, SYNC_LIMIT, act, charged, exceptions_of, kept, on_bill, refund, refused, void};
 use crate::sales;
 
 /// Rounds in which both boxes charge in the same second.
@@ -270,6 +270,82 @@ async fn m15_a_used_refund_number_gives_nobodys_money_back_in_words_only() {
                 let line = &book[order_no];
                 let state = text(&row, "state");
                 ensure!(state == "quarantined" || state == line.state, "here {row}, there {line:?}");
+            }
+            Ok(())
+        })
+        .await;
+}
+
+// Before: as the copied folder: what the query found was taken as ours, or quarantined without a way out.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn m15_a_number_somebody_else_used_is_judged_by_amount_wallet_and_time() {
+    World::builder()
+        .play(async |world| {
+            let client = world.node().program()?;
+            for (differs, ends) in [
+                (json!({ "what": "charge", "amount_fen": 301 }), "closed"),
+                (json!({ "what": "charge", "wallet": "alipay" }), "closed"),
+                (json!({ "what": "charge", "age_ms": 600_000 }), "closed"),
+                (json!({ "what": "charge" }), "quarantined"),
+            ] {
+                world.sandbox.occupy(&differs).await?;
+                let number = format!("U-{}", random_digits(6));
+                let charge = on_bill(300, &number, 300).wait_ms(1_000);
+                let asked = client.charge(&charge).await?;
+                ensure!(asked.status == 200 && asked.text("state") != "paid", "{differs}: {}", asked.json);
+                let order_no = asked.text("order_no");
+                let row = sales::becomes(&client, order_no, &[ends], JUDGED_LIMIT).await?;
+                let same_code = on_bill(300, &number, 300).with("auth_code", charge.body()["auth_code"].clone());
+                if ends == "quarantined" {
+                    // Perhaps it is ours: the bill waits for somebody who can tell.
+                    refused(&client, &on_bill(300, &number, 300), 422, "bill_locked").await?;
+                    let manager = world.node().person(ADMINISTRATOR).await?;
+                    let open = exceptions_of(&manager, order_no).await?.pop().context("no exception")?;
+                    let closed = act(&manager, &open, "close").await?;
+                    ensure!(closed.status == 200, "{} {}", closed.status, closed.json);
+                    sales::becomes(&client, order_no, &["closed"], SOON).await?;
+                } else {
+                    ensure!(!text(&row, "reason").is_empty(), "somebody is told why: {row}");
+                    refused(&client, &same_code, 422, "payment_code_used").await?;
+                }
+                let again = charged(&client, &on_bill(300, &number, 300), "paid").await?;
+                ensure!(text(&again, "order_no") > order_no, "numbering went on: {again}");
+            }
+            Ok(())
+        })
+        .await;
+}
+
+// Before: the success of somebody else's return was taken as ours, and the customer got nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn m15_a_return_whose_number_somebody_else_used_asks_the_original() {
+    World::builder()
+        .play(async |world| {
+            let client = world.node().program()?;
+            for (what, differs) in [
+                ("cancel", json!({ "what": "cancel" })),
+                ("cancel", json!({ "what": "cancel", "age_ms": 600_000 })),
+                ("refund", json!({ "what": "refund" })),
+                ("refund", json!({ "what": "refund", "amount_fen": 7 })),
+            ] {
+                let paid = sales::pays(&client, 5_000).await?;
+                let order_no = text(&paid, "order_no");
+                world.sandbox.occupy(&differs).await?;
+                let asked = if what == "cancel" {
+                    void(&client, order_no).await?
+                } else {
+                    refund(&client, order_no, 100).await?
+                };
+                ensure!(asked.status == 200, "{differs}: {} {}", asked.status, asked.json);
+                let settled = ["paid", "reversed", "part_refunded"];
+                let row = sales::becomes(&client, order_no, &settled, JUDGED_LIMIT).await?;
+                let book = world.sandbox.book().await?;
+                let line = &book[order_no];
+                ensure!(text(&row, "state") == line.state, "{differs}: here {row}, there {line:?}");
+                ensure!(
+                    row["refunded_fen"] == line.refunded_fen || line.state == "reversed",
+                    "here {row}, there {line:?}"
+                );
             }
             Ok(())
         })

@@ -71,6 +71,7 @@ async fn m04_receipt_and_figures_say_what_the_customer_paid() {
             let back = refund(&client, order_no, 920).await?;
             ensure!(back.status == 200, "all the customer paid: {} {}", back.status, back.json);
             ensure!(back.json["can"]["refund_fen"] == 0 && back.json["refunded_fen"] == 920, "{}", back.json);
+            ensure!(back.text("state") == "refunded", "nothing of it is left: {}", back.json);
             let receipt = printed(2).await?;
             ensure!(receipt.contains("9.20"), "what went back:\n{receipt}");
             let day = client.read("/stats/day").await?;
