@@ -540,8 +540,6 @@ class Shop:
     def one_code(self, rng, node):
         """One payment code from two tills at once, sometimes at two stores."""
         body = self.sale(rng)
-        if body["amount_fen"] % 100 == 13:
-            body["amount_fen"] += 20    # refused, and stated with another amount: such a payment stays unknown for ever (adversary.md, finding 9)
         second = {**body, "till": "T2" if body["till"] == "T1" else "T1"}
         other = rng.choice(["node1", "node2"]) if rng.random() < 0.3 else node
         a, b = self.fresh(rng), self.fresh(rng)
@@ -856,8 +854,9 @@ class Shop:
             if self.stop.wait(1 - time.time() % 1):
                 break
             jobs = []
-            for node in (COPIED, COPY):
-                body = self.sale(rng, amount=5000)
+            # Of two equal sums nobody could say whose they are, and both would be set aside for a person (rule 1).
+            for node, amount in ((COPIED, 5000), (COPY, 5100)):
+                body = self.sale(rng, amount=amount)
                 key = self.fresh(rng)
                 jobs.append(lambda body=body, key=key, node=node: self.ask(node, "erp", key, "/api/v1/payments", body, "two boxes", body["auth_code"]))
             self.at_once(*jobs)
@@ -1150,7 +1149,8 @@ def judge(world, shop):
                 violate("a return without facts", no, node=node)
         # ---- node against the book
         for no, row in charges.items():
-            at_bank, state = by_no.get(no), row["state"]
+            # A number somebody else had used: what the book has under it is theirs.
+            at_bank, state = None if row.get("reason") == "number_used" else by_no.get(no), row["state"]
             bank = at_bank["state"] if at_bank else "absent"
             kept = at_bank["amount_fen"] if bank in ("paid", "part_refunded", "refunded") else 0
             if at_bank and at_bank["amount_fen"] != row["amount_fen"]:
@@ -1241,7 +1241,7 @@ def judge(world, shop):
         # ---- all days together against the book: what the acquirer kept for this store
         kept = 0
         for no in charges:
-            at_bank = by_no.get(no)
+            at_bank = None if charges[no].get("reason") == "number_used" else by_no.get(no)
             if at_bank and at_bank["state"] in ("paid", "part_refunded", "refunded") and charges[no]["state"] != "quarantined":
                 kept += at_bank["amount_fen"] - at_bank["refunded_fen"]
         net = sum(w.get(node, f"/api/v1/stats/day?date={day}", w.erp(node))["net_fen"] for day in days)
@@ -1251,8 +1251,7 @@ def judge(world, shop):
             continue
         # ---- everything ever answered is still true
         for t, at, no, state, reason, fact, how in shop.acks:
-            # What a copied box answered is as true, wherever its facts lie in the end.
-            if (COPIED if at == COPY else at) != node:
+            if at != node:
                 continue
             row = charges.get(no)
             if not row:
@@ -1265,7 +1264,7 @@ def judge(world, shop):
                 allowed = {"reversed"}
             if row["state"] not in allowed:
                 violate(f"answered {state}, in the end {row['state']}", no, node=node, answered=[t, state, reason, how])
-            if at != COPY and fact_order.get(fact) != no:
+            if fact_order.get(fact) != no:
                 violate("an answer's fact is not in the journal", no, node=node, fact=fact, answered=[t, state, how])
         by_key = {(f["caller"], f["key"]): f for f in journals[node] if f["key"]}
         for (at, caller, key), entry in shop.requests.items():
