@@ -34,10 +34,10 @@ async fn a_code_lets_one_machine_in_once() {
             failed("a node without a store", &another_machine(node, "m0", &["run"]).await?, &["enrol", "guitai-hub"])?;
             let enrolled_twice = node.command(&["enrol", "--hub", &hub, "--code", "X"]).await?;
             ensure!(enrolled_twice.code == 1, "{enrolled_twice:?}");
-            // The store has a node with facts: a code for another box is one that replaces it, and says so.
+            // The store has a node with facts: no second one may go on with its journal.
             node.synced(std::time::Duration::from_secs(20)).await?;
             let second = world.hub.command(&["enrol", "--store", "S001"]).await?;
-            ensure!(second.code == 0 && second.err.contains("S001"), "{second:?}");
+            ensure!(second.code == 1 && second.err.contains("S001"), "{second:?}");
 
             let code = world.hub.add_store("S009").await?;
             let enrol = async |name: &str, code: &str| {
