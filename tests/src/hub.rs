@@ -10,6 +10,7 @@ use anyhow::{Context, ensure};
 
 use crate::{
     client::Client,
+    clock::Clock,
     ports::Port,
     process::{Process, Said, program, run},
     wait::until,
@@ -27,6 +28,8 @@ pub struct Hub {
     port: Port,
     folder: PathBuf,
     process: Option<Process>,
+    /// Its wall clock.
+    pub clock: Clock,
     key: String,
 }
 
@@ -35,8 +38,8 @@ impl Hub {
     ///
     /// # Errors
     /// It does not get ready.
-    pub async fn start(folder: &Path) -> anyhow::Result<Self> {
-        Self::start_at(Port::take()?, folder).await
+    pub async fn start(folder: &Path, clock: Clock) -> anyhow::Result<Self> {
+        Self::start_at(Port::take()?, folder, clock).await
     }
 
     /// Another hub at the same address: other folder, other identity. This one must have been stopped.
@@ -44,22 +47,30 @@ impl Hub {
     /// # Errors
     /// It does not get ready.
     pub async fn replaced(self, folder: &Path) -> anyhow::Result<Self> {
-        Self::start_at(self.port, folder).await
+        Self::start_at(self.port, folder, self.clock).await
     }
 
-    async fn start_at(port: Port, folder: &Path) -> anyhow::Result<Self> {
+    async fn start_at(port: Port, folder: &Path, clock: Clock) -> anyhow::Result<Self> {
         std::fs::create_dir_all(folder)?;
         let at = port.address();
         let config = format!(
             "[hub]\nname = \"测试商户\"\ndata = \"data\"\nlisten = \"{at}\"\nquic = \"{at}\"\npublic_url = \"http://{at}\"\n"
         );
         std::fs::write(folder.join("hub.toml"), config)?;
-        let mut hub = Self { port, folder: folder.to_owned(), process: None, key: String::new() };
+        let mut hub = Self { port, folder: folder.to_owned(), process: None, clock, key: String::new() };
         hub.start_again().await?;
         let account = ["account", "create", "--account", "hq", "--name", "王总", "--role", "headquarters"];
         hub.command_with(&account, &format!("{HQ_PASSWORD}\n")).await?.line()?;
         hub.key = hub.command(&["api-key", "create", "--name", "tests", "--scope", "read"]).await?.line()?;
         Ok(hub)
+    }
+
+    /// Its process id, to freeze and thaw it.
+    ///
+    /// # Errors
+    /// It is not running.
+    pub fn pid(&self) -> anyhow::Result<u32> {
+        self.process.as_ref().map(Process::id).context("the hub is not running")
     }
 
     /// Starts it after [`Self::stop`] or [`Self::kill`].
@@ -69,6 +80,7 @@ impl Hub {
     pub async fn start_again(&mut self) -> anyhow::Result<()> {
         let mut command = Command::new(program("guitai-hub"));
         command.args(["run", "--config"]).arg(self.folder.join("hub.toml"));
+        self.clock.apply(&mut command);
         self.process = Some(Process::spawn(command, &self.folder.join("hub.log"))?);
         let anybody = Client::nobody(&self.port.url())?;
         until("the hub", READY_LIMIT, async || {
@@ -109,6 +121,7 @@ impl Hub {
     async fn command_with(&self, arguments: &[&str], input: &str) -> anyhow::Result<Said> {
         let mut command = Command::new(program("guitai-hub"));
         command.args(arguments).arg("--config").arg(self.folder.join("hub.toml"));
+        self.clock.apply(&mut command);
         run(command, input).await
     }
 
@@ -119,6 +132,14 @@ impl Hub {
     pub async fn add_store(&self, store: &str) -> anyhow::Result<String> {
         let name = format!("测试{store}店");
         self.command(&["store", "add", "--store", store, "--name", &name]).await?.line()?;
+        self.enrolment_code(store).await
+    }
+
+    /// A code that lets one box of a store in.
+    ///
+    /// # Errors
+    /// The hub refuses.
+    pub async fn enrolment_code(&self, store: &str) -> anyhow::Result<String> {
         self.command(&["enrol", "--store", store]).await?.line()
     }
 

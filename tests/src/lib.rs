@@ -5,10 +5,12 @@
 //! - [`sandbox`], [`hub`], [`node`]: one program each.
 //! - [`client`]: a person or a program over HTTP; [`events`]: over SSE.
 //! - [`charge`]: what a cashier asks for.
+//! - [`clock`]: a program's wall clock, to be moved.
 //! - [`process`], [`ports`], [`wait`]: what they stand on.
 
 pub mod charge;
 pub mod client;
+pub mod clock;
 pub mod events;
 pub mod hub;
 pub mod node;

@@ -10,7 +10,9 @@ use anyhow::{Context, ensure};
 use serde_json::Value;
 
 use crate::{
+    charge::random_digits,
     client::{Client, text},
+    clock::Clock,
     hub::Hub,
     ports::Port,
     process::{Process, Said, program, run},
@@ -35,32 +37,50 @@ pub struct Node {
     port: Port,
     folder: PathBuf,
     process: Option<Process>,
+    /// Its wall clock.
+    pub clock: Clock,
     key: String,
 }
 
 impl Node {
-    /// Sets a node up in `folder`: configuration with `devices` appended, enrolment, accounts, a program's key. It does not
-    /// run yet.
+    /// Sets a new store's node up in `folder`: configuration with `sections` appended, enrolment, accounts, a program's key.
+    /// It does not run yet.
     ///
     /// # Errors
     /// A step fails.
     pub async fn set_up(
         folder: &Path,
         store: &str,
-        devices: &str,
+        sections: &str,
         sandbox: &Sandbox,
         hub: &Hub,
+        clock: Clock,
+    ) -> anyhow::Result<Self> {
+        let code = hub.add_store(store).await?;
+        Self::set_up_with(folder, store, sections, sandbox, (hub, &code), clock).await
+    }
+
+    /// The same for a box of a store that exists, with a code it was given.
+    ///
+    /// # Errors
+    /// A step fails.
+    pub async fn set_up_with(
+        folder: &Path,
+        store: &str,
+        sections: &str,
+        sandbox: &Sandbox,
+        (hub, code): (&Hub, &str),
+        clock: Clock,
     ) -> anyhow::Result<Self> {
         std::fs::create_dir_all(folder)?;
         let allinpay = sandbox.allinpay()?;
         std::fs::write(folder.join("merchant.pem"), text(&allinpay, "merchant_private_key"))?;
         std::fs::write(folder.join("platform.pem"), text(&allinpay, "platform_public_key"))?;
         let port = Port::take()?;
-        std::fs::write(folder.join("node.toml"), config(&port.address(), &allinpay, devices))?;
+        std::fs::write(folder.join("node.toml"), config(&port.address(), &allinpay, sections))?;
         let mut node =
-            Self { store: store.to_owned(), port, folder: folder.to_owned(), process: None, key: String::new() };
-        let code = hub.add_store(store).await?;
-        node.command(&["enrol", "--hub", &hub.url(), "--code", &code]).await?.line()?;
+            Self { store: store.to_owned(), port, folder: folder.to_owned(), process: None, clock, key: String::new() };
+        node.command(&["enrol", "--hub", &hub.url(), "--code", code]).await?.line()?;
         for ((account, password), name, role) in
             [(ADMINISTRATOR, "李店长", "administrator"), (CASHIER, "张三", "cashier")]
         {
@@ -117,6 +137,7 @@ impl Node {
     async fn command_with(&self, arguments: &[&str], input: &str) -> anyhow::Result<Said> {
         let mut command = Command::new(program("guitai-node"));
         command.args(arguments).arg("--config").arg(self.config_file());
+        self.clock.apply(&mut command);
         run(command, input).await
     }
 
@@ -125,7 +146,41 @@ impl Node {
     pub fn run_command(&self) -> Command {
         let mut command = Command::new(program("guitai-node"));
         command.args(["run", "--config"]).arg(self.config_file());
+        self.clock.apply(&mut command);
         command
+    }
+
+    /// A copy of its data as it lies on disk; it must have been stopped.
+    ///
+    /// # Errors
+    /// It cannot be copied.
+    pub fn back_up(&self) -> anyhow::Result<Backup> {
+        let copy = self.folder.join(format!("backup-{}", random_digits(8)));
+        copy_folder(&self.folder.join("data"), &copy)?;
+        Ok(Backup(copy))
+    }
+
+    /// Puts its data back as they were; it must have been stopped.
+    ///
+    /// # Errors
+    /// They cannot be copied.
+    pub fn put_back(&self, backup: &Backup) -> anyhow::Result<()> {
+        let data = self.folder.join("data");
+        std::fs::remove_dir_all(&data)?;
+        copy_folder(&backup.0, &data)
+    }
+
+    /// Another box with the same data, key and configuration on a port of its own; this one must have been stopped.
+    ///
+    /// # Errors
+    /// The folder cannot be copied.
+    pub fn copied_to(&self, folder: &Path) -> anyhow::Result<Self> {
+        copy_folder(&self.folder, folder)?;
+        let port = Port::take()?;
+        let config = std::fs::read_to_string(self.config_file())?.replace(&self.port.address(), &port.address());
+        std::fs::write(folder.join("node.toml"), config)?;
+        let (store, key, clock) = (self.store.clone(), self.key.clone(), self.clock.clone());
+        Ok(Self { store, port, folder: folder.to_owned(), process: None, clock, key })
     }
 
     /// Its configuration file.
@@ -199,7 +254,17 @@ impl Node {
     }
 }
 
-fn config(listen: &str, allinpay: &Value, devices: &str) -> String {
+/// A copy of a node's data.
+#[derive(Debug)]
+pub struct Backup(PathBuf);
+
+fn copy_folder(from: &Path, to: &Path) -> anyhow::Result<()> {
+    let status = Command::new("cp").arg("-a").args([from, to]).status()?;
+    ensure!(status.success(), "cp {} {}: {status}", from.display(), to.display());
+    Ok(())
+}
+
+fn config(listen: &str, allinpay: &Value, sections: &str) -> String {
     let (base, orgid) = (text(allinpay, "base"), text(allinpay, "orgid"));
     let (cusid, appid) = (text(allinpay, "cusid"), text(allinpay, "appid"));
     let orgid = if orgid.is_empty() { String::new() } else { format!("orgid = \"{orgid}\"\n") };
@@ -231,6 +296,6 @@ termno = "00000001"
 id = "T2"
 name = "2号收银台"
 
-{devices}"#
+{sections}"#
     )
 }

@@ -16,14 +16,14 @@ const COMMAND_LIMIT: Duration = Duration::from_secs(30);
 /// A program asked to stop has ended by then: it drains its answers for 5 s.
 const STOP_LIMIT: Duration = Duration::from_secs(12);
 
-/// The path of a program under test; `GUITAI_PROGRAMS` names another folder than `target/release`.
+/// The path of a program under test; `GUITAI_BIN_DIR` names another folder than `target/release`, such as an earlier build's.
 ///
 /// # Panics
 /// It was not built.
 #[must_use]
 pub fn program(name: &str) -> PathBuf {
     let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/release");
-    let path = std::env::var_os("GUITAI_PROGRAMS").map_or(built, PathBuf::from).join(name);
+    let path = std::env::var_os("GUITAI_BIN_DIR").map_or(built, PathBuf::from).join(name);
     assert!(path.is_file(), "{} is missing: build the programs with `cargo build --release`", path.display());
     path
 }
@@ -46,6 +46,12 @@ impl Process {
         command.stdin(Stdio::null()).stdout(out.try_clone()?).stderr(out);
         let child = command.spawn().context(shown)?;
         Ok(Self { child, log: log.to_owned() })
+    }
+
+    /// Its id.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// How it ended, if it did.
@@ -71,9 +77,8 @@ impl Process {
     /// # Errors
     /// It goes on.
     pub async fn stop(mut self) -> anyhow::Result<ExitStatus> {
-        let pid = self.child.id().to_string();
-        let sent = tokio::process::Command::new("sh").args(["-c", "kill -TERM \"$0\"", &pid]).status().await?;
-        anyhow::ensure!(sent.success(), "SIGTERM to {pid}: {sent}");
+        let pid = self.child.id();
+        signal(pid, "TERM").await?;
         let begun = Instant::now();
         while begun.elapsed() < STOP_LIMIT {
             if let Some(status) = self.child.try_wait()? {
@@ -91,6 +96,17 @@ impl Drop for Process {
         self.child.kill().ok();
         self.child.wait().ok();
     }
+}
+
+/// Sends a signal such as `STOP` or `CONT` to a process of ours.
+///
+/// # Errors
+/// It is gone.
+pub async fn signal(pid: u32, name: &str) -> anyhow::Result<()> {
+    let words = ["-c", "kill -\"$0\" \"$1\"", name, &pid.to_string()];
+    let sent = tokio::process::Command::new("sh").args(words).status().await?;
+    anyhow::ensure!(sent.success(), "SIG{name} to {pid}: {sent}");
+    Ok(())
 }
 
 /// How a command ended, and what it said.

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::{
     client::text,
+    clock::Clock,
     ports::Port,
     process::{Process, program},
     wait::until,
@@ -40,6 +41,8 @@ pub struct Sandbox {
     control: Port,
     folder: PathBuf,
     process: Option<Process>,
+    /// Its wall clock.
+    pub clock: Clock,
     http: reqwest::Client,
 }
 
@@ -48,12 +51,12 @@ impl Sandbox {
     ///
     /// # Errors
     /// It does not get ready.
-    pub async fn start(folder: &Path) -> anyhow::Result<Self> {
+    pub async fn start(folder: &Path, clock: Clock) -> anyhow::Result<Self> {
         std::fs::create_dir_all(folder)?;
         rustls::crypto::ring::default_provider().install_default().ok();
         let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(5)).build()?;
         let (listen, control) = (Port::take()?, Port::take()?);
-        let mut sandbox = Self { listen, control, folder: folder.to_owned(), process: None, http };
+        let mut sandbox = Self { listen, control, folder: folder.to_owned(), process: None, clock, http };
         sandbox.start_again().await?;
         Ok(sandbox)
     }
@@ -66,6 +69,7 @@ impl Sandbox {
         let mut command = Command::new(program("guitai-sandbox"));
         command.args(["run", "--listen", &self.listen.address(), "--control", &self.control.address(), "--data"]);
         command.arg(&self.folder);
+        self.clock.apply(&mut command);
         self.process = Some(Process::spawn(command, &self.folder.join("sandbox.log"))?);
         until("the sandbox", READY_LIMIT, async || {
             let ended = self.process.as_mut().map(Process::ended).transpose()?.flatten();
@@ -120,6 +124,31 @@ impl Sandbox {
     /// It is not done.
     pub async fn line(&self, mode: &str) -> anyhow::Result<()> {
         self.control("line", &json!({ "mode": mode })).await
+    }
+
+    /// Every `refund` or `cancel` is refused (`refuse`), or no longer (`accept`).
+    ///
+    /// # Errors
+    /// It is not done.
+    pub async fn refuse(&self, what: &str, mode: &str) -> anyhow::Result<()> {
+        self.control("refuse", &json!({ "what": what, "mode": mode })).await
+    }
+
+    /// Answers of an odd but legal form, or a refusal that states another amount; `off`: as ever.
+    ///
+    /// # Errors
+    /// It is not done.
+    pub async fn odd(&self, form: &str) -> anyhow::Result<()> {
+        self.control("odd", &json!({ "form": form })).await
+    }
+
+    /// The next call of a kind finds its number used by a trade of somebody else's: `what` is `charge`, `cancel` or `refund`;
+    /// `amount_fen`, `wallet` and `age_ms` say how that trade differs.
+    ///
+    /// # Errors
+    /// It is not done.
+    pub async fn occupy(&self, switch: &Value) -> anyhow::Result<()> {
+        self.control("occupy", switch).await
     }
 
     /// Moves the sandbox's time on.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use tempfile::TempDir;
 
-use crate::{hub::Hub, node::Node, sandbox::Sandbox};
+use crate::{clock::Clock, hub::Hub, node::Node, sandbox::Sandbox};
 
 /// Lines of each program's log that a failed test shows.
 const LOG_LINES_SHOWN: usize = 25;
@@ -26,14 +26,15 @@ pub struct World {
 #[derive(Clone, Debug)]
 pub struct Builder {
     stores: usize,
-    devices: String,
+    sections: String,
+    clock_s: Option<i64>,
 }
 
 impl World {
     /// One store without devices, unless told otherwise.
     #[must_use]
     pub const fn builder() -> Builder {
-        Builder { stores: 1, devices: String::new() }
+        Builder { stores: 1, sections: String::new(), clock_s: None }
     }
 
     /// The first store's node.
@@ -43,6 +44,16 @@ impl World {
     #[must_use]
     pub fn node(&self) -> &Node {
         self.nodes.first().expect("a world has a store")
+    }
+
+    /// Every clock is so many seconds ahead of the true one from now on.
+    ///
+    /// # Errors
+    /// The world was made without movable clocks.
+    pub fn set_clocks(&self, offset_s: i64) -> anyhow::Result<()> {
+        self.sandbox.clock.set(offset_s)?;
+        self.hub.clock.set(offset_s)?;
+        self.nodes.iter().try_for_each(|node| node.clock.set(offset_s))
     }
 
     /// The first store's node, to stop and start it.
@@ -62,10 +73,17 @@ impl Builder {
         self
     }
 
-    /// Device sections of every node's configuration.
+    /// Further sections of every node's configuration, such as its devices.
     #[must_use]
-    pub fn devices(mut self, toml: impl Into<String>) -> Self {
-        self.devices = toml.into();
+    pub fn sections(mut self, toml: impl Into<String>) -> Self {
+        self.sections = toml.into();
+        self
+    }
+
+    /// Every program has a clock of its own that can be moved; it begins so many seconds ahead of the true time.
+    #[must_use]
+    pub const fn clocks(mut self, offset_s: i64) -> Self {
+        self.clock_s = Some(offset_s);
         self
     }
 
@@ -86,11 +104,18 @@ impl Builder {
 
     async fn fill(self, folder: &Folder) -> anyhow::Result<(Vec<Node>, Hub, Sandbox)> {
         let (sandbox_at, hub_at) = (folder.path().join("sandbox"), folder.path().join("hub"));
-        let (sandbox, hub) = tokio::try_join!(Sandbox::start(&sandbox_at), Hub::start(&hub_at))?;
+        let clock = |whose: &str| match self.clock_s {
+            Some(offset_s) => Clock::movable(&folder.path().join(format!("{whose}.clock")), offset_s),
+            None => Ok(Clock::TRUE),
+        };
+        let (sandbox_clock, hub_clock) = (clock("sandbox")?, clock("hub")?);
+        let (sandbox, hub) =
+            tokio::try_join!(Sandbox::start(&sandbox_at, sandbox_clock), Hub::start(&hub_at, hub_clock))?;
         let mut nodes = Vec::new();
         for number in 1..=self.stores {
             let store = format!("S{number:03}");
-            let mut node = Node::set_up(&folder.path().join(&store), &store, &self.devices, &sandbox, &hub).await?;
+            let (at, clock) = (folder.path().join(&store), clock(&store)?);
+            let mut node = Node::set_up(&at, &store, &self.sections, &sandbox, &hub, clock).await?;
             node.start().await?;
             nodes.push(node);
         }
@@ -132,7 +157,7 @@ impl Folder {
         let Some(folder) = self.0.take() else { return };
         let path = folder.keep();
         eprintln!("kept: {}", path.display());
-        for log in ["sandbox/sandbox.log", "hub/hub.log", "S001/node.log", "S002/node.log"] {
+        for log in ["sandbox/sandbox.log", "hub/hub.log", "S001/node.log", "S002/node.log", "second/node.log"] {
             let Ok(text) = std::fs::read_to_string(path.join(log)) else { continue };
             let lines: Vec<&str> = text.lines().collect();
             let from = lines.len().saturating_sub(LOG_LINES_SHOWN);

@@ -48,8 +48,8 @@ async fn given_up_handed_over_or_not() {
             ensure!(raced_cancel.status == 200, "{} {}", raced_cancel.status, raced_cancel.json);
             let closed = sales::becomes(&client, &given_up, &["closed"], Duration::from_secs(15)).await?;
             ensure!(text(&closed, "reason") == "cancelled", "{closed}");
-            // The customer paid while the sale was being given up: that is income, and the cashier is told.
-            sales::becomes(&client, &raced, &["paid"], Duration::from_secs(15)).await?;
+            // The customer paid while the sale was being given up, and the acquirer takes no reversal: it is given back (rule 6).
+            sales::becomes(&client, &raced, &["refunded"], Duration::from_secs(30)).await?;
 
             tokio::time::sleep(GOODS_AFTER).await;
             let payment = client.payment(&held).await?;
@@ -69,7 +69,10 @@ async fn given_up_handed_over_or_not() {
             ensure!(text(&client.payment(&held).await?, "state") == "held", "{}", client.payment(&held).await?);
             let book = world.sandbox.book().await?;
             ensure!(book[&held].state == "pending" && book[&kept].state == "closed", "{book:?}");
-            ensure!(book[&raced].charges == 1 && book[&given_up].charges == 0, "{book:?}");
+            ensure!(
+                book[&raced].charges == 1 && book[&raced].refunded_fen == 8_019 && book[&given_up].charges == 0,
+                "{book:?}"
+            );
             Ok(())
         })
         .await;

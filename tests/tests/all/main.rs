@@ -1,6 +1,7 @@
 //! The real programs, tested from outside: as their users, and as their adversaries.
 
 mod abuse;
+mod adversary;
 mod architecture;
 mod bad_input;
 mod cashier;
@@ -9,6 +10,7 @@ mod doctor;
 mod documents;
 mod endings;
 mod enrolment;
+mod found;
 mod line;
 mod lists;
 mod offline;

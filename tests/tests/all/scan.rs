@@ -26,7 +26,7 @@ async fn a_scanned_code_reaches_the_page_as_a_token_and_pays() {
     drop(slave);
     let devices = format!("[[devices.scanner]]\nport = \"{port}\"\ntill = \"T1\"\n");
     World::builder()
-        .devices(devices)
+        .sections(devices)
         .play(async |world| {
             let cashier = world.node().person(CASHIER).await?;
             until("the scan box", SOON, async || {
@@ -91,7 +91,7 @@ async fn a_paid_sale_prints_its_receipt_and_a_declined_one_none() {
     let devices =
         format!("[devices.printer]\nkind = \"tcp\"\nhost = \"127.0.0.1\"\nport = {}\n", printer.address().port());
     World::builder()
-        .devices(devices)
+        .sections(devices)
         .play(async |world| {
             let client = world.node().program()?;
             let declined = client.charge(&Charge::of(5_009)).await?;
