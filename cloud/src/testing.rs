@@ -5,10 +5,10 @@ use std::sync::Arc;
 use ed25519_dalek::SigningKey;
 use guitai_core::{
     ids::{AccountId, FactNo, Issuer, JournalId, Numbering, OrderNo, StoreId, TillId},
-    journal::fact::{
-        AccountSet, Approval, Bill, Doubted, Fact, Idempotency, Intended, Paid, Place, RefundIntended, Refunded, Role,
-    },
+    journal::fact::Fact,
     money::Fen,
+    payment::{Doubted, Intended, Paid, Place, RefundIntended, Refunded},
+    people::{AccountSet, Approval, Idempotency, Role},
     secret::{CodeTrace, Wallet},
     sync::{
         contract::EnrolRequest,
@@ -117,24 +117,22 @@ impl NodeSide {
     /// A paid charge of the day's `minute`.
     pub(crate) fn sale(&mut self, fen: u64, wallet: Wallet, minute: i64) -> OrderNo {
         let (order_no, at) = self.intent(fen, wallet, minute);
-        self.record(&Fact::Paid(Paid {
+        self.record(Paid {
             order_no,
             at,
-            amount: Fen::new(fen),
             received: Fen::new(fen),
             wallet,
             acquirer_no: format!("A{order_no}"),
             wallet_no: None,
             finished_at: Some(at),
-            place: place(at),
-        }));
+        });
         order_no
     }
 
     /// A charge nobody knows the end of.
     pub(crate) fn doubt(&mut self, fen: u64, minute: i64) -> OrderNo {
         let (order_no, at) = self.intent(fen, Wallet::Alipay, minute);
-        self.record(&Fact::Doubted(Doubted { order_no, at, detail: "超时".into() }));
+        self.record(Doubted { order_no, at, detail: Some("超时".into()) });
         order_no
     }
 
@@ -145,7 +143,7 @@ impl NodeSide {
         let amount = Fen::new(fen);
         let approver = Some(AccountId::parse("02").unwrap());
         let approval = Approval { by: "person:01".into(), approver, idempotency: request(refund_no) };
-        self.record(&Fact::RefundIntended(RefundIntended {
+        self.record(RefundIntended {
             order_no,
             at,
             refund_no,
@@ -153,8 +151,8 @@ impl NodeSide {
             place: place(at),
             approval: Some(approval),
             reason: Some("退货".into()),
-        }));
-        self.record(&Fact::Refunded(Refunded {
+        });
+        self.record(Refunded {
             order_no,
             at,
             refund_no,
@@ -162,9 +160,7 @@ impl NodeSide {
             refunded: amount,
             left: Fen::new(left),
             acquirer_no: "R1".into(),
-            wallet: Wallet::Wechat,
-            place: place(at),
-        }));
+        });
         refund_no
     }
 
@@ -172,7 +168,7 @@ impl NodeSide {
         let at = minute_of(minute);
         let order_no = self.numbering.next(at);
         let amount = Fen::new(fen);
-        self.record(&Fact::Intended(Intended {
+        self.record(Intended {
             order_no,
             at,
             amount,
@@ -180,15 +176,16 @@ impl NodeSide {
             acquirer: "allinpay".into(),
             termno: "T0001".into(),
             place: place(at),
-            bill: Bill { source: "counter".into(), number: order_no.to_string(), total: amount },
+            bill: None,
             remark: None,
             idempotency: request(order_no),
-        }));
+            clock_doubted: false,
+        });
         (order_no, at)
     }
 
-    pub(crate) fn record(&mut self, fact: &Fact) {
-        self.journal.append(fact).unwrap();
+    pub(crate) fn record(&mut self, fact: impl Into<Fact>) {
+        self.journal.append(&fact.into()).unwrap();
         self.journal.commit().unwrap();
     }
 
@@ -228,11 +225,11 @@ impl NodeSide {
 }
 
 fn account(account: &str, name: &str) -> Fact {
-    Fact::AccountSet(AccountSet {
+    Fact::from(AccountSet {
         account: AccountId::parse(account).unwrap(),
-        name: name.into(),
+        name: Some(name.into()),
         role: Role::Cashier,
-        verifier: "$argon2id$none".into(),
+        verifier: Some("$argon2id$none".into()),
         disabled: false,
         by: None,
         at: MORNING,

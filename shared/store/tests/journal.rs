@@ -3,8 +3,9 @@
 use ed25519_dalek::SigningKey;
 use guitai_core::{
     ids::{AccountId, FactNo, Issuer, JournalId, StoreId},
-    journal::fact::{AccountSet, Fact, Role},
+    journal::{fact::Fact, text::Text},
     limits,
+    people::{AccountSet, Role},
     time::UtcMs,
 };
 use guitai_store::{Database, Integrity, Journal, StoreError, ingest, journal, query};
@@ -26,11 +27,11 @@ fn open(database: &Database) -> Result<Journal, Integrity> {
 }
 
 fn account(number: u32) -> Fact {
-    Fact::AccountSet(AccountSet {
+    Fact::from(AccountSet {
         account: AccountId::parse(&format!("{number:04}")).expect("a name"),
-        name: format!("收银员{number}"),
+        name: Some(Text::new(format!("收银员{number}"))),
         role: Role::Cashier,
-        verifier: "x".repeat(100),
+        verifier: Some(Text::new("x".repeat(100))),
         disabled: false,
         by: None,
         at: UtcMs(i64::from(number)),

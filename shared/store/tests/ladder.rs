@@ -3,8 +3,9 @@
 use ed25519_dalek::SigningKey;
 use guitai_core::{
     ids::{AccountId, FactNo, Issuer, JournalId, StoreId},
-    journal::fact::{AccountSet, Fact, Role},
+    journal::{fact::Fact, text::Text},
     limits,
+    people::{AccountSet, Role},
     time::UtcMs,
 };
 use guitai_store::{Database, Journal, StoreError, ingest, query, record, refold};
@@ -22,11 +23,11 @@ fn issuer() -> Issuer {
 }
 
 fn account(number: u32) -> Fact {
-    Fact::AccountSet(AccountSet {
+    Fact::from(AccountSet {
         account: AccountId::parse(&format!("{number:04}")).expect("a name"),
-        name: format!("收银员{number}"),
+        name: Some(Text::new(format!("收银员{number}"))),
         role: Role::Cashier,
-        verifier: "x".into(),
+        verifier: Some(Text::new("x".into())),
         disabled: false,
         by: None,
         at: UtcMs(i64::from(number)),
@@ -121,7 +122,10 @@ fn rows_of_another_version_are_dropped_and_folded_anew() {
     drop(written);
     let raw = database.writer().expect("a writer");
     raw.execute_batch("CREATE TABLE fancy (x); UPDATE account SET name = 'of an older fold'").expect("changed");
-    Database::set_note(&raw, "rows_version", b"999 payment stat account api_key fancy").expect("set");
+    let note = Database::note(&raw, "rows_version").expect("read").expect("a version");
+    let note = String::from_utf8(note).expect("text");
+    let (_, tables) = note.split_once(' ').expect("a version and its tables");
+    Database::set_note(&raw, "rows_version", format!("999 {tables} fancy").as_bytes()).expect("set");
     drop(raw);
     let reopened = journal(&database);
     let accounts = query::accounts(reopened.connection(), "S001").expect("read");

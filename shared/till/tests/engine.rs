@@ -10,15 +10,18 @@ use ed25519_dalek::SigningKey;
 use guitai_core::{
     acquirer::{Call, ChargeAnswer, PaidEvidence, QueryAnswer, ReversalAnswer, Terminal, Timings},
     ids::{AccountId, Issuer, JournalId, OrderNo, StoreId, TillId},
-    journal::fact::{Bill, Idempotency},
     money::Fen,
     payment::{Say, State},
+    people::{Approval, Idempotency},
     secret::{PaymentCode, Wallet},
     time::{BusinessClock, Now, Ticks, UtcMs},
     trust::Bar,
 };
 use guitai_store::{Database, Journal, query};
-use guitai_till::{Accepted, Answer, ChargeRequest, Command, Engine, Output, Refusal, ReturnRequest, Setup};
+use guitai_till::{
+    Accepted, Answer, ChargeRequest, Command, Engine, Output, Refusal, ReturnRequest, Setup,
+    command::{Cashier, NamedBill, Pays},
+};
 
 const TIMINGS: Timings = Timings {
     first_query_ms: 3_000,
@@ -100,7 +103,7 @@ impl Counter {
         self.commit();
     }
 
-    fn charge(&mut self, key: &str, code: &str, fen: u64, bill: Option<Bill>) -> Answered {
+    fn charge(&mut self, key: &str, code: &str, fen: u64, bill: Pays) -> Answered {
         let answered = Answered::default();
         let reply = Arc::clone(&answered);
         let reply = Box::new(move |answer| *reply.lock().expect("no panic") = Some(answer));
@@ -110,7 +113,7 @@ impl Counter {
                 amount: Fen::new(fen),
                 code: PaymentCode::parse(code).expect("a code"),
                 till: TillId::parse("T1").expect("a name"),
-                cashier: AccountId::parse("03").expect("a name"),
+                cashier: Cashier::Present(AccountId::parse("03").expect("a name")),
                 terminal: Terminal {
                     termno: "00000001".into(),
                     longitude: "+121.48352".into(),
@@ -126,7 +129,7 @@ impl Counter {
     }
 
     fn sale(&mut self, key: &str, code: &str, fen: u64) -> OrderNo {
-        let answered = self.charge(key, code, fen, None);
+        let answered = self.charge(key, code, fen, Pays::Itself);
         self.commit();
         taken(&answered).expect("taken in").order_no
     }
@@ -148,15 +151,22 @@ fn taken(answered: &Answered) -> Result<Accepted, Refusal> {
 }
 
 fn evidence() -> PaidEvidence {
+    evidence_of(1250)
+}
+
+fn evidence_of(fen: u64) -> PaidEvidence {
     PaidEvidence {
         acquirer_no: "1".into(),
         wallet_no: None,
         wallet: Some(Wallet::Wechat),
-        asked: Fen::new(1250),
-        received: Fen::new(1250),
+        asked: Fen::new(fen),
+        received: Fen::new(fen),
         finished_at: None,
     }
 }
+
+/// 2026-01-06 00:00:00 in Beijing.
+const MIDNIGHT: UtcMs = UtcMs(1_767_628_800_000);
 
 const CODE: &str = "130000000000000001";
 const OTHER_CODE: &str = "130000000000000002";
@@ -164,7 +174,7 @@ const OTHER_CODE: &str = "130000000000000002";
 #[test]
 fn nothing_leaves_before_the_commit() {
     let mut counter = Counter::open();
-    let answered = counter.charge("key-00000001", CODE, 1250, None);
+    let answered = counter.charge("key-00000001", CODE, 1250, Pays::Itself);
     assert!(answered.lock().expect("no panic").is_none(), "no reply");
     assert!(counter.calls.borrow().is_empty(), "no call");
     counter.commit();
@@ -177,7 +187,7 @@ fn many_sales_share_one_commit() {
     let mut counter = Counter::open();
     let before = counter.commits;
     let answers: Vec<_> = (0..32)
-        .map(|n| counter.charge(&format!("key-{n:08}"), &format!("1300000000000001{n:02}"), 1250, None))
+        .map(|n| counter.charge(&format!("key-{n:08}"), &format!("1300000000000001{n:02}"), 1250, Pays::Itself))
         .collect();
     counter.commit();
     assert_eq!(counter.commits, before + 1);
@@ -189,9 +199,9 @@ fn many_sales_share_one_commit() {
 #[test]
 fn a_repeated_request_is_the_same_payment_and_another_body_a_conflict() {
     let mut counter = Counter::open();
-    let first = counter.charge("key-00000001", CODE, 1250, None);
-    let twin = counter.charge("key-00000001", CODE, 1250, None);
-    let other = counter.charge("key-00000001", OTHER_CODE, 1300, None);
+    let first = counter.charge("key-00000001", CODE, 1250, Pays::Itself);
+    let twin = counter.charge("key-00000001", CODE, 1250, Pays::Itself);
+    let other = counter.charge("key-00000001", OTHER_CODE, 1300, Pays::Itself);
     counter.commit();
     let order_no = taken(&first).expect("taken").order_no;
     assert_eq!(taken(&twin).expect("the same").order_no, order_no, "also within one commit");
@@ -199,16 +209,16 @@ fn a_repeated_request_is_the_same_payment_and_another_body_a_conflict() {
     assert_eq!(*counter.calls.borrow(), ["charge"]);
     counter.answer(order_no, Answer::Charge(ChargeAnswer::Paid(evidence())));
     let mut counter = counter.restart();
-    let again = counter.charge("key-00000001", CODE, 1250, None);
+    let again = counter.charge("key-00000001", CODE, 1250, Pays::Itself);
     counter.commit();
-    assert_eq!(taken(&again), Ok(Accepted { order_no, state: State::Paid }), "also after a restart");
+    assert_eq!(taken(&again), Ok(Accepted { order_no, state: State::Paid, refund_no: None }), "also after a restart");
 }
 
 #[test]
 fn a_payment_code_goes_out_once() {
     let mut counter = Counter::open();
     counter.sale("key-00000001", CODE, 1250);
-    let again = counter.charge("key-00000002", CODE, 1250, None);
+    let again = counter.charge("key-00000002", CODE, 1250, Pays::Itself);
     counter.commit();
     assert_eq!(taken(&again), Err(Refusal::CodeUsed));
 }
@@ -216,17 +226,24 @@ fn a_payment_code_goes_out_once() {
 #[test]
 fn only_what_is_paid_or_in_doubt_is_locked_on_a_bill() {
     let mut counter = Counter::open();
-    let bill = || Some(Bill { source: "erp".into(), number: "B1".into(), total: Fen::new(10_000) });
+    let bill = || {
+        let (source, number) = ("erp".into(), "B1".into());
+        Pays::Named(NamedBill { source, number, total: Fen::new(10_000), day: None, daily: false })
+    };
     let first = counter.charge("key-00000001", CODE, 6_000, bill());
     counter.commit();
     let first = taken(&first).expect("taken").order_no;
     let over = counter.charge("key-00000002", OTHER_CODE, 4_001, bill());
     counter.commit();
-    assert_eq!(taken(&over), Err(Refusal::BillCovered { free: Fen::new(4_000) }));
+    assert_eq!(taken(&over), Err(Refusal::BillLocked { free: Fen::new(4_000) }), "the first may yet fall away");
     counter.answer(first, Answer::Charge(ChargeAnswer::NotSent { detail: "refused".into() }));
     let whole = counter.charge("key-00000003", OTHER_CODE, 10_000, bill());
     counter.commit();
-    assert!(taken(&whole).is_ok(), "what was not sent locks nothing");
+    let whole = taken(&whole).expect("what was not sent locks nothing").order_no;
+    counter.answer(whole, Answer::Charge(ChargeAnswer::Paid(evidence_of(10_000))));
+    let more = counter.charge("key-00000004", "130000000000000003", 1, bill());
+    counter.commit();
+    assert_eq!(taken(&more), Err(Refusal::BillCovered { free: Fen::ZERO }), "it is paid");
 }
 
 #[test]
@@ -259,12 +276,12 @@ fn a_number_nobody_issued_is_not_found() {
     let order_no = counter.sale("key-00000001", CODE, 1250);
     let digits = order_no.as_str();
     let strange = (0..97)
-        .find_map(|check| OrderNo::parse(&format!("250101{}{check:02}", &digits[6..18])))
+        .find_map(|check| OrderNo::parse(&format!("09132{}{check:02}", &digits[5..18])))
         .expect("one check fits");
     let answered = Answered::default();
     let reply = Arc::clone(&answered);
     let idempotency = Idempotency { caller: "erp".into(), key: "key-00000009".into(), body_hash: [9; 32] };
-    let say = Say { by: "key:erp".into(), idempotency };
+    let say = Say { by: "key:erp".into(), idempotency, approver: None };
     counter.handle(Command::Cancel(
         strange,
         say,
@@ -286,16 +303,39 @@ fn closed(counter: &mut Counter) -> OrderNo {
     order_no
 }
 
+/// A charge that was not paid and ended over midnight, when acquirers reverse no more: no reversal of ours is on record.
+fn expired_unreversed(counter: &mut Counter) -> OrderNo {
+    counter.now.wall = MIDNIGHT;
+    counter.now.wall.0 -= 30_000;
+    let order_no = counter.sale("key-00000001", CODE, 1250);
+    counter.answer(order_no, Answer::Charge(ChargeAnswer::Unknown { detail: "silence".into() }));
+    counter.pass(100_000);
+    counter.answer(order_no, Answer::Query(QueryAnswer::NotFound));
+    assert_eq!(counter.stored_state(order_no), State::Closed);
+    assert!(!counter.calls.borrow().contains(&"other"), "nothing was taken back");
+    order_no
+}
+
+#[test]
+fn late_money_after_a_reversal_of_ours_goes_back_though_its_bill_is_open() {
+    let mut counter = Counter::open();
+    let order_no = closed(&mut counter);
+    counter.pass(60_000);
+    counter.answer(order_no, Answer::Query(QueryAnswer::Paid(evidence())));
+    assert_eq!(counter.stored_state(order_no), State::Refunding);
+    assert_eq!(counter.calls.borrow().last(), Some(&"other"), "the refund");
+}
+
 #[test]
 fn late_money_is_attached_until_the_till_goes_on_and_given_back_afterwards() {
     let mut counter = Counter::open();
-    let order_no = closed(&mut counter);
+    let order_no = expired_unreversed(&mut counter);
     counter.pass(60_000);
     counter.answer(order_no, Answer::Query(QueryAnswer::Paid(evidence())));
     assert_eq!(counter.stored_state(order_no), State::Paid);
 
     let mut counter = Counter::open();
-    let order_no = closed(&mut counter);
+    let order_no = expired_unreversed(&mut counter);
     counter.pass(10_000);
     counter.sale("key-00000002", OTHER_CODE, 700);
     counter.pass(50_000);
@@ -326,12 +366,12 @@ fn a_barred_till_moves_no_money_repeats_what_it_said_and_asks_on() {
     };
     for bar in [Bar::Revoked, Bar::Replaced, Bar::Duplicate] {
         counter.handle(Command::Bar(Some(bar)));
-        let refused = counter.charge(&format!("key-{bar}"), "130000000000000002", 500, None);
+        let refused = counter.charge(&format!("key-{bar}"), "130000000000000002", 500, Pays::Itself);
         counter.commit();
         assert_eq!(taken(&refused), Err(Refusal::Barred(bar)));
         assert_eq!(returned(&mut counter, &format!("void-{bar}")), Err(Refusal::Barred(bar)));
     }
-    let again = counter.charge("key-0001", "130000000000000001", 1_000, None);
+    let again = counter.charge("key-0001", "130000000000000001", 1_000, Pays::Itself);
     counter.commit();
     assert_eq!(taken(&again).map(|accepted| accepted.order_no), Ok(open), "the same request is answered as before");
     counter.answer(open, Answer::Charge(ChargeAnswer::Unknown { detail: "no answer".into() }));
@@ -339,7 +379,7 @@ fn a_barred_till_moves_no_money_repeats_what_it_said_and_asks_on() {
     assert!(counter.calls.borrow().contains(&"query"), "what is open is asked about");
 
     counter.handle(Command::Bar(Some(Bar::Forked)));
-    let sold = counter.charge("key-0003", "130000000000000003", 500, None);
+    let sold = counter.charge("key-0003", "130000000000000003", 500, Pays::Itself);
     counter.commit();
     assert!(taken(&sold).is_ok(), "a forked node sells on");
     assert_eq!(returned(&mut counter, "void-forked"), Err(Refusal::Barred(Bar::Forked)));

@@ -244,3 +244,40 @@ async fn a_copied_folder_does_not_sell_beside_the_box_it_was_copied_from() {
         })
         .await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hub_that_moves_tells_its_nodes_and_they_fall_back_where_nobody_answers() {
+    World::builder()
+        .play(async |world| {
+            let (node, hub) = (world.node(), &world.hub);
+            node.synced(SOON).await?;
+            let wrong = hub.command(&["address", "--host", "http://hub:1"]).await?;
+            ensure!(wrong.code == 2 && wrong.err.contains("--host"), "{wrong:?}");
+            // Nobody is there yet: nodes that are told early must not be lost.
+            let nowhere = Port::take()?.address();
+            let told = hub.command(&["address", "--host", &nowhere]).await?;
+            ensure!(told.code == 0 && told.out.trim() == nowhere, "{told:?}");
+            let moved_to = async |want: Option<&str>| {
+                until("the new address", 2 * SOON, async || {
+                    let status = node.command(&["status", "--json"]).await?;
+                    let status: serde_json::Value = serde_json::from_str(&status.out)?;
+                    ensure!(status["hub_moved_to"].as_str() == want, "{status}");
+                    Ok(Some(()))
+                })
+                .await
+            };
+            moved_to(Some(&nowhere)).await?;
+            sells(&node.program()?).await?;
+            node.synced(2 * SOON).await?;
+            ensure!(hub.command(&["address", "--clear"]).await?.out.trim() == "-", "the address stays");
+            moved_to(None).await?;
+
+            let unreadable = node.command(&["readdress", "--hub", "hub"]).await?;
+            ensure!(unreadable.code == 1 && unreadable.err.contains("--hub"), "{unreadable:?}");
+            let readdressed = node.command(&["readdress", "--hub", &hub.url()]).await?;
+            ensure!(readdressed.code == 0, "{readdressed:?}");
+            node.synced(2 * SOON).await?;
+            Ok(())
+        })
+        .await;
+}
