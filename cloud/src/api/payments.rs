@@ -65,6 +65,7 @@ pub(crate) fn shown(row: &PaymentRow) -> Payment {
         owed_fen: Some(row.owed.get()).filter(|owed| *owed > 0),
         settled: row.settled.clone(),
         refund_no: None,
+        void_no: None,
         wallet: row.wallet.map(Into::into),
         code_last_two: row.code_last_two.clone(),
         acquirer: row.acquirer.clone().unwrap_or_default(),

@@ -51,7 +51,7 @@ pub(crate) async fn charge(
     // A scanned code is gone when its request comes again: what that request did is answered first.
     if let Some(order_no) = earlier(&app, &idempotency)? {
         let row = visible(&app, &who, order_no.as_str())?;
-        let accepted = Accepted { order_no, state: row.state, refund_no: None };
+        let accepted = Accepted { order_no, state: row.state, return_no: None };
         // The first one's result is the answer to both.
         app.waiters.enter(accepted).final_or(wait).await;
         return answer(&app, order_no);
@@ -335,6 +335,7 @@ pub(crate) fn payment_dto(row: &PaymentRow, app: &App) -> dto::Payment {
         owed_fen: Some(row.owed.get()).filter(|owed| *owed > 0),
         settled: row.settled.clone(),
         refund_no: None,
+        void_no: None,
         wallet: row.wallet.map(Into::into),
         code_last_two: row.code_last_two.clone(),
         acquirer: row.acquirer.clone().unwrap_or_default(),

@@ -44,7 +44,9 @@ pub(crate) async fn void(
     let request = request(&app, &who, &order_no, approval, None)?;
     let (accepted, waiting) = app.ask(|reply| Command::Void(request, reply)).await?;
     waiting.final_or(WAIT).await;
-    payments::answer(&app, accepted.order_no)
+    let mut answer = payments::answer(&app, accepted.order_no)?;
+    answer.void_no = accepted.return_no.map(|no| no.to_string());
+    Ok(answer)
 }
 
 /// Gives a part or the rest back.
@@ -70,7 +72,7 @@ pub(crate) async fn refund(
     let (accepted, waiting) = app.ask(|reply| Command::Refund(request, amount, reply)).await?;
     waiting.final_or(WAIT).await;
     let mut answer = payments::answer(&app, accepted.order_no)?;
-    answer.refund_no = accepted.refund_no.map(|no| no.to_string());
+    answer.refund_no = accepted.return_no.map(|no| no.to_string());
     Ok(answer)
 }
 

@@ -3,6 +3,7 @@
 //! hub alike, in the same transaction as the fact; and it can be done again over the whole journal at any time.
 
 use alloc::{
+    boxed::Box,
     string::{String, ToString},
     vec,
     vec::Vec,
@@ -24,11 +25,11 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RowChange {
     /// A charge appears.
-    ChargeOpened(Intended, BillKey),
+    ChargeOpened(Box<Intended>, BillKey),
     /// A charge stands so now.
-    ChargeStands(ChargeRow),
+    ChargeStands(Box<ChargeRow>),
     /// A void or refund appears as a row of its own.
-    ReturnOpened(ReturnRow),
+    ReturnOpened(Box<ReturnRow>),
     /// A void or refund stands so now.
     ReturnStands {
         /// The row.
@@ -170,7 +171,7 @@ fn of_bill(fact: &bill::Fact) -> RowChange {
 
 fn of_payment(fact: &payment::Fact, before: Option<&Standing>, after: &Standing) -> Vec<RowChange> {
     let mut rows = match fact {
-        payment::Fact::Intended(f) => vec![RowChange::ChargeOpened(f.clone(), after.bill())],
+        payment::Fact::Intended(f) => vec![RowChange::ChargeOpened(Box::new(f.clone()), after.bill())],
         payment::Fact::Pended(_)
         | payment::Fact::Doubted(_)
         | payment::Fact::Paid(_)
@@ -192,7 +193,7 @@ fn of_payment(fact: &payment::Fact, before: Option<&Standing>, after: &Standing)
         | payment::Fact::Refunded(_)
         | payment::Fact::RefundRefused(_) => vec![],
     };
-    rows.push(RowChange::ChargeStands(charge_row(after, fact.at())));
+    rows.push(RowChange::ChargeStands(Box::new(charge_row(after, fact.at()))));
     rows.extend(of_return(fact));
     if let Some(idempotency) = fact.idempotency() {
         rows.push(RowChange::Requested { idempotency: idempotency.clone(), order_no: fact.order_no() });
@@ -238,7 +239,7 @@ fn of_return(fact: &payment::Fact) -> Option<RowChange> {
     match fact {
         payment::Fact::ReversalIntended(f) => {
             let void = f.void.as_ref()?;
-            Some(RowChange::ReturnOpened(ReturnRow {
+            Some(RowChange::ReturnOpened(Box::new(ReturnRow {
                 no: f.reversal_no,
                 original: f.order_no,
                 kind: "void",
@@ -248,11 +249,11 @@ fn of_return(fact: &payment::Fact) -> Option<RowChange> {
                 at: f.at,
                 approver: void.approver.clone(),
                 remark: None,
-            }))
+            })))
         }
         payment::Fact::Reversed(f) => stands(f.void_no?, State::Reversed, None, None, f.at),
         payment::Fact::ReversalRefused(f) => stands(f.void_no?, State::Declined, f.message.as_ref(), None, f.at),
-        payment::Fact::RefundIntended(f) => Some(RowChange::ReturnOpened(ReturnRow {
+        payment::Fact::RefundIntended(f) => Some(RowChange::ReturnOpened(Box::new(ReturnRow {
             no: f.refund_no,
             original: f.order_no,
             kind: "refund",
@@ -262,7 +263,7 @@ fn of_return(fact: &payment::Fact) -> Option<RowChange> {
             at: f.at,
             approver: f.approval.as_ref().and_then(|approval| approval.approver.clone()),
             remark: text(f.reason.as_ref()),
-        })),
+        }))),
         payment::Fact::Refunded(f) => stands(f.refund_no, State::Refunded, None, Some(&f.acquirer_no), f.at),
         payment::Fact::RefundRefused(f) => stands(f.refund_no, State::Declined, f.message.as_ref(), None, f.at),
         payment::Fact::Intended(_)

@@ -210,7 +210,7 @@ pub struct Problem {
     field: Option<String>,
     detail: Option<(String, String)>,
     retry_after_s: Option<u64>,
-    facts: Facts,
+    facts: Option<Box<Facts>>,
 }
 
 /// What a program needs besides the words to go on.
@@ -231,13 +231,7 @@ impl Problem {
     /// A problem with the words of its code.
     #[must_use]
     pub const fn new(code: Code) -> Self {
-        Self {
-            code,
-            field: None,
-            detail: None,
-            retry_after_s: None,
-            facts: Facts { free_fen: None, total_fen: None, days: None },
-        }
+        Self { code, field: None, detail: None, retry_after_s: None, facts: None }
     }
 
     /// A request that cannot be read at this field, as a path such as `bill.total_fen`.
@@ -283,7 +277,7 @@ impl Problem {
     /// Adds what a program needs to go on.
     #[must_use]
     pub fn facts(mut self, facts: Facts) -> Self {
-        self.facts = facts;
+        self.facts = Some(Box::new(facts));
         self
     }
 
@@ -319,7 +313,7 @@ impl Problem {
             detail,
             field: self.field.clone(),
             remedy: pick(words.remedy.0, words.remedy.1),
-            facts: self.facts.clone(),
+            facts: self.facts.as_deref().cloned().unwrap_or_default(),
         }
     }
 

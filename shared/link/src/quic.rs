@@ -42,10 +42,10 @@ const STREAMS: u32 = 4;
 const STRANGER_WINDOW_BYTES: u32 = 16 * 1024;
 
 /// A silent peer is gone after this long.
-const IDLE_MS: u32 = 30_000;
+const IDLE_MS: u32 = 8_000;
 
 /// The node shows that it lives this often; that also keeps a NAT's entry, which many forget after 30 s.
-const KEEP_ALIVE: Duration = Duration::from_secs(10);
+const KEEP_ALIVE: Duration = Duration::from_millis(2_500);
 
 /// A handshake over a bad line takes a few seconds; beyond, dial again.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);

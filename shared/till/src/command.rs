@@ -73,8 +73,8 @@ pub struct Accepted {
     pub order_no: OrderNo,
     /// Its state now.
     pub state: State,
-    /// The refund it began or had begun.
-    pub refund_no: Option<OrderNo>,
+    /// The void or refund it began or had begun.
+    pub return_no: Option<OrderNo>,
 }
 
 /// A sale to charge, checked for form but not yet against the shop's state.

@@ -325,8 +325,10 @@ impl Engine {
 }
 
 fn accepted(payment: &Payment) -> Accepted {
-    let refund_no = payment.standing().refund().map(|refund| refund.no);
-    Accepted { order_no: payment.order_no(), state: payment.state(), refund_no }
+    let standing = payment.standing();
+    let refund_no = standing.refund().map(|refund| refund.no);
+    let return_no = refund_no.or_else(|| standing.reversal().and_then(|reversal| reversal.void_no));
+    Accepted { order_no: payment.order_no(), state: payment.state(), return_no }
 }
 
 impl std::fmt::Debug for Engine {

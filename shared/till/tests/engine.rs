@@ -211,7 +211,7 @@ fn a_repeated_request_is_the_same_payment_and_another_body_a_conflict() {
     let mut counter = counter.restart();
     let again = counter.charge("key-00000001", CODE, 1250, Pays::Itself);
     counter.commit();
-    assert_eq!(taken(&again), Ok(Accepted { order_no, state: State::Paid, refund_no: None }), "also after a restart");
+    assert_eq!(taken(&again), Ok(Accepted { order_no, state: State::Paid, return_no: None }), "also after a restart");
 }
 
 #[test]

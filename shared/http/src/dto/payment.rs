@@ -48,6 +48,9 @@ pub struct Payment {
     /// The refund this request began; only in its answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refund_no: Option<String>,
+    /// The void this request began; only in its answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub void_no: Option<String>,
     /// Whose wallet.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub wallet: Option<WalletDto>,

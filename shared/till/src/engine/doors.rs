@@ -231,10 +231,8 @@ impl Engine {
         };
         let payment = payment.ok_or_else(|| StoreError::Corrupt("an earlier request".into()))?;
         let mut facts = journal.facts_of(found.order_no)?.into_iter();
-        // Of the facts that came of this request only a refund draws a number besides the charge's own.
         let caused = facts.find(|fact| fact.idempotency() == Some(request));
-        let refund_no = caused.and_then(|fact| fact.draws()).filter(|no| *no != found.order_no);
-        Ok(Some(Ok(Accepted { refund_no, ..accepted(&payment) })))
+        Ok(Some(Ok(Accepted { return_no: caused.and_then(|fact| fact.return_no()), ..accepted(&payment) })))
     }
 
     fn place(&self, now: Now, till: TillId, cashier: AccountId) -> Place {
