@@ -102,6 +102,7 @@ fn start(config: &Config, place: &Place, enrolment: &Enrolment, stop: &watch::Re
         clock: config.clock.clone(),
         code_key: place.code_key()?,
         subject: title.clone(),
+        last_offset_ms: sync::last_clock_offset(&side)?,
     };
     let tell = Arc::clone(&waiters);
     // The engine's first outputs come before its handle is known here; the call then waits the moment it takes.

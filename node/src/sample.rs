@@ -66,6 +66,7 @@ pub(crate) fn write(
         clock: config.clock.clone(),
         code_key: place.code_key()?,
         subject: enrolment.store_name.clone(),
+        last_offset_ms: None,
     };
     let keys =
         std::fs::read(sandbox_data.join("keys.json")).context("--sandbox: keys.json of a sandbox that ran once")?;

@@ -38,6 +38,8 @@ pub struct Setup {
     pub code_key: [u8; 32],
     /// What a customer's bill shows.
     pub subject: String,
+    /// What the wall clock was off by when it was last measured, in ms.
+    pub last_offset_ms: Option<i64>,
 }
 
 /// What leaves the engine after a commit.

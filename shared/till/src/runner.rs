@@ -59,7 +59,7 @@ pub fn spawn(
     mut output: impl FnMut(Output) + Send + 'static,
     fatal: impl FnOnce(StoreError) + Send + 'static,
 ) -> Result<(Handle, JoinHandle<()>), StoreError> {
-    let clock = Clock::start(setup.journal.last_at()?);
+    let clock = Clock::start(setup.journal.last_at()?, setup.last_offset_ms);
     let mut engine = Engine::resume(setup, clock.read().0)?;
     let (queue, receiver) = channel();
     let handle = Handle { queue, clock: clock.clone() };

@@ -56,6 +56,7 @@ fn setup(folder: &std::path::Path, now: Now) -> Setup {
         clock: BusinessClock::beijing(),
         code_key: [7; 32],
         subject: "测试店".into(),
+        last_offset_ms: None,
     }
 }
 
