@@ -90,15 +90,17 @@ pub fn newest_of_till(connection: &Connection, store: &str, till: &TillId) -> Re
     Ok(statement.query_row(params![store, till.as_str()], |row| row.get(0)).optional()?)
 }
 
-/// Whether a payment code with this keyed hash went out before. One whose request never left may come again.
+/// Whether a payment code with this keyed hash went out before. One whose request never left may come again at the same till,
+/// where its customer stands; two tills that claim one code are not both right.
 ///
 /// # Errors
 /// What SQLite says.
-pub fn code_was_used(connection: &Connection, hash: u64) -> Result<bool, StoreError> {
+pub fn code_was_used(connection: &Connection, hash: u64, till: &TillId) -> Result<bool, StoreError> {
     let mut statement = connection.prepare_cached(
-        "SELECT 1 FROM payment WHERE code_hash = ?1 AND NOT (state = 'closed' AND reason = 'not_sent') LIMIT 1",
+        "SELECT 1 FROM payment
+         WHERE code_hash = ?1 AND NOT (state = 'closed' AND reason = 'not_sent' AND till = ?2) LIMIT 1",
     )?;
-    Ok(statement.exists([hash.cast_signed()])?)
+    Ok(statement.exists(params![hash.cast_signed(), till.as_str()])?)
 }
 
 /// Payments that go on after a start: open, owing, or watched for late money. Oldest first.

@@ -41,7 +41,7 @@ impl Engine {
             bar: self.bar,
             full: self.is_full(),
             cashier: self.is_cashier(&request.cashier)?,
-            code_used: bills::code_was_used(self.setup.journal.connection(), trace.hash)?,
+            code_used: bills::code_was_used(self.setup.journal.connection(), trace.hash, &place.till)?,
             bill: paying.bill.as_ref(),
             total: paying.total,
         };
