@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
 use guitai_core::{
-    ids::{AccountId, FactNo, Issuer, JournalId, Numbering, OrderNo, StoreId, TillId},
+    ids::{AccountId, FactNo, Issuer, JournalId, Numbering, OrderNo, StoreId, TillId, Writer},
     journal::fact::{
         AccountSet, Approval, Bill, Doubted, Fact, Idempotency, Intended, Paid, Place, RefundIntended, Refunded, Role,
     },
@@ -209,6 +209,7 @@ impl NodeSide {
         {
             self.next.number = run.seal.no.number + 1;
             batches.push(Batch {
+                writer: Writer::Node,
                 token: 1,
                 first: run.first,
                 bodies: run.bodies,

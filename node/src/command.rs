@@ -312,6 +312,7 @@ fn print_journal(config: &Path, from: Option<&str>) -> anyhow::Result<()> {
     };
     let mut out = std::io::stdout().lock();
     while let Some(found) = ingest::load(&connection, &journal, next, guitai_core::limits::CHUNK_MAX_BYTES)? {
+        next = found.first;
         for body in &found.bodies {
             let (kind, shown) = match record::read(&connection, &journal, next, body)? {
                 Ok(fact) => (fact.name().to_owned(), format!("{fact:?}")),

@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Instant};
 
 use guitai_core::{
-    ids::{FactNo, JournalId},
+    ids::{FactNo, JournalId, Writer},
     journal::chain::ChainHash,
     sync::{
         contract::{Hangup, Standing},
@@ -80,7 +80,7 @@ pub(crate) fn scanner(port: &str, running: bool) -> ScannerObservation {
 impl Shell for Journal {
     fn opened(&self, _: &str) {}
 
-    async fn load(&self, _: FactNo, _: usize) -> Result<Option<Loaded>, ShellError> {
+    async fn load(&self, _: Writer, _: FactNo, _: usize) -> Result<Option<Loaded>, ShellError> {
         Ok(None)
     }
 

@@ -137,6 +137,7 @@ fn start(config: &Config, place: &Place, enrolment: &Enrolment, stop: &watch::Re
         reader: Arc::new(Reader::new(database.clone())),
         announcements: Arc::clone(&announcements),
         committed: committed.clone(),
+        till: till.clone(),
         state: Arc::clone(&sync_state),
         side: Arc::new(Mutex::new(side.shared_writer()?)),
     };

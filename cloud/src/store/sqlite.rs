@@ -11,12 +11,16 @@ use std::{
 use ed25519_dalek::{SigningKey, VerifyingKey};
 use guitai_core::{
     ids::{AccountId, FactNo, Issuer, JournalId, OrderNo, StoreId},
-    journal::fact::{Fact, FactError},
+    journal::{
+        chain::Seal,
+        epoch::Point,
+        fact::{Fact, FactError},
+    },
     money::Fen,
     sync::{
         contract::{Authorisation, Claim, EnrolRequest},
         frame::{EnrolRefusal, Enrolled},
-        journal_lane::Batch,
+        journal_lane::{Batch, Loaded},
     },
     time::{Day, UtcMs},
     trust::EnrolmentCode,
@@ -34,7 +38,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tracing::warn;
 
 use super::{
-    PeerState, StoreLetters,
+    PeerState, Recalled, StoreLetters,
     letters::{self, Actor, Change, Draft, LetterError, MessageError, Turn},
     people,
     roster::{self, NoCode, NotAdded, Seen, StoreLine},
@@ -229,6 +233,23 @@ impl Sqlite {
         }
         let rows: Result<Vec<_>, _> = changed.iter().map(|no| query::payment(&writer, no.as_str())).collect();
         Ok(rows?.into_iter().flatten().collect())
+    }
+
+    /// See [`super::HubStore::load`].
+    pub(crate) fn load(&self, store: &StoreId, from: FactNo, max_bytes: usize) -> Result<Option<Loaded>, StoreError> {
+        let journal = JournalId::node(store.clone());
+        let run = self.reader.read(|connection| ingest::load(connection, &journal, from, max_bytes))?;
+        Ok(run.map(Loaded::from))
+    }
+
+    /// See [`super::HubStore::recall`].
+    pub(crate) fn recall(&self, store: &StoreId, known: &[Point], seal: Option<&Seal>) -> Result<Recalled, StoreError> {
+        let journal = JournalId::node(store.clone());
+        self.write(|tx| {
+            let forked = seal.map(|seal| ingest::keep_fork(tx, &journal, seal)).transpose()?;
+            let from = ingest::common(tx, &journal, known)?;
+            Ok((from, query::last_fact(tx, &journal)?, forked.unwrap_or(false)))
+        })
     }
 
     /// See [`super::HubStore::seen`].

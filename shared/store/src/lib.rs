@@ -19,5 +19,5 @@ pub mod refold;
 pub mod rows;
 
 pub use database::{Database, StoreError};
-pub use journal::{Integrity, Journal};
+pub use journal::{Filled, Integrity, Journal};
 pub use query::Reader;

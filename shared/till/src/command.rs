@@ -10,6 +10,7 @@ use guitai_core::{
     payment::{Refused, Say, State},
     secret::PaymentCode,
 };
+use guitai_store::{Filled, ingest::Run};
 
 /// One thing to do. Replies come after the commit that makes them true.
 pub enum Command {
@@ -31,6 +32,8 @@ pub enum Command {
     SetAccount(AccountSet, Done),
     /// A program's key is made.
     CreateApiKey(ApiKeyCreated, Done),
+    /// The journal takes back what the hub holds of it; then everything open is taken up anew.
+    Fill(Vec<Run>, FillDone),
     /// Finish what is queued and end.
     Stop,
 }
@@ -40,6 +43,9 @@ pub type Reply = Box<dyn FnOnce(Result<Accepted, Refusal>) + Send>;
 
 /// Called once when a fact is durable.
 pub type Done = Box<dyn FnOnce() + Send>;
+
+/// Called once when what came back is durable, or with why it is not this journal's own: then nothing was changed.
+pub type FillDone = Box<dyn FnOnce(Result<Filled, String>) + Send>;
 
 /// A request taken in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,6 +141,7 @@ impl fmt::Debug for Command {
             Self::Answered(no, answer) => write!(f, "Answered({no}, {answer:?})"),
             Self::SetAccount(account, _) => write!(f, "SetAccount({})", account.account),
             Self::CreateApiKey(key, _) => write!(f, "CreateApiKey({})", key.name),
+            Self::Fill(runs, _) => write!(f, "Fill({} runs)", runs.len()),
             Self::Stop => f.write_str("Stop"),
         }
     }

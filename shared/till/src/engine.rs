@@ -14,9 +14,9 @@ use guitai_core::{
     payment::{BillView, COUNTER_BILLS, Effect, Held, Input, Order, Payment, ReturnOrder, Say, State, Step},
     time::{BusinessClock, Now, Ticks, UtcMs},
 };
-use guitai_store::{Journal, StoreError, query};
+use guitai_store::{Journal, StoreError, ingest::Run, query};
 
-use crate::command::{Accepted, Answer, ChargeRequest, Command, Done, Refusal, Reply, ReturnRequest};
+use crate::command::{Accepted, Answer, ChargeRequest, Command, Done, FillDone, Refusal, Reply, ReturnRequest};
 
 /// Payments a reversal ended are watched for late money this long after a start, in ms: the last check is after an hour.
 const RECENT_MS: i64 = 2 * 3600 * 1000;
@@ -67,6 +67,8 @@ pub struct Engine {
     /// Effects of steps taken, each with the last fact of its step.
     held: Vec<(Held, FactNo)>,
     after: Vec<Box<dyn FnOnce() + Send>>,
+    /// What the journal takes back once nothing waits for a commit.
+    fills: Vec<(Now, Vec<Run>, FillDone)>,
     /// Facts of the open transaction, logged when nobody waits for the engine any more.
     unlogged: Vec<(FactNo, &'static str, OrderNo, State)>,
     sealed: FactNo,
@@ -79,7 +81,6 @@ impl Engine {
     /// What the journal says.
     pub fn resume(setup: Setup, now: Now) -> Result<Self, StoreError> {
         let numbers = Numbering::resume(setup.issuer, setup.journal.last_issued()?);
-        let unfinished = setup.journal.unfinished(UtcMs(now.wall.0 - RECENT_MS))?;
         let sealed = setup.journal.last();
         let mut engine = Self {
             setup,
@@ -88,16 +89,23 @@ impl Engine {
             waits: BTreeSet::new(),
             held: Vec::new(),
             after: Vec::new(),
+            fills: Vec::new(),
             unlogged: Vec::new(),
             sealed,
         };
-        for order_no in unfinished {
-            if let Some(mut payment) = engine.recall(order_no)? {
+        engine.take_up(now)?;
+        Ok(engine)
+    }
+
+    /// Recalls what the journal leaves open.
+    fn take_up(&mut self, now: Now) -> Result<(), StoreError> {
+        for order_no in self.setup.journal.unfinished(UtcMs(now.wall.0 - RECENT_MS))? {
+            if let Some(mut payment) = self.recall(order_no)? {
                 let step = payment.resume(now);
-                engine.put(payment, step)?;
+                self.put(payment, step)?;
             }
         }
-        Ok(engine)
+        Ok(())
     }
 
     /// Payments not at rest.
@@ -142,6 +150,10 @@ impl Engine {
             Command::Answered(no, answer) => self.answered(now, no, answer),
             Command::SetAccount(account, done) => self.record(&Fact::AccountSet(account), done),
             Command::CreateApiKey(key, done) => self.record(&Fact::ApiKeyCreated(key), done),
+            Command::Fill(runs, done) => {
+                self.fills.push((now, runs, done));
+                Ok(())
+            }
             Command::Stop => Ok(()),
         }
     }
@@ -151,11 +163,39 @@ impl Engine {
     /// # Errors
     /// What the journal says; the process must then end.
     pub fn commit(&mut self, mut output: impl FnMut(Output)) -> Result<(), StoreError> {
+        self.commit_facts(&mut output)?;
+        if self.fills.is_empty() {
+            return Ok(());
+        }
+        for (now, runs, done) in std::mem::take(&mut self.fills) {
+            self.fill(now, &runs, done)?;
+        }
+        self.commit_facts(&mut output)
+    }
+
+    /// What is open was decided on a history that changes: it is read again, and what is under way ends by asking.
+    fn fill(&mut self, now: Now, runs: &[Run], done: FillDone) -> Result<(), StoreError> {
+        let answer = match self.setup.journal.fill(runs, self.setup.issuer, now.wall) {
+            Ok(filled) => {
+                self.open.clear();
+                self.waits.clear();
+                self.numbers = Numbering::resume(self.setup.issuer, self.setup.journal.last_issued()?);
+                self.take_up(now)?;
+                Ok(filled)
+            }
+            Err(StoreError::Corrupt(why)) => Err(why),
+            Err(error) => return Err(error),
+        };
+        self.after.push(Box::new(move || done(answer)));
+        Ok(())
+    }
+
+    fn commit_facts(&mut self, output: &mut impl FnMut(Output)) -> Result<(), StoreError> {
         let committed = self.setup.journal.commit()?;
         let last = self.setup.journal.last();
         self.after.drain(..).for_each(|reply| reply());
         for (held, fact) in std::mem::take(&mut self.held) {
-            self.release(held, committed, fact, &mut output);
+            self.release(held, committed, fact, output);
         }
         if last != self.sealed {
             self.sealed = last;

@@ -4,13 +4,15 @@
 
 use alloc::string::String;
 
-use minicbor::{Decode, Encode};
+use minicbor::{Decode, Encode, bytes::ByteArray};
 
+use super::epoch::Point;
 use crate::{
-    ids::{AccountId, Issuer, OrderNo, StoreId, TillId},
+    ids::{AccountId, Issuer, OrderNo, StoreId, TillId, Writer},
     money::Fen,
     secret::{CodeTrace, Wallet},
     time::{Day, UtcMs},
+    trust::KeyBytes,
 };
 
 /// See [`super::fact::Fact::Opened`].
@@ -23,6 +25,19 @@ pub struct Opened {
     pub issuer: Issuer,
     #[n(2)]
     pub at: UtcMs,
+    #[n(3)]
+    pub writer: Writer,
+    #[n(4)]
+    pub epoch: u32,
+    /// The public key that seals this epoch.
+    #[cbor(n(5), with = "minicbor::bytes")]
+    pub key: KeyBytes,
+    /// Where the history ended that this epoch goes on from; absent in the first.
+    #[n(6)]
+    pub parent: Option<Point>,
+    /// The signature of the key before, where the key is a new one; see [`super::epoch`].
+    #[n(7)]
+    pub vouch: Option<ByteArray<64>>,
 }
 
 /// What a person may do.

@@ -181,13 +181,22 @@ fn envelope(bytes: &[u8]) -> Result<(u16, &[u8]), FactError> {
 mod tests {
     use super::*;
     use crate::{
-        ids::{Issuer, Numbering, StoreId},
+        ids::{Issuer, Numbering, StoreId, Writer},
         time::UtcMs,
     };
 
     fn opened() -> Fact {
         let store = StoreId::parse("S001").expect("a name");
-        Fact::Opened(Opened { store, issuer: Issuer::new(7).expect("in range"), at: UtcMs(1_767_579_072_000) })
+        Fact::Opened(Opened {
+            store,
+            issuer: Issuer::new(7).expect("in range"),
+            at: UtcMs(1_767_579_072_000),
+            writer: Writer::Node,
+            epoch: 1,
+            key: [3; 32],
+            parent: None,
+            vouch: None,
+        })
     }
 
     #[test]
@@ -216,8 +225,8 @@ mod tests {
     #[test]
     fn a_newer_field_is_skipped_and_a_swapped_key_refused() {
         let mut bytes = opened().to_bytes();
-        assert_eq!(bytes[2], 0xa3, "a map of three fields");
-        bytes[2] = 0xa4;
+        assert_eq!(bytes[2], 0xa6, "a map of six fields");
+        bytes[2] = 0xa7;
         bytes.extend([0x0a, 0xf5]);
         assert_eq!(Fact::from_bytes(&bytes), Ok(opened()));
         let swapped = [0x82, 0x01, 0xa2, 0x01, 0x07, 0x00, 0x07];

@@ -55,6 +55,7 @@ impl Frame {
             | Self::Ack(_)
             | Self::DocDigest(_)
             | Self::Status(_)
+            | Self::Recall(_)
             | Self::Bye(_) => 0,
         }
     }
@@ -131,13 +132,13 @@ mod tests {
     use super::{
         super::frame::{
             Ack, Bye, ByeReason, Chunk, DocDigest, DocMessage, Enrol, EnrolRefusal, EnrolRefused, Enrolled, Have,
-            Hello, HelloAnswer, Status, Verdict, Want,
+            Hello, HelloAnswer, Recall, Status, Verdict, Want,
         },
         *,
     };
     use crate::{
         ids::{FactNo, Issuer, StoreId, Writer},
-        journal::{chain::Seal, text::Record},
+        journal::{chain::Seal, epoch::Point, text::Record},
         time::UtcMs,
     };
 
@@ -175,6 +176,8 @@ mod tests {
             DocDigest { digest: [9; 32] }.into(),
             DocMessage { doc: "staff".into(), bytes: b"opaque".to_vec() }.into(),
             Status { unsent: 3, oldest_unsent_at: Some(UtcMs(5)), app_version: "0.1.0".into() }.into(),
+            Recall { writer: Writer::Node, known: alloc::vec![Point::new(no, [4; 32])], seal: Some(seal.clone()) }
+                .into(),
             Bye { reason: ByeReason::Forked, evidence: Some(seal) }.into(),
         ]
     }
