@@ -79,7 +79,7 @@ fn start(config: &Config, place: &Place, enrolment: &Enrolment, stop: &watch::Re
     let started = Instant::now();
     let (store, issuer, identity) = (enrolment.store()?, enrolment.issuer()?, place.identity()?);
     let database = place.journal()?;
-    let journal = Journal::open(&database, enrolment.journal()?, issuer, identity.clone(), wall()).map_err(Damaged)?;
+    let journal = Journal::open(&database, enrolment.journal()?, issuer, identity.clone(), enrolment.after(), wall()).map_err(Damaged)?;
     let side = place.side()?;
     let announcements = Arc::new(Announcements::open(&side, &store)?);
     let title = config.title.clone().unwrap_or_else(|| enrolment.store_name.clone());

@@ -57,7 +57,7 @@ pub(crate) fn write(
     }
     let now = wall();
     let first = UtcMs(now.0 - i64::from(extent.days) * DAY_MS);
-    let journal = Journal::open(&place.journal()?, id, issuer, place.identity()?, first).map_err(Damaged)?;
+    let journal = Journal::open(&place.journal()?, id, issuer, place.identity()?, enrolment.after(), first).map_err(Damaged)?;
     let setup = Setup {
         journal,
         issuer,

@@ -8,7 +8,7 @@ mod doors;
 use std::collections::{BTreeMap, BTreeSet};
 
 use guitai_core::{
-    acquirer::{Call, Expected, Timings},
+    acquirer::{Call, Expected, QueryAnswer, Timings},
     bill::Late,
     clock::Correction,
     ids::{FactNo, Issuer, Numbering, OrderNo},
@@ -17,9 +17,12 @@ use guitai_core::{
     time::{BusinessClock, Now, Ticks},
     trust::Bar,
 };
-use guitai_store::{Journal, StoreError, bills};
+use guitai_store::{Journal, StoreError, bills, ingest::Run};
 
-use crate::command::{Accepted, Answer, Command, Refusal, Reply};
+use crate::command::{Accepted, Answer, Command, FillDone, Refusal, Reply};
+
+/// What would give money back is looked at again after this, in ms, while the journal is forked.
+const FORKED_RETRY_MS: u64 = 60_000;
 
 /// What a till is made of.
 #[derive(Debug)]
@@ -72,6 +75,8 @@ pub struct Engine {
     /// Effects of steps taken, each with the last fact of its step.
     held: Vec<(Held, FactNo)>,
     after: Vec<Box<dyn FnOnce() + Send>>,
+    /// What the journal takes back once nothing waits for a commit.
+    fills: Vec<(Now, Vec<Run>, FillDone)>,
     /// Facts of the open transaction, logged when nobody waits for the engine any more.
     unlogged: Vec<(FactNo, &'static str, OrderNo, State)>,
     sealed: FactNo,
@@ -85,7 +90,6 @@ impl Engine {
     /// What the journal says.
     pub fn resume(setup: Setup, now: Now) -> Result<Self, StoreError> {
         let numbers = Numbering::resume(setup.issuer, setup.journal.last_issued()?);
-        let unfinished = bills::unfinished(setup.journal.connection(), setup.journal.store().as_str())?;
         let sealed = setup.journal.last();
         let mut engine = Self {
             setup,
@@ -96,16 +100,23 @@ impl Engine {
             waits: BTreeSet::new(),
             held: Vec::new(),
             after: Vec::new(),
+            fills: Vec::new(),
             unlogged: Vec::new(),
             sealed,
         };
-        for order_no in unfinished {
-            if let Some(mut payment) = engine.recall(order_no)? {
+        engine.take_up(now)?;
+        Ok(engine)
+    }
+
+    /// Recalls what the journal leaves open.
+    fn take_up(&mut self, now: Now) -> Result<(), StoreError> {
+        for order_no in bills::unfinished(self.setup.journal.connection(), self.setup.journal.store().as_str())? {
+            if let Some(mut payment) = self.recall(order_no)? {
                 let step = payment.resume(now);
-                engine.put(payment, step)?;
+                self.put(payment, step)?;
             }
         }
-        Ok(engine)
+        Ok(())
     }
 
     /// Payments not at rest.
@@ -159,9 +170,48 @@ impl Engine {
                 break;
             }
             self.waits.remove(&(wake, order_no));
-            self.step(now, order_no, Input::Due)?;
+            if !self.put_off(now, order_no) {
+                self.step(now, order_no, Input::Due)?;
+            }
         }
         Ok(())
+    }
+
+    /// While this box does not know what it gave back before, nothing goes back by itself: what is owed, and what is only asked
+    /// about because late money would go back, waits. A doubt is still asked about and reversed.
+    fn put_off(&mut self, now: Now, order_no: OrderNo) -> bool {
+        if self.bar != Some(Bar::Forked) {
+            return false;
+        }
+        let Some(payment) = self.open.get_mut(&order_no) else { return false };
+        match payment.state() {
+            State::Paid | State::PartRefunded | State::Closed | State::Reversed => {}
+            State::Pending
+            | State::Unknown
+            | State::Held
+            | State::Reversing
+            | State::Refunding
+            | State::Declined
+            | State::Refunded
+            | State::Quarantined => return false,
+        }
+        payment.put_off(now, FORKED_RETRY_MS);
+        self.waits.extend(payment.wake().map(|wake| (wake, order_no)));
+        true
+    }
+
+    /// A paid answer that would send the money back at once is, while this box is forked, none: it is asked again.
+    fn believed(&self, order_no: OrderNo, answer: QueryAnswer) -> QueryAnswer {
+        let standing = self.open.get(&order_no).map(Payment::standing);
+        let gives_back = standing.is_some_and(|standing| {
+            matches!(standing.state(), State::Closed | State::Reversed | State::Reversing) || standing.gives_back()
+        });
+        match answer {
+            QueryAnswer::Paid(_) if gives_back && self.bar == Some(Bar::Forked) => {
+                QueryAnswer::Unknown { detail: "the journal is forked: nothing goes back yet".into() }
+            }
+            answer => answer,
+        }
     }
 
     /// Takes one command into the open transaction.
@@ -190,6 +240,10 @@ impl Engine {
                 self.numbers.at_least(no);
                 Ok(())
             }
+            Command::Fill(runs, done) => {
+                self.fills.push((now, runs, done));
+                Ok(())
+            }
             // The runner's clock has heard it.
             Command::TimeTold { .. } | Command::Stop => Ok(()),
         }
@@ -200,11 +254,41 @@ impl Engine {
     /// # Errors
     /// What the journal says; the process must then end.
     pub fn commit(&mut self, mut output: impl FnMut(Output)) -> Result<(), StoreError> {
+        self.commit_facts(&mut output)?;
+        if self.fills.is_empty() {
+            return Ok(());
+        }
+        for (now, runs, done) in std::mem::take(&mut self.fills) {
+            self.fill(now, &runs, done)?;
+        }
+        self.commit_facts(&mut output)
+    }
+
+    /// What is open was decided on a history that changes: it is read again, and what is under way ends by asking.
+    fn fill(&mut self, now: Now, runs: &[Run], done: FillDone) -> Result<(), StoreError> {
+        let answer = match self.setup.journal.fill(runs, self.setup.issuer, now.wall) {
+            Ok(filled) => {
+                self.open.clear();
+                self.waits.clear();
+                if let Some(last) = self.setup.journal.last_issued()? {
+                    self.numbers.at_least(last);
+                }
+                self.take_up(now)?;
+                Ok(filled)
+            }
+            Err(StoreError::Corrupt(why)) => Err(why),
+            Err(error) => return Err(error),
+        };
+        self.after.push(Box::new(move || done(answer)));
+        Ok(())
+    }
+
+    fn commit_facts(&mut self, output: &mut impl FnMut(Output)) -> Result<(), StoreError> {
         let committed = self.setup.journal.commit()?;
         let last = self.setup.journal.last();
         self.after.drain(..).for_each(|reply| reply());
         for (held, fact) in std::mem::take(&mut self.held) {
-            self.release(held, committed, fact, &mut output);
+            self.release(held, committed, fact, output);
         }
         if last != self.sealed {
             self.sealed = last;
@@ -246,7 +330,10 @@ impl Engine {
     ) -> Result<(), StoreError> {
         let input = match answer {
             Answer::Charge(answer) => Input::ChargeAnswered { answer, date },
-            Answer::Query(answer) => Input::QueryAnswered { answer, late: self.late(order_no)? },
+            Answer::Query(answer) => {
+                let answer = self.believed(order_no, answer);
+                Input::QueryAnswered { answer, late: self.late(order_no)? }
+            },
             Answer::Reversal(answer) => Input::ReversalAnswered(answer),
             Answer::ReversalQuery(answer) => Input::ReversalQueried(answer),
             Answer::Refund(answer) => Input::RefundAnswered(answer),

@@ -47,7 +47,7 @@ fn setup(folder: &std::path::Path, now: Now) -> Setup {
     let store = StoreId::parse("S001").expect("a name");
     let issuer = Issuer::new(7).expect("in range");
     let identity = SigningKey::from_bytes(&[5; 32]);
-    let journal = Journal::open(&database, JournalId::node(store), issuer, identity, now.wall).expect("a journal");
+    let journal = Journal::open(&database, JournalId::node(store), issuer, identity, None, now.wall).expect("a journal");
     Setup {
         journal,
         issuer,

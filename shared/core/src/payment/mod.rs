@@ -206,6 +206,11 @@ impl Payment {
         self.wait.wake
     }
 
+    /// Acts so much later, in ms, whatever it waited for.
+    pub fn put_off(&mut self, now: Now, ms: u64) {
+        self.wait.wake = Some(now.up.after_ms(ms));
+    }
+
     /// Whether nothing is under way and nothing will wake it: it may leave memory.
     #[must_use]
     pub const fn is_at_rest(&self) -> bool {

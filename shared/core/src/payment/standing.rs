@@ -202,9 +202,11 @@ impl Standing {
                 self.stands(State::Reversing, None);
             }
             Fact::Reversed(f) => {
-                match f.void_no {
-                    Some(_) => self.refunded = f.amount,
-                    None => self.watch = Some(Watch { since: f.at, checks: 0 }),
+                match (f.void_no, &self.received) {
+                    (Some(_), _) => self.refunded = f.amount,
+                    // Two branches of a restored box: one found it paid, the other took it back.
+                    (None, Some(received)) => self.refunded = received.amount,
+                    (None, None) => self.watch = Some(Watch { since: f.at, checks: 0 }),
                 }
                 self.owed = Fen::ZERO;
                 self.stands(State::Reversed, None);
@@ -251,9 +253,10 @@ impl Standing {
             }
             Fact::Refunded(f) => {
                 self.refund = None;
-                self.refunded = f.refunded;
+                // Not as the fact says: it may be of a branch that did not know of an earlier one.
+                self.refunded = self.refunded.checked_add(f.amount).unwrap_or(f.refunded);
                 self.owed = self.owed.checked_sub(f.amount).unwrap_or(Fen::ZERO);
-                let all = f.left == Fen::ZERO;
+                let all = self.remaining() == Fen::ZERO;
                 self.stands(if all { State::Refunded } else { State::PartRefunded }, None);
             }
             Fact::RefundRefused(f) => {

@@ -6,7 +6,7 @@ use guitai_core::{
     ids::{AccountId, OrderNo, TillId},
     limits,
     money::Fen,
-    payment::{Input, Order, Payment, Place, ReturnOrder, Say},
+    payment::{Input, Order, Payment, Place, ReturnOrder, Say, Settlement},
     people::{AccountSet, Idempotency},
     time::Now,
 };
@@ -172,6 +172,11 @@ impl Engine {
             return self.reply(reply, earlier);
         }
         let SettleRequest { order_no, how, approval, note } = request;
+        if how == Settlement::GiveBack
+            && let Err(refusal) = desk::may_give_back(self.bar)
+        {
+            return self.reply(reply, Err(refusal));
+        }
         self.act(now, order_no, Input::Settle { how, approval, note }, reply)
     }
 
