@@ -399,7 +399,8 @@ fn verify(config: &Path) -> anyhow::Result<()> {
     let place = Place::open(&config.data)?;
     let journal = place.enrolled()?.journal()?;
     let connection = place.journal()?.reader()?;
-    let (last, seals) = journal::verify(&connection, &journal, &place.identity()?.verifying_key(), &[]).map_err(Damaged)?;
+    let (last, seals) =
+        journal::verify(&connection, &journal, &place.identity()?.verifying_key(), &[]).map_err(Damaged)?;
     println!("ok: facts up to {last}, {seals} seals");
     Ok(())
 }
@@ -450,7 +451,8 @@ fn record(config: &Path, request: Request) -> anyhow::Result<()> {
         Wish::Account(account) => Fact::from(account),
     };
     let (id, issuer) = (enrolment.journal()?, enrolment.issuer()?);
-    let mut journal = Journal::open(&place.journal()?, id, issuer, place.identity()?, enrolment.after(), wall()).map_err(Damaged)?;
+    let mut journal =
+        Journal::open(&place.journal()?, id, issuer, place.identity()?, enrolment.after(), wall()).map_err(Damaged)?;
     journal.append(&fact)?;
     journal.commit()?;
     Ok(())

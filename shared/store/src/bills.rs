@@ -74,7 +74,9 @@ pub fn bill_day_before(
 /// # Errors
 /// What SQLite says.
 pub fn trading_day_before(connection: &Connection, store: &str, today: Day) -> Result<Option<Day>, StoreError> {
-    let mut statement = connection.prepare_cached("SELECT max(day) FROM stat WHERE store = ?1 AND day < ?2")?;
+    let mut statement = connection.prepare_cached(
+        "SELECT max(day) FROM stat WHERE store = ?1 AND day < ?2 AND movement = 'paid' AND count > 0",
+    )?;
     let found: Option<u32> = statement.query_row(params![store, today.number()], |row| row.get(0))?;
     Ok(found.and_then(Day::from_number))
 }
@@ -133,7 +135,9 @@ pub fn for_a_person(connection: &Connection, store: &str, stuck_before: i64) -> 
     let sql = format!(
         "SELECT {PAYMENT_COLUMNS} FROM payment p WHERE p.store = ?1 AND (p.state = 'quarantined' OR p.owed > 0)
          UNION SELECT {PAYMENT_COLUMNS} FROM payment p WHERE p.store = ?1 AND p.unfinished = 1 AND p.at < ?2
-             AND p.state IN ('pending', 'unknown', 'held', 'reversing')
+             AND (p.state IN ('pending', 'unknown', 'held')
+                  OR (p.state = 'reversing' AND (p.received IS NULL OR p.changed_at < ?2))
+                  OR (p.state = 'refunding' AND p.changed_at < ?2))
          ORDER BY 1"
     );
     let mut statement = connection.prepare_cached(&sql)?;

@@ -129,9 +129,8 @@ pub fn head_at(connection: &Connection, journal: &JournalId, no: FactNo) -> Resu
 
 /// What a journal that begins in a later epoch names as its parent.
 fn left_off(connection: &Connection, journal: &JournalId) -> Result<Option<Point>, StoreError> {
-    let mut statement = connection.prepare_cached(
-        "SELECT body FROM fact WHERE store = ?1 AND writer = ?2 ORDER BY epoch, number LIMIT 1",
-    )?;
+    let mut statement = connection
+        .prepare_cached("SELECT body FROM fact WHERE store = ?1 AND writer = ?2 ORDER BY epoch, number LIMIT 1")?;
     let body: Option<Vec<u8>> =
         statement.query_row(params![journal.store.as_str(), journal.writer.text()], |row| row.get(0)).optional()?;
     Ok(body.and_then(|body| match Fact::from_bytes(&body) {
@@ -264,8 +263,12 @@ pub(crate) fn digest(
     }
     let foreign =
         |drawn: &OrderNo| issuers.is_some_and(|issuers| drawn.issuer().is_none_or(|issuer| !issuers.contains(&issuer)));
-    if let Some(drawn) = fact.draws().filter(foreign) {
-        return Ok(Err(format!("number {drawn} is of no issuer of store {}", journal.store)));
+    // A fact about a number that is not this store's to draw counts for nothing, whatever it says happened to it.
+    if let Some(number) = fact.draws().into_iter().chain(fact.order_no()).find(foreign) {
+        return Ok(Err(format!("number {number} is of no issuer of store {}", journal.store)));
+    }
+    if fact.greatest_amount().is_some_and(|amount| amount.get() > limits::BILL_TOTAL_MAX_FEN) {
+        return Ok(Err(format!("a {} of more money than there is", fact.name())));
     }
     connection.execute_batch("SAVEPOINT rows")?;
     match rows::fold(connection, journal, standings, no, &fact) {
@@ -275,6 +278,8 @@ pub(crate) fn digest(
         }
         Err(StoreError::Sqlite(error)) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {
             connection.execute_batch("ROLLBACK TO rows; RELEASE rows")?;
+            // What its payment came to by this fact was not written.
+            standings.forget(&fact);
             Ok(Err(error.to_string()))
         }
         Err(error) => Err(error),

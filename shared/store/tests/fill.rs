@@ -3,11 +3,7 @@
 use ed25519_dalek::SigningKey;
 use guitai_core::{
     ids::{AccountId, FactNo, Issuer, JournalId, Numbering, OrderNo, StoreId, TillId},
-    journal::{
-        chain::Seal,
-        epoch::Point,
-        fact::Fact,
-    },
+    journal::{chain::Seal, epoch::Point, fact::Fact},
     limits::CHUNK_MAX_BYTES,
     money::Fen,
     payment::{Intended, Paid, Place},

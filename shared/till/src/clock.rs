@@ -75,6 +75,12 @@ impl Clock {
         }
     }
 
+    /// Time before anything is stamped.
+    pub(crate) fn peek(&self) -> Now {
+        let now = self.both();
+        Now { wall: self.lock().peek(now).at, up: now.up }
+    }
+
     /// Time for stamps.
     pub(crate) fn read(&self) -> (Now, Reading) {
         let now = self.both();

@@ -10,10 +10,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use guitai_core::{
     acquirer::{Call, Expected, QueryAnswer, Timings},
     bill::Late,
-    clock::Correction,
+    clock::{Correction, Reading},
     ids::{FactNo, Issuer, Numbering, OrderNo},
     journal::{Committed, fact::Fact},
-    payment::{Effect, Held, Input, Payment, State, Step},
+    payment::{Effect, Held, Input, Payment, Standing, State, Step},
     time::{BusinessClock, Now, Ticks},
     trust::Bar,
 };
@@ -43,6 +43,8 @@ pub struct Setup {
     pub subject: String,
     /// What the wall clock was off by when it was last measured, in ms.
     pub last_offset_ms: Option<i64>,
+    /// What the roster or a fork forbade in the life before: nothing goes back before it is lifted.
+    pub bar: Option<Bar>,
 }
 
 /// What leaves the engine after a commit.
@@ -70,6 +72,8 @@ pub struct Engine {
     bar: Option<Bar>,
     /// Whether facts made now bear a time that no witness vouched for.
     clock_doubted: bool,
+    /// By how much stamps are known to be ahead: days and hours follow the true time.
+    ahead_ms: i64,
     open: BTreeMap<OrderNo, Payment>,
     waits: BTreeSet<(Ticks, OrderNo)>,
     /// Effects of steps taken, each with the last fact of its step.
@@ -90,12 +94,13 @@ impl Engine {
     /// What the journal says.
     pub fn resume(setup: Setup, now: Now) -> Result<Self, StoreError> {
         let numbers = Numbering::resume(setup.issuer, setup.journal.last_issued()?);
-        let sealed = setup.journal.last();
+        let (sealed, bar) = (setup.journal.last(), setup.bar);
         let mut engine = Self {
             setup,
             numbers,
-            bar: None,
+            bar,
             clock_doubted: false,
+            ahead_ms: 0,
             open: BTreeMap::new(),
             waits: BTreeSet::new(),
             held: Vec::new(),
@@ -131,9 +136,10 @@ impl Engine {
         self.waits.first().map(|(wake, _)| *wake)
     }
 
-    /// Whether facts made from now on bear a time in doubt.
-    pub const fn doubt_clock(&mut self, doubted: bool) {
-        self.clock_doubted = doubted;
+    /// How the time of facts made from now on stands.
+    pub fn clock_stands(&mut self, reading: Reading) {
+        self.clock_doubted = reading.doubted;
+        self.ahead_ms = i64::try_from(reading.ahead_ms).unwrap_or(i64::MAX);
     }
 
     /// Facts stamped in doubt turned out to be off: their days are put right by facts.
@@ -177,10 +183,10 @@ impl Engine {
         Ok(())
     }
 
-    /// While this box does not know what it gave back before, nothing goes back by itself: what is owed, and what is only asked
+    /// While this box is barred, or does not know what it gave back before, nothing goes back by itself: what is owed, and what is only asked
     /// about because late money would go back, waits. A doubt is still asked about and reversed.
     fn put_off(&mut self, now: Now, order_no: OrderNo) -> bool {
-        if self.bar != Some(Bar::Forked) {
+        if self.bar.is_none() {
             return false;
         }
         let Some(payment) = self.open.get_mut(&order_no) else { return false };
@@ -200,15 +206,15 @@ impl Engine {
         true
     }
 
-    /// A paid answer that would send the money back at once is, while this box is forked, none: it is asked again.
+    /// A paid answer that would send the money back at once is, while this box is barred, none: it is asked again.
     fn believed(&self, order_no: OrderNo, answer: QueryAnswer) -> QueryAnswer {
         let standing = self.open.get(&order_no).map(Payment::standing);
         let gives_back = standing.is_some_and(|standing| {
             matches!(standing.state(), State::Closed | State::Reversed | State::Reversing) || standing.gives_back()
         });
         match answer {
-            QueryAnswer::Paid(_) if gives_back && self.bar == Some(Bar::Forked) => {
-                QueryAnswer::Unknown { detail: "the journal is forked: nothing goes back yet".into() }
+            QueryAnswer::Paid(_) if gives_back && self.bar.is_some() => {
+                QueryAnswer::Unknown { detail: "this till is barred: nothing goes back yet".into() }
             }
             answer => answer,
         }
@@ -333,7 +339,7 @@ impl Engine {
             Answer::Query(answer) => {
                 let answer = self.believed(order_no, answer);
                 Input::QueryAnswered { answer, late: self.late(order_no)? }
-            },
+            }
             Answer::Reversal(answer) => Input::ReversalAnswered(answer),
             Answer::ReversalQuery(answer) => Input::ReversalQueried(answer),
             Answer::Refund(answer) => Input::RefundAnswered(answer),
@@ -354,8 +360,15 @@ impl Engine {
                 return Ok(Late::SettledOtherwise);
             }
         }
-        let bill = bills::bill(connection, store, &payment.standing().bill())?;
-        Ok(bill.map_or(Late::SettledOtherwise, |bill| bill.late(order_no, intent.amount)))
+        self.fits(payment.standing())
+    }
+
+    /// Whether a payment's sum fits its bill beside what others cover or lock.
+    fn fits(&self, standing: &Standing) -> Result<Late, StoreError> {
+        let (connection, store) = (self.setup.journal.connection(), self.setup.journal.store().as_str());
+        let (order_no, amount) = (standing.intent().order_no, standing.intent().amount);
+        let bill = bills::bill(connection, store, &standing.bill())?;
+        Ok(bill.map_or(Late::SettledOtherwise, |bill| bill.late(order_no, amount)))
     }
 
     /// A person's request on a payment, which may have left memory long ago.

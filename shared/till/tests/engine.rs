@@ -47,7 +47,8 @@ fn setup(folder: &std::path::Path, now: Now) -> Setup {
     let store = StoreId::parse("S001").expect("a name");
     let issuer = Issuer::new(7).expect("in range");
     let identity = SigningKey::from_bytes(&[5; 32]);
-    let journal = Journal::open(&database, JournalId::node(store), issuer, identity, None, now.wall).expect("a journal");
+    let journal =
+        Journal::open(&database, JournalId::node(store), issuer, identity, None, now.wall).expect("a journal");
     Setup {
         journal,
         issuer,
@@ -57,6 +58,7 @@ fn setup(folder: &std::path::Path, now: Now) -> Setup {
         code_key: [7; 32],
         subject: "测试店".into(),
         last_offset_ms: None,
+        bar: None,
     }
 }
 

@@ -61,8 +61,7 @@ pub fn entered_again(dead: &[Option<Fact>], living: &[Fact]) -> Vec<bool> {
         Fact::Payment(fact) => Some(fact),
         Fact::Opened(_) | Fact::People(_) | Fact::Bill(_) => None,
     });
-    let gave_back: BTreeSet<OrderNo> =
-        payments.filter(|fact| own_return(fact)).map(payment::Fact::order_no).collect();
+    let gave_back: BTreeSet<OrderNo> = payments.filter(|fact| own_return(fact)).map(payment::Fact::order_no).collect();
     let of_payment = |fact: &payment::Fact| {
         let order_no = fact.order_no();
         if !living.touched.contains(&order_no) || own_return(fact) {
@@ -183,7 +182,8 @@ mod tests {
 
     fn paid(order_no: OrderNo) -> Fact {
         let (wallet, acquirer_no) = (Wallet::Wechat, "A1".into());
-        Paid { order_no, at: AT, received: Fen::new(100), wallet, acquirer_no, wallet_no: None, finished_at: None }.into()
+        Paid { order_no, at: AT, received: Fen::new(100), wallet, acquirer_no, wallet_no: None, finished_at: None }
+            .into()
     }
 
     fn owed(order_no: OrderNo) -> Fact {
@@ -198,7 +198,8 @@ mod tests {
     #[test]
     fn what_the_living_branch_knows_is_not_entered_twice() {
         let [common, own, known, new] = numbers();
-        let dead = [Some(doubt(common)), Some(refused(common, known)), Some(refused(common, new)), Some(doubt(own)), None];
+        let dead =
+            [Some(doubt(common)), Some(refused(common, known)), Some(refused(common, new)), Some(doubt(own)), None];
         let living = [doubt(common), refused(common, known)];
         assert_eq!(entered_again(&dead, &living), [false, false, true, true, true]);
         let checked = LateChecked { order_no: common, at: AT, checks: 1 }.into();
@@ -223,9 +224,8 @@ mod tests {
         assert_eq!(entered(core::slice::from_ref(&right), &[doubt(common)]), [true]);
         assert_eq!(entered(core::slice::from_ref(&right), core::slice::from_ref(&right)), [false]);
         let bill = |number: &str| BillKey { source: "pos".into(), number: number.into(), day: None };
-        let opens = |number| {
-            Fact::from(bill::Opened { bill: bill(number), total: Fen::new(100), business_day: day, at: AT })
-        };
+        let opens =
+            |number| Fact::from(bill::Opened { bill: bill(number), total: Fen::new(100), business_day: day, at: AT });
         let idempotency = Idempotency { caller: "pos".into(), key: "k".into(), body_hash: [0; 32] };
         let approval = Approval { by: "pos".into(), approver: None, idempotency };
         let changed = TotalChanged { bill: bill("1"), total: Fen::new(200), approval, note: None, at: AT }.into();

@@ -16,7 +16,9 @@ use super::{
 use crate::{
     bill,
     ids::{Issuer, OrderNo, StoreId, Writer},
-    limits, payment, people,
+    limits,
+    money::Fen,
+    payment, people,
     time::UtcMs,
     trust::KeyBytes,
 };
@@ -150,6 +152,16 @@ impl Fact {
         match self {
             Self::Payment(fact) => fact.return_no(),
             Self::Opened(_) | Self::People(_) | Self::Bill(_) => None,
+        }
+    }
+
+    /// The greatest sum it states: what no journal of ours writes is not counted by who reads it.
+    #[must_use]
+    pub fn greatest_amount(&self) -> Option<Fen> {
+        match self {
+            Self::Opened(_) | Self::People(_) => None,
+            Self::Bill(fact) => Some(fact.total()),
+            Self::Payment(fact) => fact.greatest_amount(),
         }
     }
 

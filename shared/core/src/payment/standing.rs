@@ -86,6 +86,8 @@ pub struct Reversal {
     pub place: Place,
     /// How it is done.
     pub how: TakeBack,
+    /// When this try was intended.
+    pub at: UtcMs,
     /// Whether the acquirer refused it.
     pub refused: bool,
 }
@@ -99,6 +101,8 @@ pub struct Refund {
     pub amount: Fen,
     /// Where it counts.
     pub place: Place,
+    /// When it was intended.
+    pub at: UtcMs,
 }
 
 /// An end after which money can still land.
@@ -197,8 +201,8 @@ impl Standing {
                     Some(earlier) => earlier.void_no,
                     None => f.void.as_ref().map(|_| f.reversal_no),
                 };
-                let (no, place, how) = (f.reversal_no, f.place.clone(), f.how);
-                self.reversal = Some(Reversal { no, void_no, place, how, refused: false });
+                let (no, place, how, at) = (f.reversal_no, f.place.clone(), f.how, f.at);
+                self.reversal = Some(Reversal { no, void_no, place, how, at, refused: false });
                 self.stands(State::Reversing, None);
             }
             Fact::Reversed(f) => {
@@ -242,13 +246,18 @@ impl Standing {
                 }
             }
             Fact::DayCorrected(f) => {
+                // An end stamped by the same wrong clock is as far off.
+                let by_ms = f.intended_at.0.saturating_sub(self.intent.at.0);
+                if let Some(watch) = &mut self.watch {
+                    watch.since = UtcMs(watch.since.0.saturating_add(by_ms));
+                }
                 self.intent.at = f.intended_at;
                 self.intent.place.business_day = f.business_day;
                 self.intent.place.hour = f.hour;
                 self.intent.clock_doubted = false;
             }
             Fact::RefundIntended(f) => {
-                self.refund = Some(Refund { no: f.refund_no, amount: f.amount, place: f.place.clone() });
+                self.refund = Some(Refund { no: f.refund_no, amount: f.amount, place: f.place.clone(), at: f.at });
                 self.stands(State::Refunding, None);
             }
             Fact::Refunded(f) => {
@@ -288,7 +297,8 @@ impl Standing {
     /// Why it stands so, as a stable name.
     #[must_use]
     pub fn reason(&self) -> Option<&'static str> {
-        let used = || self.number_used.is_some() && matches!(self.state, State::Unknown | State::Quarantined);
+        let used =
+            || self.number_used.is_some() && matches!(self.state, State::Unknown | State::Held | State::Quarantined);
         self.reason.or_else(|| used().then_some(ClosedReason::NumberUsed)).map(ClosedReason::as_str)
     }
 
@@ -383,6 +393,12 @@ impl Standing {
         matches!(self.said, Some(Said::GivenUp { .. }))
     }
 
+    /// Whether an approver let its bill go: others may have paid it since.
+    #[must_use]
+    pub const fn is_freed(&self) -> bool {
+        matches!(self.said, Some(Said::GivenUp { freed: true, .. }))
+    }
+
     /// Rule 6: money that still comes goes back whatever its bill says: given up, or a reversal of ours is on record, and the
     /// goods were not handed over.
     #[must_use]
@@ -407,14 +423,11 @@ impl Standing {
     #[must_use]
     pub fn claim(&self) -> Claim {
         let amount = self.intent.amount;
-        let freed = matches!(self.said, Some(Said::GivenUp { freed: true, .. }));
-        let kept = if self.remaining() == Fen::ZERO {
-            Fen::ZERO
-        } else {
-            amount.checked_sub(self.refunded).unwrap_or(Fen::ZERO)
-        };
+        let freed = self.is_freed();
+        // A sale that coupons paid whole covers its bill like any other.
+        let kept = amount.checked_sub(self.refunded).unwrap_or(Fen::ZERO);
         match self.state {
-            State::Pending | State::Unknown if freed => Claim::NONE,
+            State::Pending | State::Unknown | State::Quarantined if freed => Claim::NONE,
             State::Reversing if freed && !self.is_being_voided() => Claim::NONE,
             State::Pending | State::Unknown | State::Held | State::Quarantined => Claim::locks(amount),
             // What is being taken back keeps its bill until that is done: it may be refused.
@@ -422,6 +435,7 @@ impl Standing {
             State::Reversing => Claim::locks(amount),
             // Written off: it pays nothing and nothing of it is awaited.
             State::Paid | State::PartRefunded if self.settled == Some(Settlement::WriteOff) => Claim::NONE,
+            State::Paid | State::Refunding | State::PartRefunded if self.owed > Fen::ZERO && freed => Claim::NONE,
             State::Paid | State::Refunding | State::PartRefunded if self.owed > Fen::ZERO => Claim::locks(kept),
             State::Paid | State::Refunding | State::PartRefunded => Claim::covers(kept),
             State::Declined | State::Closed | State::Reversed | State::Refunded => Claim::NONE,

@@ -422,7 +422,7 @@ fn a_debt_outlives_what_people_try() {
     assert_eq!(story.payment.state(), State::Refunded);
     // Written off by a manager: nothing goes back any more, and nothing of it pays a bill.
     let mut story = owing();
-    let settled = Input::Settle { how: Settlement::WriteOff, approval: approval(), note: None };
+    let settled = Input::Settle { how: Settlement::WriteOff, approval: approval(), note: None, late: Late::Fits };
     assert_eq!(story.input(settled), None);
     assert!(story.payment.is_at_rest());
     assert_eq!(story.payment.standing().claim(), crate::bill::Claim::NONE);
@@ -447,7 +447,7 @@ fn a_void_keeps_its_bill_until_it_is_done_and_a_doubt_frees_it_with_an_approver_
 #[test]
 fn a_stuck_doubt_is_ended_by_a_manager() {
     let stuck = || Story::begin().charge(no_answer()).after(100 * SECOND);
-    let settle = |how| Input::Settle { how, approval: approval(), note: Some("后台查过".into()) };
+    let settle = |how| Input::Settle { how, approval: approval(), note: Some("后台查过".into()), late: Late::Fits };
     let mut early = Story::begin().charge(no_answer());
     assert_eq!(early.input(settle(Settlement::Close)), Some(Refused::State));
     for (how, state) in [
