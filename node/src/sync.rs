@@ -356,6 +356,7 @@ impl Shell for NodeShell {
     async fn forked(&self, fork: Fork) -> Result<(Vec<Point>, Option<Seal>), ShellError> {
         let no = fork.seal.no;
         tracing::warn!(hub.holds = %no, "this journal is not what the hub holds: an older copy was put back");
+        self.line.membership.forked();
         self.lost.lock().unwrap_or_else(PoisonError::into_inner).last = Some(no);
         self.line.state.send_modify(|state| {
             state.forked = Some(no);
@@ -428,6 +429,7 @@ impl NodeShell {
             state.forked = None;
             state.last_error = None;
         });
+        self.line.membership.agreed();
         self.filled.send_replace(true);
         // A full channel is a session that ends on its own.
         let _ = self.news.try_send(Event::HangUp(ByeReason::Stopping));

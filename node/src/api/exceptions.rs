@@ -98,6 +98,9 @@ pub(crate) async fn settle(
         },
         note: payments::remark(asked.value.note)?,
     };
+    if how == Settlement::GiveBack {
+        app.membership.compared().await;
+    }
     let (accepted, waiting) =
         app.ask(|reply| Command::Settle(request, reply)).await.map_err(|problem| match problem.code() {
             Code::StateForbids => problem.detail(

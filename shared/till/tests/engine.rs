@@ -348,6 +348,27 @@ fn late_money_is_attached_until_the_till_goes_on_and_given_back_afterwards() {
 }
 
 #[test]
+fn late_money_waits_while_the_journal_is_forked() {
+    let mut counter = Counter::open();
+    let order_no = closed(&mut counter);
+    counter.handle(Command::Bar(Some(Bar::Forked)));
+    let asked = counter.calls.borrow().len();
+    counter.pass(60_000);
+    assert_eq!(counter.calls.borrow().len(), asked, "it is not even asked");
+    counter.handle(Command::Bar(None));
+    counter.pass(60_000);
+    // Asked before, answered after the fork was noticed.
+    counter.handle(Command::Bar(Some(Bar::Forked)));
+    let before = counter.stored_state(order_no);
+    counter.answer(order_no, Answer::Query(QueryAnswer::Paid(evidence())));
+    assert_eq!(counter.stored_state(order_no), before, "nothing is given back yet");
+    counter.handle(Command::Bar(None));
+    counter.pass(60_000);
+    counter.answer(order_no, Answer::Query(QueryAnswer::Paid(evidence())));
+    assert_eq!(counter.stored_state(order_no), State::Refunding);
+}
+
+#[test]
 fn a_barred_till_moves_no_money_repeats_what_it_said_and_asks_on() {
     let mut counter = Counter::open();
     let open = counter.sale("key-0001", "130000000000000001", 1_000);
