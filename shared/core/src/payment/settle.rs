@@ -7,7 +7,7 @@ use super::{
     Payment, Refused, State, Step,
     fact::{ClosedReason, Settled, Settlement},
 };
-use crate::{acquirer::PaidEvidence, ids::Numbering, journal::text::Text, money::Fen, people::Approval, time::Now};
+use crate::{acquirer::PaidEvidence, ids::Numbering, money::Fen, people::Approval, text::Text, time::Now};
 
 /// What a manager may do about a payment that stands so. `stuck`: its deadline has passed.
 #[must_use]
