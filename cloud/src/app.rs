@@ -23,11 +23,11 @@ use tokio::sync::{broadcast, watch};
 use tracing::{error, warn};
 
 use crate::{
-    api,
     clock::Clock,
     identity,
+    lines::Lines,
+    rows,
     store::{HubStore, roster::StoreLine},
-    sync::lines::Lines,
 };
 
 /// Events kept for listeners that fall behind: a full window of facts of some stores at once.
@@ -125,7 +125,7 @@ impl App {
     /// Tells listeners of payments.
     pub(crate) fn announce_payments(&self, rows: &[PaymentRow]) {
         for row in rows {
-            self.tell(Event::new("payment", &api::payments::shown(row)));
+            self.tell(Event::new("payment", &rows::payment(row)));
         }
     }
 

@@ -3,7 +3,7 @@
 mod stores;
 
 use std::{
-    fmt, fs,
+    fs,
     io::{self, BufRead, Write},
     os::unix::fs::DirBuilderExt,
     path::Path,
@@ -28,51 +28,16 @@ use crate::{
     cli::{AccountCommand, ApiKeyCommand, Cli, Command, ConfigCommand, ConfigFile, HubRole, HubScope},
     clock,
     config::{self, Config},
+    failure::Failure,
     identity, run,
     store::Sqlite,
 };
-
-/// Nothing else was wrong.
-const EXIT_FAILED: u8 = 1;
-
-/// A value on the command line is wrong; clap uses the same.
-const EXIT_USAGE: u8 = 2;
-
-/// A copy of a journal is damaged.
-const EXIT_INTEGRITY: u8 = 3;
 
 /// Longest name of a store or merchant for people.
 const SHOWN_NAME_MAX_CHARS: usize = 60;
 
 /// Longest name of an API key.
 const KEY_NAME_MAX_CHARS: usize = NAME_MAX_CHARS;
-
-/// A failed verb: its exit code, and why.
-#[derive(Debug)]
-pub(crate) struct Failure {
-    code: u8,
-    words: String,
-}
-
-impl Failure {
-    /// Exit code 1.
-    pub(crate) fn failed(why: impl fmt::Display) -> Self {
-        Self { code: EXIT_FAILED, words: why.to_string() }
-    }
-
-    /// Exit code 2.
-    fn usage(why: impl fmt::Display) -> Self {
-        Self { code: EXIT_USAGE, words: why.to_string() }
-    }
-
-    /// Says why on standard error.
-    pub(crate) fn report(&self) -> ExitCode {
-        let mut stderr = io::stderr().lock();
-        // Nobody listens: nothing left to tell.
-        writeln!(stderr, "guitai-hub: {}", self.words).ok();
-        ExitCode::from(self.code)
-    }
-}
 
 /// Does what the command line says.
 pub(crate) fn execute(cli: Cli) -> Result<ExitCode, Failure> {
@@ -143,7 +108,7 @@ fn verify(file: &ConfigFile) -> Result<ExitCode, Failure> {
     if broken.is_empty() {
         return Ok(ExitCode::SUCCESS);
     }
-    Err(Failure { code: EXIT_INTEGRITY, words: broken.join("\nguitai-hub: ") })
+    Err(Failure::integrity(broken.join("\nguitai-hub: ")))
 }
 
 fn rebuild(file: &ConfigFile) -> Result<(), Failure> {
@@ -217,6 +182,7 @@ mod tests {
     use rusqlite::Connection;
 
     use super::*;
+    use crate::failure::{EXIT_INTEGRITY, EXIT_USAGE};
     use crate::testing::rig;
 
     #[test]

@@ -16,8 +16,8 @@ use tracing_subscriber::filter::LevelFilter;
 use crate::{
     api,
     app::{App, VERSION},
-    commands::Failure,
     config::{Config, Format, Level, Log},
+    failure::Failure,
     identity,
     store::{HubStore, Sqlite},
     sync,

@@ -2,12 +2,12 @@
 
 mod accounts;
 mod announcements;
+mod approval;
 mod bills;
 pub(crate) mod events;
 mod exceptions;
 pub(crate) mod payments;
 mod receipts;
-pub(crate) mod refusal;
 mod returns;
 mod sessions;
 mod stats;

@@ -29,6 +29,7 @@ use crate::{
     config::Till,
     devices::{Printer, ScannerWatch, Scans},
     membership::Membership,
+    refusal,
     sync::SyncState,
     waiters::{Wait, Waiters},
 };
@@ -115,7 +116,7 @@ impl App {
         self.till.send(command(reply)).map_err(|_| Problem::from(Code::NotAccepting))?;
         match receiver.await {
             Ok(Ok(taken)) => Ok(taken),
-            Ok(Err(refusal)) => Err(crate::api::refusal::problem(refusal)),
+            Ok(Err(refusal)) => Err(refusal::problem(refusal)),
             Err(_) => Err(Code::NotAccepting.into()),
         }
     }

@@ -22,7 +22,7 @@ use guitai_http::{
     dto,
     password::{Passwords, check_policy},
 };
-use guitai_store::{Journal, Reader, ingest, journal, query, record, refold};
+use guitai_store::{Journal, Reader, bills, ingest, journal, query, record, refold};
 
 use crate::{
     clock::wall,
@@ -306,11 +306,7 @@ fn status(config: &Path, json: bool) -> anyhow::Result<()> {
     let last = query::last_fact(&connection, &enrolment.journal()?)?;
     let none = FactNo { epoch: 1, number: 0 };
     let (unsent, _) = query::unsent(&connection, &enrolment.journal()?, acked.unwrap_or(none))?;
-    let open: i64 = connection.query_row(
-        "SELECT count(*) FROM payment WHERE state IN ('pending', 'unknown', 'held', 'reversing', 'refunding')",
-        [],
-        |row| row.get(0),
-    )?;
+    let open = bills::open_count(&connection)?;
     let clock_offset_ms = sync::last_clock_offset(&place.side()?)?;
     let clock = dto::ClockWord::from(Deviation::of(clock_offset_ms.unwrap_or(0)));
     let shown = |no: Option<FactNo>| no.map_or_else(|| "-".to_owned(), |no| no.to_string());

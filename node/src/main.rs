@@ -14,6 +14,7 @@ mod membership;
 mod news;
 mod place;
 mod reach;
+mod refusal;
 mod run;
 mod sample;
 mod sync;

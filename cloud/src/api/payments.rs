@@ -6,17 +6,17 @@ use axum::{
     Json,
     extract::{Path, State},
 };
-use guitai_core::{ids::OrderNo, money::Fen, payment, time::UtcMs};
+use guitai_core::{ids::OrderNo, payment, time::UtcMs};
 use guitai_http::{
     bearer::{Principal, Scope},
-    dto::{self, BillRef, Can, Date, Payment, PaymentsQuery, Time},
+    dto::{Payment, PaymentsQuery, Time},
     paging::{Page, Query, decode_cursor, encode_cursor},
     problem::{Code, Problem, ProblemBody},
 };
-use guitai_store::query::{PaymentFilter, PaymentRow};
+use guitai_store::query::PaymentFilter;
 
 use super::internal;
-use crate::app::App;
+use crate::{app::App, rows};
 
 /// A page of payments, newest first; voids and refunds are rows of their own.
 #[utoipa::path(get, path = "/payments", params(PaymentsQuery), responses(
@@ -34,7 +34,7 @@ pub(super) async fn list(
     rows.truncate(limit);
     let last = rows.last().filter(|_| more);
     let next_cursor = last.map(|row| encode_cursor(&(row.at.0, row.no.as_str())));
-    Ok(Json(Page { items: rows.iter().map(shown).collect(), next_cursor, as_of }))
+    Ok(Json(Page { items: rows.iter().map(rows::payment).collect(), next_cursor, as_of }))
 }
 
 /// One payment.
@@ -47,47 +47,7 @@ pub(super) async fn one(
 ) -> Result<Json<Payment>, Problem> {
     caller.require(Scope::Read)?;
     let row = app.store.payment(order_no).await.map_err(internal)?;
-    row.as_ref().map(shown).map(Json).ok_or_else(|| Code::NotFound.into())
-}
-
-/// A row as people and programs see it. Nothing can be done with it here: only its store's node moves money.
-pub(crate) fn shown(row: &PaymentRow) -> Payment {
-    Payment {
-        order_no: row.no.to_string(),
-        kind: dto::Kind::parse(&row.kind).unwrap_or(dto::Kind::Charge),
-        original_no: row.original.clone(),
-        state: state(row.state),
-        reason: row.reason.clone(),
-        message: row.message.clone(),
-        amount_fen: row.amount.get(),
-        received_fen: row.received.map(Fen::get),
-        refunded_fen: row.refunded.get(),
-        owed_fen: Some(row.owed.get()).filter(|owed| *owed > 0),
-        settled: row.settled.clone(),
-        refund_no: None,
-        void_no: None,
-        wallet: row.wallet.map(Into::into),
-        code_last_two: row.code_last_two.clone(),
-        acquirer: row.acquirer.clone().unwrap_or_default(),
-        acquirer_no: row.acquirer_no.clone(),
-        wallet_no: row.wallet_no.clone(),
-        till: row.till.clone(),
-        cashier: row.cashier.clone(),
-        bill: row.bill.as_ref().map(|bill| BillRef {
-            source: bill.key.source.clone(),
-            number: bill.key.number.clone(),
-            total_fen: Some(bill.total.get()),
-            day: bill.key.day.map(Into::into),
-        }),
-        business_day: Date(row.business_day),
-        created_at: Time(row.at),
-        finished_at: row.paid_at.or(is_known(row.state).then_some(row.changed_at)).map(Time),
-        remark: row.remark.clone(),
-        approver: row.approver.clone(),
-        can: Can::default(),
-        fact: row.fact.to_string(),
-        store: Some(row.store.clone()),
-    }
+    row.as_ref().map(rows::payment).map(Json).ok_or_else(|| Code::NotFound.into())
 }
 
 fn filter(query: PaymentsQuery) -> Result<PaymentFilter, Problem> {
@@ -106,57 +66,4 @@ fn filter(query: PaymentsQuery) -> Result<PaymentFilter, Problem> {
         search: query.q,
         after: after.transpose()?,
     })
-}
-
-const fn state(state: payment::State) -> dto::State {
-    match state {
-        payment::State::Pending => dto::State::Pending,
-        payment::State::Paid => dto::State::Paid,
-        payment::State::Declined => dto::State::Declined,
-        payment::State::Unknown => dto::State::Unknown,
-        payment::State::Held => dto::State::Held,
-        payment::State::Reversing => dto::State::Reversing,
-        payment::State::Closed => dto::State::Closed,
-        payment::State::Reversed => dto::State::Reversed,
-        payment::State::Refunding => dto::State::Refunding,
-        payment::State::PartRefunded => dto::State::PartRefunded,
-        payment::State::Refunded => dto::State::Refunded,
-        payment::State::Quarantined => dto::State::Quarantined,
-    }
-}
-
-/// Whether nothing is under way any more.
-const fn is_known(state: payment::State) -> bool {
-    match state {
-        payment::State::Pending
-        | payment::State::Unknown
-        | payment::State::Held
-        | payment::State::Reversing
-        | payment::State::Refunding => false,
-        payment::State::Paid
-        | payment::State::Declined
-        | payment::State::Closed
-        | payment::State::Reversed
-        | payment::State::PartRefunded
-        | payment::State::Refunded
-        | payment::State::Quarantined => true,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn states_have_one_name_in_core_and_on_the_wire() {
-        for each in payment::State::ALL {
-            assert_eq!(state(each).as_str(), each.as_str());
-        }
-        for each in dto::State::ALL {
-            assert!(payment::State::parse(each.as_str()).is_some(), "{each:?} can be filtered by");
-        }
-        for kind in ["charge", "void", "refund"] {
-            assert!(dto::Kind::parse(kind).is_some());
-        }
-    }
 }

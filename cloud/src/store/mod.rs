@@ -36,7 +36,7 @@ use guitai_store::{
 
 use letters::{Change, Draft, LetterError, MessageError, Turn};
 use roster::{Heard, Seen, StoreLine, Welcome};
-pub(crate) use sqlite::{Fence, Figures, Letters, Refused, Sqlite, Watched, integer, unsigned};
+pub(crate) use sqlite::{Fence, Figures, Letters, Refused, Sqlite, Watched};
 
 /// Where the hub keeps everything.
 #[derive(Clone, Debug)]

@@ -18,8 +18,6 @@ use guitai_core::{
 use guitai_store::{StoreError, query};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::{integer, unsigned};
-
 pub(crate) use admission::Heard;
 pub(super) use admission::authorise;
 pub(crate) use enrolment::{NoCode, Welcome};
@@ -374,6 +372,16 @@ fn store_id(text: &str) -> Result<StoreId, StoreError> {
 fn issuer(number: u32) -> Result<Issuer, StoreError> {
     let known = Issuer::new(number).filter(|issuer| limits::ISSUERS_OF_NODES.contains(&issuer.get()));
     known.ok_or_else(|| StoreError::Corrupt(format!("hub_grant.issuer {number}")))
+}
+
+/// SQLite integers are signed; every count is far below 2^63.
+fn integer(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+/// A stored count back.
+fn unsigned(value: i64) -> u64 {
+    u64::try_from(value).unwrap_or(0)
 }
 
 #[cfg(test)]

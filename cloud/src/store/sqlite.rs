@@ -466,16 +466,6 @@ fn box_keys(line: &StoreLine) -> impl Iterator<Item = VerifyingKey> {
     line.boxes.iter().filter_map(|one| VerifyingKey::from_bytes(&one.key).ok())
 }
 
-/// SQLite integers are signed; every count is far below 2^63.
-pub(crate) fn integer(value: u64) -> i64 {
-    i64::try_from(value).unwrap_or(i64::MAX)
-}
-
-/// A stored count back.
-pub(crate) fn unsigned(value: i64) -> u64 {
-    u64::try_from(value).unwrap_or(0)
-}
-
 fn addressees(known: &[StoreId], named: &[String]) -> Result<Vec<StoreId>, LetterError> {
     let find = |name: &String| known.iter().find(|store| store.as_str() == name).cloned();
     let mut to: Vec<StoreId> = Vec::new();

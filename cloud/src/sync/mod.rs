@@ -2,9 +2,8 @@
 //!
 //! Changes of the roster made by the command line beside a running hub are noticed by [`watch`].
 //! Per connection one [`Caller`] asks the roster; an admitted one is served by a [`NodeShell`]. Which store is connected, and
-//! how it fares, is kept in [`lines`].
+//! how it fares, is kept in [`crate::lines`].
 
-pub(crate) mod lines;
 mod shell;
 
 #[cfg(test)]
@@ -32,12 +31,12 @@ use tracing::{debug, error, info, warn};
 
 use crate::{
     app::{App, VERSION},
+    lines::{Line, Seat},
     store::{
         Fence, Watched,
         roster::{BoxLine, Heard, Seen, Welcome},
     },
 };
-use lines::{Line, Seat};
 use shell::NodeShell;
 
 /// Nodes connected at one time, strangers included. A session at rest costs some 50 KiB.

@@ -21,8 +21,7 @@ use guitai_store::query;
 use guitai_till::Command;
 use tokio::sync::oneshot;
 
-use super::refusal;
-use crate::app::App;
+use crate::{app::App, refusal};
 
 type Shared = State<Arc<App>>;
 

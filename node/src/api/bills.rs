@@ -19,8 +19,8 @@ use guitai_store::bills;
 use guitai_till::{Command, TotalRequest};
 use tokio::sync::oneshot;
 
-use super::{payments, refusal, returns};
-use crate::app::App;
+use super::{approval, payments};
+use crate::{app::App, refusal};
 
 type Shared = State<Arc<App>>;
 
@@ -51,7 +51,7 @@ pub(crate) async fn total(
 ) -> Result<Json<dto::Bill>, Problem> {
     who.require(Scope::Charge)?;
     let approver = match (asked.value.approver, &who) {
-        (Some(named), _) => Some(returns::administrator(&app, named, from.ip()).await?),
+        (Some(named), _) => Some(approval::administrator(&app, named, from.ip()).await?),
         (None, Principal::Key(_)) => None,
         (None, Principal::Person(_)) => return Err(Problem::new(Code::ApproverWrongPassword).field("approver")),
     };

@@ -25,7 +25,7 @@ use guitai_http::{
 use guitai_store::{bills, query::PaymentRow};
 use guitai_till::{Command, SettleRequest};
 
-use super::{payments, returns};
+use super::{approval, payments};
 use crate::app::App;
 
 type Shared = State<Arc<App>>;
@@ -86,7 +86,7 @@ pub(crate) async fn settle(
         Problem::malformed("action")
             .detail("可用 accept、give-back、close、write-off。", "Use accept, give-back, close or write-off.")
     })?;
-    let approver = returns::approver(&app, &who, asked.value.approver, from.ip()).await?;
+    let approver = approval::approver(&app, &who, asked.value.approver, from.ip()).await?;
     let order_no: OrderNo = payments::visible(&app, &who, &id)?.no;
     let request = SettleRequest {
         order_no,

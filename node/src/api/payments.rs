@@ -29,8 +29,8 @@ use guitai_http::{
 use guitai_store::query::{self, PaymentFilter, PaymentRow};
 use guitai_till::{Accepted, Cashier, ChargeRequest, Command, NamedBill, Pays, Reply};
 
-use super::{refusal, returns};
-use crate::{app::App, config::Till};
+use super::approval;
+use crate::{app::App, config::Till, refusal};
 
 type Shared = State<Arc<App>>;
 
@@ -169,7 +169,7 @@ pub(crate) async fn not_handed_over(
 /// The administrator who lets the bill go at once.
 async fn lets_go(app: &Arc<App>, named: Option<dto::Approver>, from: IpAddr) -> Result<Option<AccountId>, Problem> {
     match named {
-        Some(named) => returns::administrator(app, named, from).await.map(Some),
+        Some(named) => approval::administrator(app, named, from).await.map(Some),
         None => Ok(None),
     }
 }

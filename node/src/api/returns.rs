@@ -1,14 +1,14 @@
 //! Voids and refunds: a person's password, or a key of scope `refund`.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Json,
     extract::{Path, State},
 };
-use guitai_core::{ids::AccountId, limits, money::Fen, normal, people::Approval, secret::SecretText};
+use guitai_core::{limits, money::Fen, people::Approval};
 use guitai_http::{
-    bearer::{Principal, Scope},
+    bearer::Principal,
     dto,
     idempotency::Keyed,
     problem::{Code, Problem, ProblemBody},
@@ -16,8 +16,8 @@ use guitai_http::{
 };
 use guitai_till::{Command, ReturnRequest};
 
-use super::{payments, refusal};
-use crate::app::App;
+use super::{approval::approver, payments};
+use crate::{app::App, refusal};
 
 type Shared = State<Arc<App>>;
 
@@ -76,35 +76,6 @@ pub(crate) async fn refund(
     let mut answer = payments::answer(&app, accepted.order_no)?;
     answer.refund_no = accepted.return_no.map(|no| no.to_string());
     Ok(answer)
-}
-
-/// The administrator whose password was given; a key of scope `refund` needs none.
-pub(super) async fn approver(
-    app: &Arc<App>,
-    who: &Principal,
-    named: Option<dto::Approver>,
-    from: IpAddr,
-) -> Result<Option<AccountId>, Problem> {
-    match (named, who) {
-        (Some(named), _) => administrator(app, named, from).await.map(Some),
-        (None, Principal::Key(_)) => who.require(Scope::Refund).map(|()| None),
-        (None, Principal::Person(_)) => {
-            let missing = Problem::new(Code::ApproverWrongPassword).field("approver");
-            Err(missing.detail("需要管理员账号和密码。", "An administrator's account and password are needed."))
-        }
-    }
-}
-
-/// Checks an administrator's password.
-pub(super) async fn administrator(app: &Arc<App>, named: dto::Approver, from: IpAddr) -> Result<AccountId, Problem> {
-    let (account, password) = (normal::typed(&named.account), SecretText::new(named.password));
-    let Some(row) = app.sign_in(&account, password, from).await? else {
-        return Err(Problem::new(Code::ApproverWrongPassword).field("approver.password"));
-    };
-    if row.role != "administrator" {
-        return Err(Problem::new(Code::ApproverNotAllowed).field("approver.account"));
-    }
-    AccountId::parse(&row.account).map_err(refusal::name("approver.account"))
 }
 
 /// The return counts at the payment's own till, and for whoever acts now.

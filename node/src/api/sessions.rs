@@ -18,8 +18,7 @@ use guitai_http::{
     session::{Current, Person, Role},
 };
 
-use super::refusal;
-use crate::app::App;
+use crate::{app::App, refusal};
 
 type Shared = State<Arc<App>>;
 

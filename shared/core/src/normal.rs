@@ -8,7 +8,7 @@
 //! | [`paragraphs`] | bodies of announcements | line breaks made `\n` and kept, controls and invisible characters dropped |
 //! | [`typed`] | what a stricter reader takes next, such as an account | trimmed, full-width ASCII made half-width |
 //! | [`unframed`] | what a scanner sends | framing and AIM identifier dropped |
-//! | [`query`] | the search box | what it may mean: an amount, a number, a text |
+//! | [`crate::search::query`] | the search box | what it may mean: an amount, a number, a text |
 //!
 //! An identifier that was changed silently would be another one, so only what nobody can see (width, outer and repeated
 //! blanks) is evened out and everything else is refused; a remark identifies nothing, so it is cleaned rather than refused.
@@ -20,11 +20,6 @@
 
 use alloc::{string::String, vec::Vec};
 use core::{error::Error, fmt};
-
-use crate::{
-    limits,
-    money::{Fen, parse_yuan},
-};
 
 /// Why a text is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,31 +132,6 @@ pub fn unframed(scanned: &str) -> &str {
         && head().is_some_and(|c| c.is_ascii_alphabetic())
         && head().is_some_and(|c| c.is_ascii_digit());
     if aim { rest.as_str().trim_matches(framing) } else { data }
-}
-
-/// What a text in the search box may mean. A `43` may be an amount, the head of a number and part of a remark at once.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Query {
-    /// As remarks are stored: [`one_line`].
-    pub text: String,
-    /// As numbers are stored: digits without their groups, or an [`identifier`].
-    pub number: Option<String>,
-    /// An amount in yuan.
-    pub amount: Option<Fen>,
-}
-
-/// Reads the search box.
-#[must_use]
-pub fn query(text: &str) -> Query {
-    let text = one_line(text);
-    let digits: String = text.chars().map(half_width).filter(|c| !is_gap(*c)).collect();
-    let number = if !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) {
-        Some(digits)
-    } else {
-        identifier(&text, limits::BILL_NUMBER_MAX_CHARS).ok()
-    };
-    let amount = parse_yuan(&text);
-    Query { text, number, amount }
 }
 
 /// With every character beyond the basic plane as `?`: four bytes of UTF-8 are refused or cut by acquirers whose databases

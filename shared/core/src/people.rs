@@ -4,13 +4,9 @@ use alloc::string::String;
 
 use minicbor::{Decode, Encode};
 
-use crate::{
-    ids::AccountId,
-    journal::{fact::family, text::Text},
-    time::UtcMs,
-};
+use crate::{family::family, ids::AccountId, text::Text, time::UtcMs};
 
-family! { People:
+family! {
     /// An account was made or changed, whole.
     10 => AccountSet[name, verifier],
     /// A key for a program was made.

@@ -12,12 +12,13 @@ use alloc::{
 use crate::{
     bill::{self, BillKey, Claim},
     ids::{AccountId, OrderNo},
-    journal::{fact::Fact, text::Text},
+    journal::fact::Fact,
     money::Fen,
     payment::{self, Intended, Place, Settlement, Standing, State},
     people::{self, Idempotency, Role},
     secret::Wallet,
     stats::{self, StatChange},
+    text::Text,
     time::{Day, UtcMs},
 };
 

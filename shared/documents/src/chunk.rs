@@ -4,9 +4,7 @@
 //! A chunk is magic 4 bytes, checksum 4, kind 1, length (LEB128), data. Kinds: 0 a whole document, 1 a change, 2 a deflated
 //! change. Kind 3, the bundle, is experimental and refused.
 
-use automerge::Change;
-
-use crate::document;
+use automerge::{AutoCommit, Change, LoadOptions, OnPartialLoad, VerificationMode};
 
 const MAGIC: [u8; 4] = [0x85, 0x6f, 0x4a, 0x83];
 const KIND_AT: usize = 8;
@@ -29,12 +27,18 @@ pub(crate) fn changes(mut run: &[u8]) -> Result<Vec<Change>, Malformed> {
     while !run.is_empty() {
         let (kind, chunk, rest) = split(run)?;
         match kind {
-            Kind::Document => changes.extend(document::changes_of_snapshot(chunk)?),
+            Kind::Document => changes.extend(load(chunk)?.get_changes(&[])),
             Kind::Change => changes.push(change(chunk)?),
         }
         run = rest;
     }
     Ok(changes)
+}
+
+/// The document that a run of chunks makes; all of it, or none.
+pub(crate) fn load(run: &[u8]) -> Result<AutoCommit, Malformed> {
+    let strict = LoadOptions::new().on_partial_load(OnPartialLoad::Error).verification_mode(VerificationMode::Check);
+    AutoCommit::load_with_options(run, strict).map_err(|_| Malformed)
 }
 
 /// Reading a single change does not compare its checksum, reading a run does (and drops the change).

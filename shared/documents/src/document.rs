@@ -1,14 +1,12 @@
-//! A document as it is opened, kept and compared. Every automerge document of the product is made in [`load`], and only
-//! [`Document::open`] gives one an actor.
+//! A document as it is opened, kept and compared. Every automerge document of the product is made in [`chunk::load`], and
+//! only [`Document::open`] gives one an actor.
 //!
 //! All documents begin with the same first change, [`GENESIS`]: it makes the root maps, so that two sides which start apart
 //! fill the same maps instead of two conflicting ones. Its actor id has 7 bytes, so no injected id (16) can be the same.
 
 use std::{error::Error, fmt};
 
-use automerge::{
-    ActorId, AutoCommit, Change, ChangeHash, LoadOptions, OnPartialLoad, ReadDoc, SaveOptions, VerificationMode,
-};
+use automerge::{ActorId, AutoCommit, Change, ChangeHash, ReadDoc, SaveOptions};
 use sha2::{Digest, Sha256};
 
 use crate::chunk::{self, Malformed};
@@ -54,7 +52,7 @@ impl Document {
             }
             run.extend_from_slice(chunks);
         }
-        let mut auto = load(&run).map_err(|Malformed| Corrupt::Gap)?;
+        let mut auto = chunk::load(&run).map_err(|Malformed| Corrupt::Gap)?;
         auto.set_actor(ActorId::from(actor));
         let taken = auto.get_heads();
         Ok(Self { auto, taken, waiting: 0 })
@@ -125,16 +123,6 @@ impl Error for Corrupt {}
 /// Whether a change can belong to a document of ours: it builds on another, or is the first.
 pub(crate) fn is_descended(change: &Change) -> bool {
     !change.deps().is_empty() || change.raw_bytes() == GENESIS
-}
-
-/// The changes in a snapshot.
-pub(crate) fn changes_of_snapshot(snapshot: &[u8]) -> Result<Vec<Change>, Malformed> {
-    load(snapshot).map(|mut auto| auto.get_changes(&[]))
-}
-
-fn load(run: &[u8]) -> Result<AutoCommit, Malformed> {
-    let strict = LoadOptions::new().on_partial_load(OnPartialLoad::Error).verification_mode(VerificationMode::Check);
-    AutoCommit::load_with_options(run, strict).map_err(|_| Malformed)
 }
 
 #[cfg(test)]

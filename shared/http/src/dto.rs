@@ -21,4 +21,6 @@ pub use state::{
     ClockWord, Devices, DisabledNode, Health, HealthStatus, HubLink, NoticeNews, PrinterState, ScanNews, ScannerState,
     StoreRow, StoreRows, StoreState, StoreToday, Sync,
 };
-pub use value::{Date, Kind, Nothing, State, Time, WalletDto};
+pub use value::{Kind, Nothing, State, WalletDto};
+
+pub use crate::time::{Date, Time};

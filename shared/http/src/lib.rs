@@ -7,6 +7,7 @@
 
 pub mod bearer;
 pub mod body;
+mod code;
 pub mod dto;
 pub mod embed;
 pub mod guard;
@@ -20,4 +21,5 @@ pub mod serve;
 pub mod session;
 pub mod sse;
 pub mod throttle;
+mod time;
 mod words;

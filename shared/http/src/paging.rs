@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use utoipa::ToSchema;
 
 use crate::{
-    dto::Time,
     problem::{Code, Problem},
+    time::Time,
 };
 
 /// The longest cursor we take back: ours have below 100 characters.

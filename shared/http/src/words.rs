@@ -1,6 +1,6 @@
 //! The words for people of every problem code, Chinese first, English complete.
 
-use crate::problem::Code;
+use crate::code::Code;
 
 /// Words in Chinese and English.
 type Both = (&'static str, &'static str);

@@ -75,12 +75,12 @@ impl Credentials {
         })
     }
 
-    /// What a merchant gets: the `credentials.json` of a sandbox reachable at this origin, such as
-    /// `http://127.0.0.1:30000`.
+    /// What a merchant gets: the `credentials.json` of a sandbox whose Allinpay is reachable at this base, such as
+    /// `http://127.0.0.1:30000/allinpay/apiweb`.
     #[must_use]
-    pub fn for_merchant(&self, origin: &str) -> Value {
+    pub fn for_merchant(&self, base: &str) -> Value {
         json!({"allinpay": {
-            "base": format!("{origin}{}", crate::allinpay::PREFIX),
+            "base": base,
             "orgid": self.orgid,
             "cusid": self.cusid,
             "appid": self.appid,

@@ -14,7 +14,7 @@ pub mod switches;
 use guitai_core::time::UtcMs;
 
 use crate::{
-    allinpay::{Operation, Wire, trade},
+    allinpay::{Operation, Wire},
     book::Book,
     credentials::Credentials,
     outcome::Manner,
@@ -87,7 +87,7 @@ impl Sandbox {
 /// needs no book: the shell does it outside its lock.
 pub fn play(book: &mut Book, switches: &mut Switches, wall: UtcMs, operation: Operation) -> Played {
     let now = book.now(wall);
-    trade::play(book, switches, now, operation)
+    allinpay::play(book, switches, now, operation)
 }
 
 /// An answer before it is signed.

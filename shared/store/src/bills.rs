@@ -116,6 +116,17 @@ pub fn unfinished(connection: &Connection, store: &str) -> Result<Vec<OrderNo>, 
     numbers.map(|no| OrderNo::parse(&no?).ok_or_else(|| StoreError::Corrupt("an order number".into()))).collect()
 }
 
+/// How many payments have no final result yet.
+///
+/// # Errors
+/// What SQLite says.
+pub fn open_count(connection: &Connection) -> Result<u64, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT count(*) FROM payment WHERE state IN ('pending', 'unknown', 'held', 'reversing', 'refunding')",
+    )?;
+    Ok(unsigned(statement.query_row([], |row| row.get(0))?))
+}
+
 /// Charges intended since a moment, oldest first.
 ///
 /// # Errors

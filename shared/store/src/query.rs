@@ -7,8 +7,8 @@ use guitai_core::{
     ids::{FactNo, JournalId, OrderNo},
     journal::chain::Seal,
     money::Fen,
-    normal,
     payment::State,
+    search,
     secret::Wallet,
     stats::Movement,
     time::{Day, UtcMs},
@@ -215,7 +215,7 @@ pub fn payments(connection: &Connection, filter: &PaymentFilter, limit: usize) -
     if let Some((at, no)) = &filter.after {
         also("(p.at, p.no) < (?, ?)", vec![Value::Integer(at.0), text(no)]);
     }
-    if let Some(search) = filter.search.as_deref().map(normal::query) {
+    if let Some(search) = filter.search.as_deref().map(search::query) {
         let pattern =
             |part: &str| text(&format!("%{}%", part.replace('\\', r"\\").replace('%', r"\%").replace('_', r"\_")));
         let number = search.number.as_deref().map_or(Value::Null, pattern);

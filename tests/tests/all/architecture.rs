@@ -10,6 +10,9 @@ use serde::Deserialize;
 
 use crate::tidy;
 
+mod circles;
+mod modules;
+
 /// Each crate, and which of ours it may use.
 const ARROWS: &[(&str, &[&str])] = &[
     ("guitai-core", &[]),

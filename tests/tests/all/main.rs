@@ -17,6 +17,8 @@ mod offline;
 mod restored;
 mod sales;
 mod scan;
+mod source;
 mod sse;
+
 mod startup;
 mod tidy;

@@ -4,6 +4,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
 
+mod matches;
+mod sql;
+
 /// Longest file, in lines.
 const FILE_MAX_LINES: usize = 500;
 
@@ -56,6 +59,16 @@ fn all_sources() -> anyhow::Result<Vec<PathBuf>> {
     for folder in SOURCES {
         all.extend(sources(&root().join(folder))?);
     }
+    Ok(all)
+}
+
+/// All files that are built into the product: no tests, no benches, and nothing of theirs.
+fn product_sources() -> anyhow::Result<Vec<PathBuf>> {
+    let mut all = all_sources()?;
+    all.retain(|file| {
+        let name = shown(file);
+        !name.split('/').any(|part| ["tests", "tests.rs", "testing.rs"].contains(&part))
+    });
     Ok(all)
 }
 

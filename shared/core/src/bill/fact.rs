@@ -4,13 +4,14 @@ use minicbor::{Decode, Encode};
 
 use super::BillKey;
 use crate::{
-    journal::{fact::family, text::Text},
+    family::family,
     money::Fen,
     people::Approval,
+    text::Text,
     time::{Day, UtcMs},
 };
 
-family! { Bill:
+family! {
     /// A bill of the shop's own system was named for the first time.
     50 => Opened,
     /// Its total was changed: an act of its own.

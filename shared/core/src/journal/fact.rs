@@ -6,33 +6,21 @@
 
 use alloc::vec::Vec;
 
-use minicbor::{Decode, Decoder, Encode, Encoder, bytes::ByteArray, data::Type};
+use minicbor::{Decode, Decoder, Encode, bytes::ByteArray, data::Type};
 
-use super::{
-    canonical::is_canonical,
-    epoch::Point,
-    text::{Record, Salt, Text},
-};
+use super::{canonical::is_canonical, epoch::Point};
+pub use crate::family::{FactError, Kind};
 use crate::{
     bill,
+    family::encode,
     ids::{Issuer, OrderNo, StoreId, Writer},
     limits,
     money::Fen,
     payment, people,
+    text::{Record, Salt, Text},
     time::UtcMs,
     trust::KeyBytes,
 };
-
-/// Why bytes are not a fact we can digest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FactError {
-    /// Not canonical CBOR of the form `[kind, body]`, or too long: refused from a peer.
-    Malformed,
-    /// A kind this version does not know: stored as it is, flagged, relayed.
-    UnknownKind(u16),
-    /// A known kind whose body lacks something: stored as it is and flagged.
-    Undigestible,
-}
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -194,87 +182,31 @@ impl From<Opened> for Fact {
     }
 }
 
-/// A family of facts: its enum, and what follows from its list of kinds. A kind's texts stand in brackets.
-macro_rules! family {
-    ($family:ident: $($(#[$doc:meta])* $kind:literal => $name:ident $([$($text:ident),+])?,)*) => {
-        /// What can happen here.
-        #[derive(Clone, Debug, PartialEq, Eq)]
-        pub enum Fact {
-            $($(#[$doc])* $name($name),)*
-        }
-
-        impl Fact {
-            /// The name of the kind, for people and logs.
-            #[must_use]
-            pub const fn name(&self) -> &'static str {
-                match self {
-                    $(Self::$name(_) => stringify!($name),)*
-                }
-            }
-
-            /// When this store recorded it.
-            #[must_use]
-            pub const fn at(&self) -> $crate::time::UtcMs {
-                match self {
-                    $(Self::$name(fact) => fact.at,)*
-                }
-            }
-
-            pub(crate) fn to_bytes(&self) -> alloc::vec::Vec<u8> {
-                match self {
-                    $(Self::$name(fact) => $crate::journal::fact::encode($kind, fact),)*
-                }
-            }
-
-            /// None if no kind of this family has the number.
-            pub(crate) fn decode(kind: u16, body: &[u8]) -> Option<Result<Self, $crate::journal::fact::FactError>> {
-                use $crate::journal::fact::FactError;
-                match kind {
-                    $($kind => Some(minicbor::decode(body).map(Self::$name).map_err(|_| FactError::Undigestible)),)*
-                    _ => None,
-                }
-            }
-
-            pub(crate) fn texts_mut(&mut self) -> alloc::vec::Vec<&mut $crate::journal::text::Text> {
-                match self {
-                    $(Self::$name(_fact) => {
-                        #[allow(unused_mut, reason = "most kinds have no text")]
-                        let mut texts = alloc::vec::Vec::new();
-                        $($(texts.extend(_fact.$text.iter_mut());)+)?
-                        texts
-                    })*
-                }
-            }
-        }
-
-        $(
-            impl From<$name> for Fact {
-                fn from(fact: $name) -> Self {
-                    Self::$name(fact)
-                }
-            }
-
-            impl From<$name> for $crate::journal::fact::Fact {
-                fn from(fact: $name) -> Self {
-                    Self::$family(Fact::$name(fact))
-                }
-            }
-        )*
-
-        impl From<Fact> for $crate::journal::fact::Fact {
-            fn from(fact: Fact) -> Self {
-                Self::$family(fact)
-            }
-        }
-    };
+impl From<people::Fact> for Fact {
+    fn from(fact: people::Fact) -> Self {
+        Self::People(fact)
+    }
 }
-pub(crate) use family;
 
-pub(crate) fn encode<T: Encode<()>>(kind: u16, body: &T) -> Vec<u8> {
-    let mut e = Encoder::new(Vec::new());
-    let written = e.array(2).and_then(|e| e.u16(kind)).and_then(|e| e.encode(body)).is_ok();
-    debug_assert!(written, "memory takes everything, and texts are committed to first");
-    e.into_writer()
+impl From<bill::Fact> for Fact {
+    fn from(fact: bill::Fact) -> Self {
+        Self::Bill(fact)
+    }
+}
+
+impl From<payment::Fact> for Fact {
+    fn from(fact: payment::Fact) -> Self {
+        Self::Payment(fact)
+    }
+}
+
+impl<K: Kind> From<K> for Fact
+where
+    Self: From<K::Family>,
+{
+    fn from(kind: K) -> Self {
+        Self::from(K::Family::from(kind))
+    }
 }
 
 /// Splits `[kind, body]`, refusing what is not canonical.

@@ -8,6 +8,7 @@ use super::*;
 use crate::{
     ids::{AccountId, NameError},
     money::{YuanError, read_yuan},
+    search::{Query, query},
     secret::{CodeError, PaymentCode},
 };
 

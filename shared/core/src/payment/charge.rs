@@ -11,7 +11,7 @@ use super::{
 use crate::{
     acquirer::{Call, ChargeAnswer, ChargeCall, PaidEvidence, Refusal, Timings},
     ids::Numbering,
-    journal::text::Text,
+    text::Text,
     time::{Now, UtcMs},
 };
 

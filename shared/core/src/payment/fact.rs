@@ -8,15 +8,16 @@ use minicbor::{Decode, Encode};
 
 use crate::{
     bill::BillKey,
+    family::family,
     ids::{AccountId, OrderNo, TillId},
-    journal::{fact::family, text::Text},
     money::Fen,
     people::{Approval, Idempotency},
     secret::{CodeTrace, Wallet},
+    text::Text,
     time::{Day, UtcMs},
 };
 
-family! { Payment:
+family! {
     /// A charge was about to be sent.
     20 => Intended[remark],
     /// The customer is acting, after a doubt.

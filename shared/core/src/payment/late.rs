@@ -1,9 +1,8 @@
 //! Money that comes late, and money that must go back until it has (rule 6).
 
 use super::{
-    Payment, State, Step,
+    Payment, ReturnOrder, State, Step,
     fact::{GiveBackOwed, LateChecked, TakeBack},
-    refund::ReturnOrder,
     standing::LATE_CHECKS_MS,
 };
 use crate::{

@@ -43,10 +43,9 @@ use alloc::string::String;
 
 pub use fact::*;
 pub use recovery::{CANCEL_AFTER_MS, GOODS_KEYS_AFTER_MS};
-pub use refund::ReturnOrder;
 pub use settle::ways_out;
 pub use standing::{Claimed, LATE_CHECKS_MS, Received, Refund, Reversal, Said, Standing, Watch};
-pub use step::{Effect, Held, Input, Refused, Say, Step};
+pub use step::{Effect, Held, Input, Refused, ReturnOrder, Say, Step};
 
 use crate::{
     acquirer::{Terminal, Timings},

@@ -3,35 +3,21 @@
 use alloc::string::String;
 
 use super::{
-    Effect, Payment, Refused, State, Step,
-    fact::{Place, RefundIntended, RefundRefused, Refunded},
+    Effect, Payment, Refused, ReturnOrder, State, Step,
+    fact::{RefundIntended, RefundRefused, Refunded},
     wait::{Calling, Next, clip},
 };
 use crate::{
     acquirer::{Call, RefundAnswer},
     ids::Numbering,
-    journal::text::Text,
     money::Fen,
-    people::Approval,
+    text::Text,
     time::Now,
 };
 
 /// Waits between questions about a refund: 5 s at first, every minute from the seventh, in ms.
 const fn backoff_ms(tries: u32) -> u64 {
     if tries < 7 { 5_000 } else { 60_000 }
-}
-
-/// A refund a person asks for, or one that is owed.
-#[derive(Clone, Debug)]
-pub struct ReturnOrder {
-    /// What goes back.
-    pub amount: Fen,
-    /// Where it counts.
-    pub place: Place,
-    /// Who asks and who approves; absent where money that is owed goes back by itself.
-    pub approval: Option<Approval>,
-    /// The reason given.
-    pub reason: Option<String>,
 }
 
 impl Payment {

@@ -11,9 +11,9 @@ use crate::{
     acquirer::{PaidEvidence, Refusal},
     bill::Late,
     ids::Numbering,
-    journal::text::Text,
     money::Fen,
     people::Approval,
+    text::Text,
     time::Now,
 };
 

@@ -10,9 +10,9 @@ use super::{
 use crate::{
     bill::{BillKey, Claim},
     ids::OrderNo,
-    journal::text::Text,
     money::Fen,
     secret::Wallet,
+    text::Text,
     time::UtcMs,
 };
 

@@ -2,15 +2,13 @@
 
 use alloc::{string::String, vec, vec::Vec};
 
-use super::{
-    fact::{Fact, Place, Settlement},
-    refund::ReturnOrder,
-};
+use super::fact::{Fact, Place, Settlement};
 use crate::{
     acquirer::{Call, ChargeAnswer, QueryAnswer, RefundAnswer, ReversalAnswer},
     bill::Late,
+    committed::Committed,
     ids::{AccountId, OrderNo},
-    journal::Committed,
+    money::Fen,
     people::{Approval, Idempotency},
     time::{Day, UtcMs},
 };
@@ -77,6 +75,19 @@ pub enum Input {
         /// The hour on the store's clock.
         hour: u8,
     },
+}
+
+/// A refund a person asks for, or one that is owed.
+#[derive(Clone, Debug)]
+pub struct ReturnOrder {
+    /// What goes back.
+    pub amount: Fen,
+    /// Where it counts.
+    pub place: Place,
+    /// Who asks and who approves; absent where money that is owed goes back by itself.
+    pub approval: Option<Approval>,
+    /// The reason given.
+    pub reason: Option<String>,
 }
 
 /// What a person says about an open payment.

@@ -8,10 +8,11 @@ use guitai_core::{
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::value::{Date, Kind, State, Time, WalletDto};
+use super::value::{Kind, State, WalletDto};
 use crate::{
     paging::{FromParams, Params, SEARCH_MAX_CHARS},
     problem::Problem,
+    time::{Date, Time},
 };
 
 /// A charge, a void or a refund as a row.
@@ -339,7 +340,7 @@ impl FromParams for PaymentsQuery {
             to: params.time("to")?,
             state: params.parsed("state", State::parse)?,
             kind: params.parsed("kind", Kind::parse)?,
-            // As texts are stored; what it may mean, `normal::query` says where it is searched.
+            // As texts are stored; what it may mean, `search::query` says where it is searched.
             q: params.text("q", SEARCH_MAX_CHARS)?.map(|q| normal::one_line(&q)).filter(|q| !q.is_empty()),
             cursor: params.cursor()?,
             limit: params.limit()?,

@@ -3,8 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::value::Time;
-use crate::session::Role;
+use crate::{session::Role, time::Time};
 
 /// `POST /sessions`.
 #[derive(Clone, Deserialize, Serialize, ToSchema)]

@@ -4,7 +4,8 @@ use guitai_core::clock::Deviation;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::value::{Time, WalletDto, words};
+use super::value::{WalletDto, words};
+use crate::time::Time;
 
 words! {
     /// A node's link to its hub.

@@ -6,17 +6,24 @@
 
 mod occupied;
 mod odd;
-pub mod trade;
+mod trade;
 
 use std::collections::BTreeMap;
 
 use guitai_core::{
     acquirer::allinpay::{KeyError, Keys},
     secret::{PaymentCode, Wallet},
+    time::UtcMs,
 };
 
 use self::odd::Spelled;
-use crate::{Answer, Outcome, Played, credentials::Credentials, outcome::Manner, switches::Odd};
+use crate::{
+    Answer, Outcome, Played,
+    book::Book,
+    credentials::Credentials,
+    outcome::Manner,
+    switches::{Odd, Switches},
+};
 
 /// Before the operation's path in every request.
 pub const PREFIX: &str = "/allinpay/apiweb";
@@ -358,6 +365,12 @@ fn check_terminal(terminfo: &str) -> Result<(), &'static str> {
     }
     let placed = !get(&members, "longitude").is_empty() && !get(&members, "latitude").is_empty();
     if placed || !get(&members, "deviceip").is_empty() { Ok(()) } else { Err("经纬度和IP不能同时为空") }
+}
+
+/// Plays one operation at a moment of sandbox time.
+pub(crate) fn play(book: &mut Book, switches: &mut Switches, now: UtcMs, operation: Operation) -> Played {
+    occupied::occupy(book, switches, now, &operation.call);
+    trade::play(book, switches, now, operation)
 }
 
 const fn trade_code(wallet: Wallet) -> &'static str {

@@ -2,7 +2,7 @@
 
 use guitai_core::time::{UtcMs, beijing_day, format_beijing};
 
-use super::{Call, Named, Operation, occupied::occupy};
+use super::{Call, Named, Operation};
 use crate::{
     Played,
     book::{Acquirer, Book, Entry, Order, Refund, RefundState, Reversal, State},
@@ -28,9 +28,8 @@ const FUNDS_TOO_SMALL: Status = ("3999", "商户可用资金不足");
 pub(super) const VOIDED: char = '2';
 pub(super) const REFUNDED: char = '3';
 
-/// Plays one operation at a moment of sandbox time.
-pub(crate) fn play(book: &mut Book, switches: &mut Switches, now: UtcMs, operation: Operation) -> Played {
-    occupy(book, switches, now, &operation.call);
+/// What the operation does, where no switch was in its way.
+pub(super) fn play(book: &mut Book, switches: &mut Switches, now: UtcMs, operation: Operation) -> Played {
     match operation.call {
         Call::Charge { reqsn, amount_fen, trade_code, code_hash } => {
             if is_used(book, now, &reqsn) {

@@ -15,6 +15,7 @@ use std::{
 use anyhow::{Context, bail};
 use getrandom::{SysRng, rand_core::UnwrapErr};
 use guitai_sandbox::{
+    allinpay,
     book::{Book, Entry},
     credentials::Credentials,
 };
@@ -51,7 +52,8 @@ impl Data {
 
     /// Writes `credentials.json` for the address that is listened on now.
     pub(super) fn write_credentials(&self, at: SocketAddr) -> anyhow::Result<()> {
-        let text = serde_json::to_string_pretty(&self.credentials.for_merchant(&format!("http://{at}")))?;
+        let text =
+            serde_json::to_string_pretty(&self.credentials.for_merchant(&format!("http://{at}{}", allinpay::PREFIX)))?;
         Ok(replace(&self.directory.join("credentials.json"), |file| writeln!(file, "{text}"))?)
     }
 }

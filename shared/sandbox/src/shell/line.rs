@@ -8,55 +8,16 @@ use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{mpsc, oneshot, watch},
+    sync::watch,
 };
 
-use super::server::{Door, Server};
-
-/// Changes of the line wait here for the accept loop; one at a time is enough for a person or a test.
-const CHANGES_MAX: usize = 8;
+use super::{
+    gate::Latch,
+    server::{Door, Server},
+};
 
 /// After a failed accept (no file descriptors left) the loop rests this long.
 const ACCEPT_REST: Duration = Duration::from_millis(50);
-
-/// A change of the line, and who waits for it.
-type Change = (Line, oneshot::Sender<Result<(), String>>);
-
-/// How the line is, and the way to change it.
-pub(super) struct Gate {
-    line: watch::Receiver<Line>,
-    changes: mpsc::Sender<Change>,
-}
-
-/// The accept loop's end of a [`Gate`].
-pub(super) struct Latch {
-    line: watch::Sender<Line>,
-    changes: mpsc::Receiver<Change>,
-}
-
-impl Gate {
-    pub(super) fn new() -> (Self, Latch) {
-        let (line, seen) = watch::channel(Line::default());
-        let (sender, changes) = mpsc::channel(CHANGES_MAX);
-        (Self { line: seen, changes: sender }, Latch { line, changes })
-    }
-
-    pub(super) fn line(&self) -> Line {
-        *self.line.borrow()
-    }
-
-    /// Changes the line, and comes back when it is changed.
-    pub(super) async fn change(&self, line: Line) -> Result<(), String> {
-        let (done, changed) = oneshot::channel();
-        let gone = || "the accept loop has ended".to_owned();
-        self.changes.send((line, done)).await.map_err(|_| gone())?;
-        changed.await.map_err(|_| gone())?
-    }
-
-    fn watch(&self) -> watch::Receiver<Line> {
-        self.line.clone()
-    }
-}
 
 /// Accepts acquirers' connections while the line is not refused.
 pub(super) async fn serve(listener: TcpListener, at: SocketAddr, mut latch: Latch, server: Arc<Server>) {

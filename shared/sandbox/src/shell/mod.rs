@@ -1,5 +1,6 @@
 //! Sockets, files and the clock around the sandbox.
 
+mod gate;
 mod ledger;
 mod line;
 mod server;
@@ -19,7 +20,7 @@ use tokio::{
     signal::unix::{SignalKind, signal},
 };
 
-use self::{ledger::Data, line::Gate, server::Server};
+use self::{gate::Gate, ledger::Data, server::Server};
 
 /// Serves until Ctrl-C or SIGTERM.
 pub(crate) async fn run(listen: SocketAddr, control: Option<SocketAddr>, data: &Path) -> anyhow::Result<()> {

@@ -25,7 +25,7 @@ use hyper::{
 use serde_json::{Value, json};
 use tokio::time::{Sleep, sleep};
 
-use super::{ledger::Ledger, line::Gate, wall};
+use super::{gate::Gate, ledger::Ledger, wall};
 
 /// The largest real request, a charge with promotion data, is a few kB.
 const REQUEST_MAX_BYTES: usize = 64 * 1024;

@@ -33,7 +33,7 @@ pub struct Text {
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct Record {
-    /// Which of the fact's texts it is, from 0, in the order of [`super::fact::Fact::texts_mut`].
+    /// Which of the fact's texts it is, from 0, in the order of [`crate::journal::fact::Fact::texts_mut`].
     #[n(0)]
     pub slot: u8,
     /// See [`Salt`].

@@ -1,0 +1,48 @@
+//! How a verb of the command line fails.
+
+use std::{
+    fmt,
+    io::{self, Write},
+    process::ExitCode,
+};
+
+/// Nothing else was wrong.
+const EXIT_FAILED: u8 = 1;
+
+/// A value on the command line is wrong; clap uses the same.
+pub(crate) const EXIT_USAGE: u8 = 2;
+
+/// A copy of a journal is damaged.
+pub(crate) const EXIT_INTEGRITY: u8 = 3;
+
+/// A failed verb: its exit code, and why.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) code: u8,
+    pub(crate) words: String,
+}
+
+impl Failure {
+    /// Exit code 1.
+    pub(crate) fn failed(why: impl fmt::Display) -> Self {
+        Self { code: EXIT_FAILED, words: why.to_string() }
+    }
+
+    /// Exit code 2.
+    pub(crate) fn usage(why: impl fmt::Display) -> Self {
+        Self { code: EXIT_USAGE, words: why.to_string() }
+    }
+
+    /// Exit code 3.
+    pub(crate) fn integrity(why: impl fmt::Display) -> Self {
+        Self { code: EXIT_INTEGRITY, words: why.to_string() }
+    }
+
+    /// Says why on standard error.
+    pub(crate) fn report(&self) -> ExitCode {
+        let mut stderr = io::stderr().lock();
+        // Nobody listens: nothing left to tell.
+        writeln!(stderr, "guitai-hub: {}", self.words).ok();
+        ExitCode::from(self.code)
+    }
+}
