@@ -183,8 +183,8 @@ impl Engine {
         Ok(())
     }
 
-    /// While this box is barred, or does not know what it gave back before, nothing goes back by itself: what is owed, and what is only asked
-    /// about because late money would go back, waits. A doubt is still asked about and reversed.
+    /// While this box is barred, or does not know what it gave back before, nothing goes back by itself: what is owed, and what
+    /// is only asked about because late money would go back, waits. A doubt is still asked about and reversed.
     fn put_off(&mut self, now: Now, order_no: OrderNo) -> bool {
         if self.bar.is_none() {
             return false;
