@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
 use guitai_core::{
-    ids::{AccountId, FactNo, Issuer, JournalId, Numbering, OrderNo, StoreId, TillId},
+    ids::{AccountId, FactNo, Issuer, JournalId, Numbering, OrderNo, StoreId, TillId, Writer},
     journal::fact::Fact,
     money::Fen,
     payment::{Doubted, Intended, Paid, Place, RefundIntended, Refunded},
@@ -106,7 +106,7 @@ impl NodeSide {
         let database = Database::open(&data.path().join("node.db")).unwrap();
         let (store, identity) = (store_id(id), key(seed));
         let mut journal =
-            Journal::open(&database, JournalId::node(store.clone()), issuer, identity.clone(), MORNING).unwrap();
+            Journal::open(&database, JournalId::node(store.clone()), issuer, identity.clone(), None, MORNING).unwrap();
         journal.append(&account("01", "王小明")).unwrap();
         journal.commit().unwrap();
         let numbering = Numbering::resume(issuer, None);
@@ -206,6 +206,7 @@ impl NodeSide {
         {
             self.next.number = run.seal.no.number + 1;
             batches.push(Batch {
+                writer: Writer::Node,
                 token: 1,
                 first: run.first,
                 bodies: run.bodies,

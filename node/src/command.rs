@@ -373,6 +373,7 @@ fn print_journal(config: &Path, from: Option<&str>) -> anyhow::Result<()> {
     };
     let mut out = std::io::stdout().lock();
     while let Some(found) = ingest::load(&connection, &journal, next, guitai_core::limits::CHUNK_MAX_BYTES)? {
+        next = found.first;
         for body in &found.bodies {
             let (kind, shown) = match record::read(&connection, &journal, next, body)? {
                 Ok(fact) => (fact.name().to_owned(), format!("{fact:?}")),
@@ -394,7 +395,8 @@ fn verify(config: &Path) -> anyhow::Result<()> {
     let place = Place::open(&config.data)?;
     let journal = place.enrolled()?.journal()?;
     let connection = place.journal()?.reader()?;
-    let (last, seals) = journal::verify(&connection, &journal, &place.identity()?.verifying_key()).map_err(Damaged)?;
+    let (last, seals) =
+        journal::verify(&connection, &journal, &place.identity()?.verifying_key(), &[]).map_err(Damaged)?;
     println!("ok: facts up to {last}, {seals} seals");
     Ok(())
 }
@@ -405,7 +407,7 @@ fn rebuild(config: &Path) -> anyhow::Result<()> {
     let _lock = place.lock()?;
     let journal = place.enrolled()?.journal()?;
     let mut connection = place.journal()?.writer()?;
-    journal::verify(&connection, &journal, &place.identity()?.verifying_key()).map_err(Damaged)?;
+    journal::verify(&connection, &journal, &place.identity()?.verifying_key(), &[]).map_err(Damaged)?;
     let done = refold::refold(&mut connection, &|_, _| Ok(None))?;
     println!("ok: {} facts, {} undigested", done.facts, done.undigested);
     Ok(())
@@ -445,7 +447,8 @@ fn record(config: &Path, request: Request) -> anyhow::Result<()> {
         Wish::Account(account) => Fact::from(account),
     };
     let (id, issuer) = (enrolment.journal()?, enrolment.issuer()?);
-    let mut journal = Journal::open(&place.journal()?, id, issuer, place.identity()?, wall()).map_err(Damaged)?;
+    let mut journal =
+        Journal::open(&place.journal()?, id, issuer, place.identity()?, enrolment.after(), wall()).map_err(Damaged)?;
     journal.append(&fact)?;
     journal.commit()?;
     Ok(())

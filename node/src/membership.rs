@@ -1,7 +1,10 @@
 //! Where this node stands with the hub's roster, and what that forbids it. Signed entries are kept in `side.db` and bar over
 //! restarts and without the hub. A hub that merely does not know this node is an alarm: it sells on.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use anyhow::Context;
 use guitai_core::{
@@ -14,11 +17,16 @@ use guitai_core::{
 };
 use guitai_store::query::Connection;
 use guitai_till::{Command, Handle};
+use tokio::{sync::watch, time::Instant};
 
 use crate::place::{self, Kept};
 
 /// The name under which a fork is kept among the hub's last words.
 const FORKED: &str = "forked";
+
+/// How long after the start a request to give money back waits for the hub's word about the journal. A hub that answers at all
+/// has done so by then.
+const COMPARED_WITHIN: Duration = Duration::from_secs(5);
 
 /// This node's membership; shared by the line, the pages and the engine.
 pub(crate) struct Membership {
@@ -26,6 +34,9 @@ pub(crate) struct Membership {
     side: Arc<Mutex<Connection>>,
     till: Handle,
     state: Mutex<State>,
+    /// Whether the hub has said since the start how this journal and its copy compare, or that it will not.
+    compared: watch::Sender<bool>,
+    opened_at: Instant,
 }
 
 /// What does not change while the node runs.
@@ -56,7 +67,14 @@ impl Membership {
         let entry = kept.entry.clone().filter(|entry| entry.store == store && entry.verify(&hub_key));
         let forked = kept.hub_word.as_deref() == Some(FORKED);
         let state = State { kept: Kept { entry, ..kept }, duplicate: false, forked };
-        let this = Self { own: Own { store, hub_key, instance, grant }, side, till, state: Mutex::new(state) };
+        let this = Self {
+            own: Own { store, hub_key, instance, grant },
+            side,
+            till,
+            state: Mutex::new(state),
+            compared: watch::Sender::new(false),
+            opened_at: Instant::now(),
+        };
         let bar = this.bar();
         this.apply(bar).context("the engine has ended")?;
         Ok(Arc::new(this))
@@ -65,6 +83,15 @@ impl Membership {
     /// What this node may not do, and why.
     pub(crate) fn bar(&self) -> Option<Bar> {
         self.bar_of(&self.state())
+    }
+
+    /// Waits for the hub's first word about the journal: an older copy that was put back does not know what it gave back. Without
+    /// a hub it ends soon after the start.
+    pub(crate) async fn compared(&self) {
+        let mut compared = self.compared.subscribe();
+        // The sender lives as long as this; out of time is an answer too.
+        let _ =
+            tokio::time::timeout_at(self.opened_at + COMPARED_WITHIN, compared.wait_for(|compared| *compared)).await;
     }
 
     /// What the hello shows.
@@ -99,6 +126,9 @@ impl Membership {
             }
             state.kept.hub_word = Some(verdict_name(verdict).to_owned());
         });
+        if verdict != Verdict::Ok {
+            self.compared.send_replace(true);
+        }
     }
 
     /// The journal here is not the one the hub holds.
@@ -107,6 +137,7 @@ impl Membership {
             state.forked = true;
             state.kept.hub_word = Some(FORKED.to_owned());
         });
+        self.compared.send_replace(true);
     }
 
     /// The hub acknowledged facts of this journal: both hold the same.
@@ -117,6 +148,7 @@ impl Membership {
                 state.kept.hub_word = Some(verdict_name(Verdict::Ok).to_owned());
             });
         }
+        self.compared.send_replace(true);
     }
 
     fn is_newer(&self, entry: &RosterEntry, state: &State) -> bool {
@@ -204,9 +236,9 @@ pub(crate) const fn bar_words(bar: Bar) -> (&'static str, &'static str) {
              one of them; to keep this one, enter it anew with a code of headquarters: guitai-node enrol.",
         ),
         Bar::Forked => (
-            "本机账本与总部不一致（恢复了旧数据？），暂不能撤销和退款，收款照常。请保留数据目录并联系总部。",
-            "This node's journal is not the one headquarters holds (older data restored?): nothing is voided or refunded here, \
-             charges go on. Keep the data folder and call headquarters.",
+            "本机账本被恢复到旧的备份，正从总部取回缺少的记录：取回之前不能撤销和退款，收款照常。一分钟后仍不行，请联系总部。",
+            "An older copy of this node's journal was put back; what is missing is being fetched from headquarters. Nothing is \
+             voided or refunded until it is here, charges go on. If this lasts over a minute, call headquarters.",
         ),
     }
 }

@@ -17,7 +17,8 @@ use std::{
 use anyhow::{Context, bail};
 use ed25519_dalek::SigningKey;
 use guitai_core::{
-    ids::{Issuer, JournalId, StoreId},
+    ids::{FactNo, Issuer, JournalId, StoreId},
+    journal::{chain::ChainHash, epoch::Point},
     trust::{Grant, Instance, RosterEntry},
 };
 use guitai_store::{Database, query::Connection};
@@ -53,6 +54,23 @@ pub(crate) struct Enrolment {
     pub(crate) hub_address: String,
     /// The hub's web address.
     pub(crate) hub_url: String,
+    /// Where what the hub held of the store's journal ended then.
+    #[serde(default)]
+    pub(crate) held: Option<Held>,
+}
+
+/// A place in a journal as the enrolment keeps it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Held {
+    epoch: u32,
+    number: u64,
+    head: ChainHash,
+}
+
+impl From<&Point> for Held {
+    fn from(point: &Point) -> Self {
+        Self { epoch: point.no.epoch, number: point.no.number, head: *point.head() }
+    }
 }
 
 impl Enrolment {
@@ -63,6 +81,12 @@ impl Enrolment {
     /// The journal this box writes.
     pub(crate) fn journal(&self) -> anyhow::Result<JournalId> {
         Ok(JournalId::node(self.store()?))
+    }
+
+    /// Where a box with an empty folder goes on: behind what earlier boxes of the store delivered.
+    pub(crate) fn after(&self) -> Option<Point> {
+        let Held { epoch, number, head } = self.held.as_ref()?;
+        Some(Point::new(FactNo { epoch: *epoch, number: *number }, *head))
     }
 
     pub(crate) fn issuer(&self) -> anyhow::Result<Issuer> {

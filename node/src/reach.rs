@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Instant};
 
 use guitai_core::{
-    ids::{FactNo, JournalId},
+    ids::{FactNo, JournalId, Writer},
     journal::chain::ChainHash,
     sync::{
         contract::{Hangup, Papers, PeerFault, Standing},
@@ -116,7 +116,7 @@ impl Shell for Journal {
 
     fn opened(&self, _: &str) {}
 
-    async fn load(&self, _: FactNo, _: usize) -> Result<Option<Loaded>, ShellError> {
+    async fn load(&self, _: Writer, _: FactNo, _: usize) -> Result<Option<Loaded>, ShellError> {
         Ok(None)
     }
 

@@ -50,6 +50,10 @@ pub(crate) fn problem(refusal: Refusal) -> Problem {
         }
         Refusal::TooManyOpen => Code::NotAccepting.into(),
         Refusal::NotFound => Code::NotFound.into(),
+        Refusal::Payment(Refused::BillSettled) => Problem::new(Code::BillCovered).detail(
+            "这张单已由别的收款付清，这笔钱只能退回。",
+            "Its bill was paid otherwise meanwhile: this money can only go back.",
+        ),
         Refusal::Payment(Refused::SaidAlready) => Code::SaidAlready.into(),
         Refusal::Payment(Refused::State) => Code::StateForbids.into(),
         Refusal::Payment(Refused::TooEarly(ms)) => {

@@ -23,9 +23,9 @@ use crate::{
     config::Config,
     control,
     devices::{self, Printer, ScanSink, Scans},
-    membership::Membership,
+    membership::{self, Membership},
     news,
-    place::{Enrolment, Place},
+    place::{self, Enrolment, Place},
     sync::{self, Line},
     waiters::Waiters,
 };
@@ -79,7 +79,8 @@ fn start(config: &Config, place: &Place, enrolment: &Enrolment, stop: &watch::Re
     let started = Instant::now();
     let (store, issuer, identity) = (enrolment.store()?, enrolment.issuer()?, place.identity()?);
     let database = place.journal()?;
-    let journal = Journal::open(&database, enrolment.journal()?, issuer, identity.clone(), wall()).map_err(Damaged)?;
+    let journal = Journal::open(&database, enrolment.journal()?, issuer, identity.clone(), enrolment.after(), wall())
+        .map_err(Damaged)?;
     let side = place.side()?;
     let announcements = Arc::new(Announcements::open(&side, &store)?);
     let title = config.title.clone().unwrap_or_else(|| enrolment.store_name.clone());
@@ -94,6 +95,7 @@ fn start(config: &Config, place: &Place, enrolment: &Enrolment, stop: &watch::Re
     let (shown_to, shown) = mpsc::unbounded_channel();
     let (print_to, prints) = mpsc::unbounded_channel();
 
+    let hub_key = trust::parse_key(&enrolment.hub_key).context("the enrolment's hub key is damaged")?.to_bytes();
     let setup = Setup {
         journal,
         issuer,
@@ -102,6 +104,8 @@ fn start(config: &Config, place: &Place, enrolment: &Enrolment, stop: &watch::Re
         clock: config.clock.clone(),
         code_key: place.code_key()?,
         subject: title.clone(),
+        last_offset_ms: sync::last_clock_offset(&side)?,
+        bar: membership::kept_bar(&place::kept(&side.reader()?)?, &hub_key),
     };
     let tell = Arc::clone(&waiters);
     // The engine's first outputs come before its handle is known here; the call then waits the moment it takes.
@@ -122,7 +126,6 @@ fn start(config: &Config, place: &Place, enrolment: &Enrolment, stop: &watch::Re
         std::process::exit(1);
     })?;
     let _ = door.set(till.clone());
-    let hub_key = trust::parse_key(&enrolment.hub_key).context("the enrolment's hub key is damaged")?.to_bytes();
     let side_writer = Arc::new(Mutex::new(side.shared_writer()?));
     let instance = place.instance()?;
     let membership = Membership::open((store.clone(), hub_key), instance, Arc::clone(&side_writer), till.clone())?;

@@ -57,7 +57,8 @@ pub(crate) fn write(
     }
     let now = wall();
     let first = UtcMs(now.0 - i64::from(extent.days) * DAY_MS);
-    let journal = Journal::open(&place.journal()?, id, issuer, place.identity()?, first).map_err(Damaged)?;
+    let journal =
+        Journal::open(&place.journal()?, id, issuer, place.identity()?, enrolment.after(), first).map_err(Damaged)?;
     let setup = Setup {
         journal,
         issuer,
@@ -66,6 +67,8 @@ pub(crate) fn write(
         clock: config.clock.clone(),
         code_key: place.code_key()?,
         subject: enrolment.store_name.clone(),
+        last_offset_ms: None,
+        bar: None,
     };
     let keys =
         std::fs::read(sandbox_data.join("keys.json")).context("--sandbox: keys.json of a sandbox that ran once")?;

@@ -9,13 +9,16 @@ use std::{
 use ed25519_dalek::SigningKey;
 use guitai_core::{
     clock::Witness,
-    ids::{FactNo, JournalId},
-    journal::chain::ChainHash,
+    ids::{FactNo, JournalId, Writer},
+    journal::{
+        chain::{ChainHash, Seal},
+        epoch::Point,
+    },
     limits,
     sync::{
         contract::{Hangup, Papers, PeerFault, Standing},
         frame::{Bye, ByeReason, EnrolRefusal, Status, Verdict, Word},
-        journal_lane::{Batch, Loaded},
+        journal_lane::{Batch, Fork, Loaded},
     },
     time::UtcMs,
     trust::{self, Grant, KeyBytes},
@@ -25,15 +28,19 @@ use guitai_link::{
     backoff, quic,
     session::{Admitted, DocumentTurn, EVENTS_MAX, Ended, Event, Shell, ShellError, run_node_session},
 };
-use guitai_store::{Database, Reader, ingest, query};
+use guitai_store::{
+    Database, Reader,
+    ingest::{self, Run},
+    query,
+};
 use guitai_till::{Command, Handle};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::{
     announcements::Announcements,
     clock::wall,
     membership::{self, Membership},
-    place::Enrolment,
+    place::{Enrolment, Held},
 };
 
 /// The name of the note that keeps what the hub acknowledged.
@@ -56,6 +63,8 @@ pub(crate) struct SyncState {
     pub(crate) acked: Option<FactNo>,
     pub(crate) next_retry_at: Option<UtcMs>,
     pub(crate) last_error: Option<String>,
+    /// The hub holds this fact of our journal and we do not: no money is given back until it is here.
+    pub(crate) forked: Option<FactNo>,
 }
 
 /// What the line needs.
@@ -82,7 +91,14 @@ pub(crate) fn start(side: &Database) -> anyhow::Result<SyncState> {
         let (epoch, number) = text.split_once('-')?;
         Some(FactNo { epoch: epoch.parse().ok()?, number: number.parse().ok()? })
     });
-    Ok(SyncState { link: HubLink::Connecting, since: wall(), acked, next_retry_at: None, last_error: None })
+    Ok(SyncState {
+        link: HubLink::Connecting,
+        since: wall(),
+        acked,
+        next_retry_at: None,
+        last_error: None,
+        forked: None,
+    })
 }
 
 /// The last offset of this machine's clock that the running node measured, in ms.
@@ -101,6 +117,7 @@ pub(crate) async fn keep(line: Line, mut stop: watch::Receiver<bool>) {
             ended = line.session(&mut failures) => ended,
             _ = stop.wait_for(|stopping| *stopping) => return,
         };
+        let Some(ended) = ended else { continue };
         failures += 1;
         let mut random = [0; 8];
         let _ = getrandom::fill(&mut random);
@@ -115,11 +132,11 @@ pub(crate) async fn keep(line: Line, mut stop: watch::Receiver<bool>) {
 }
 
 impl Line {
-    /// One session, from dialling to its end; answers why it ended.
-    async fn session(&self, failures: &mut u32) -> String {
+    /// One session, from dialling to its end; answers why it ended. None where it ended so that a healed journal goes on.
+    async fn session(&self, failures: &mut u32) -> Option<String> {
         let addresses = match self.membership.addresses() {
             Ok(addresses) => addresses,
-            Err(error) => return format!("{error:#}"),
+            Err(error) => return Some(format!("{error:#}")),
         };
         let mut unreached = Vec::new();
         let mut found = None;
@@ -133,12 +150,12 @@ impl Line {
             }
         }
         // The endpoint is kept: the connection ends with it.
-        let Some((_endpoint, secured)) = found else { return unreached.join("; ") };
+        let Some((_endpoint, secured)) = found else { return Some(unreached.join("; ")) };
         let admitted = match self.admitted() {
             Ok(admitted) => admitted,
-            Err(error) => return error.to_string(),
+            Err(error) => return Some(error.to_string()),
         };
-        let opened = admitted.shell.opened.subscribe();
+        let (opened, filled) = (admitted.shell.opened.subscribe(), admitted.shell.filled.subscribe());
         let ended = run_node_session(&secured, &self.identity, env!("CARGO_PKG_VERSION"), admitted).await;
         if *opened.borrow() {
             *failures = 0;
@@ -146,7 +163,7 @@ impl Line {
         if is_fork(&ended) {
             self.membership.forked();
         }
-        words(&ended)
+        (!*filled.borrow()).then(|| words(&ended))
     }
 
     fn admitted(&self) -> anyhow::Result<Admitted<NodeShell>> {
@@ -154,8 +171,14 @@ impl Line {
         let (news, events) = mpsc::channel(EVENTS_MAX);
         let outgoing = self.reader.read(|connection| query::last_fact(connection, &self.journal))?;
         let standing = Standing { store: self.journal.store.clone(), outgoing, incoming: None };
+        let shell = NodeShell {
+            line: self.clone(),
+            news: news.clone(),
+            opened: watch::Sender::new(false),
+            filled: watch::Sender::new(false),
+            lost: Mutex::default(),
+        };
         tokio::spawn(self.clone().tell(news));
-        let shell = NodeShell { line: self.clone(), opened: watch::Sender::new(false) };
         Ok(Admitted { standing, shell, events })
     }
 
@@ -250,7 +273,31 @@ impl Line {
 /// What the node does for one session.
 struct NodeShell {
     line: Line,
+    news: mpsc::Sender<Event>,
     opened: watch::Sender<bool>,
+    filled: watch::Sender<bool>,
+    lost: Mutex<Lost>,
+}
+
+/// What this journal lost, as far as it has come back. It is taken whole: half of it would be a third history.
+#[derive(Default)]
+struct Lost {
+    last: Option<FactNo>,
+    runs: Vec<Run>,
+    bytes: usize,
+}
+
+impl Lost {
+    /// Adds a run; all of them once the last has come.
+    fn came(&mut self, run: Run) -> Result<Option<Vec<Run>>, ShellError> {
+        self.bytes += run.bodies.iter().map(Vec::len).sum::<usize>();
+        if self.bytes > limits::RECALL_MAX_BYTES {
+            return Err(ShellError(format!("more than {} bytes were lost: enrol anew", limits::RECALL_MAX_BYTES)));
+        }
+        let whole = self.last.is_some_and(|last| run.seal.no >= last);
+        self.runs.push(run);
+        Ok(whole.then(|| std::mem::take(&mut self.runs)))
+    }
 }
 
 impl NodeShell {
@@ -280,7 +327,7 @@ impl Shell for NodeShell {
         self.line.state.send_modify(|state| state.last_error = None);
     }
 
-    async fn load(&self, from: FactNo, max_bytes: usize) -> Result<Option<Loaded>, ShellError> {
+    async fn load(&self, _: Writer, from: FactNo, max_bytes: usize) -> Result<Option<Loaded>, ShellError> {
         self.blocking(move |line| {
             let max_bytes = max_bytes.min(limits::CHUNK_MAX_BYTES);
             let run = line.reader.read(|connection| ingest::load(connection, &line.journal, from, max_bytes))?;
@@ -295,8 +342,33 @@ impl Shell for NodeShell {
     }
 
     async fn persist(&self, batch: Batch) -> Result<(), ShellError> {
-        // The hub writes no facts towards stores yet; taking some without keeping them would lose them.
-        Err(ShellError(format!("this version keeps no facts of the hub ({})", batch.first)))
+        if batch.writer != self.line.journal.writer {
+            // The hub writes no facts towards stores yet; taking some without keeping them would lose them.
+            return Err(ShellError(format!("this version keeps no facts of {} ({})", batch.writer, batch.first)));
+        }
+        let came = self.lost.lock().unwrap_or_else(PoisonError::into_inner).came(batch.into());
+        match came? {
+            Some(runs) => self.fill(runs).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn forked(&self, fork: Fork) -> Result<(Vec<Point>, Option<Seal>), ShellError> {
+        let no = fork.seal.no;
+        tracing::warn!(hub.holds = %no, "this journal is not what the hub holds: an older copy was put back");
+        self.line.membership.forked();
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner).last = Some(no);
+        self.line.state.send_modify(|state| {
+            state.forked = Some(no);
+            state.last_error = Some(forked(no));
+        });
+        self.blocking(|line| {
+            Ok(line.reader.read(|connection| {
+                let places = ingest::places(connection, &line.journal)?;
+                Ok((places, query::last_seal(connection, &line.journal)?))
+            })?)
+        })
+        .await
     }
 
     async fn acked(&self, upto: FactNo) -> Result<(), ShellError> {
@@ -333,6 +405,35 @@ impl Shell for NodeShell {
         let asked = now.checked_sub(Duration::from_millis(round_trip_ms)).unwrap_or(now);
         // Without an engine there is no time to tell.
         let _ = self.line.till.send(Command::TimeTold { said, by: Witness::Hub, asked });
+    }
+}
+
+impl NodeShell {
+    /// Hands what came back to the engine, the journal's only writer, and calls again: the journal then goes on from there.
+    async fn fill(&self, runs: Vec<Run>) -> Result<(), ShellError> {
+        let (tell, told) = oneshot::channel();
+        let done = Box::new(move |filled| {
+            // A session that is gone hears of it by its next hello.
+            let _ = tell.send(filled);
+        });
+        let gone = |_| ShellError("the engine has ended".into());
+        self.line.till.send(Command::Fill(runs, done)).map_err(|_| gone(()))?;
+        let filled = told.await.map_err(|_| gone(()))?.map_err(ShellError)?;
+        tracing::warn!(
+            taken = filled.taken,
+            entered = filled.entered,
+            kept = filled.kept,
+            "the journal has back what the hub held; what was written since was entered again"
+        );
+        self.line.state.send_modify(|state| {
+            state.forked = None;
+            state.last_error = None;
+        });
+        self.line.membership.agreed();
+        self.filled.send_replace(true);
+        // A full channel is a session that ends on its own.
+        let _ = self.news.try_send(Event::HangUp(ByeReason::Stopping));
+        Ok(())
     }
 }
 
@@ -412,11 +513,12 @@ const fn not_enrolled(why: EnrolRefusal) -> &'static str {
     }
 }
 
-/// A journal that is not the one it once was: sales go on, but a person must decide which history counts.
+/// A journal that is not the one it once was: sales go on, and the hub gives back what is missing.
 fn forked(no: FactNo) -> String {
     format!(
-        "this node's journal is forked: the hub holds fact {no} and this disk does not (an older copy was restored?). \
-         Payments go on and are kept here. Keep this folder, and call support to enter the node anew"
+        "本机账本曾被恢复到旧的备份，正从总部取回缺少的记录（到 {no}）；收款照常，取回之前不能退款 / an older copy of this node's \
+         journal was put back; what is missing (up to fact {no}) is being fetched from the hub. Payments go on; nothing is \
+         given back until it is here"
     )
 }
 
@@ -447,6 +549,7 @@ pub(crate) async fn enrol(url: &str, code: &str, identity: &SigningKey) -> anyho
         hub_key: trust::key_text(&hub_key),
         hub_address,
         hub_url: url.trim_end_matches('/').to_owned(),
+        held: enrolled.held.as_ref().map(Held::from),
     };
     Ok((enrolment, enrolled.grant))
 }

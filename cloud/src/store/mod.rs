@@ -14,11 +14,12 @@ mod sqlite;
 use std::sync::Arc;
 
 use guitai_core::{
-    ids::{AccountId, StoreId},
+    ids::{AccountId, FactNo, StoreId},
+    journal::{chain::Seal, epoch::Point},
     sync::{
         contract::{Claim, EnrolRequest},
         frame::EnrolRefusal,
-        journal_lane::Batch,
+        journal_lane::{Batch, Loaded},
     },
     time::{Day, UtcMs},
     trust::KeyBytes,
@@ -72,6 +73,27 @@ impl HubStore {
     /// Makes a verified run of facts durable; answers the rows it changed.
     pub(crate) async fn ingest(&self, store: StoreId, batch: Batch, fence: Fence) -> Result<Vec<PaymentRow>, Refused> {
         self.blocking(move |sqlite| sqlite.ingest(&store, batch, &fence)).await?
+    }
+
+    /// What is held of a box's journal from a fact on.
+    pub(crate) async fn load(
+        &self,
+        store: StoreId,
+        from: FactNo,
+        max_bytes: usize,
+    ) -> Result<Option<Loaded>, StoreError> {
+        self.blocking(move |sqlite| sqlite.load(&store, from, max_bytes)).await?
+    }
+
+    /// The first of a box's places that is held too, the last fact held, and whether its seal proves another history, which is
+    /// then kept.
+    pub(crate) async fn recall(
+        &self,
+        store: StoreId,
+        known: Vec<Point>,
+        seal: Option<Seal>,
+    ) -> Result<Recalled, StoreError> {
+        self.blocking(move |sqlite| sqlite.recall(&store, &known, seal.as_ref())).await?
     }
 
     /// Notes how a node fares.
@@ -155,6 +177,9 @@ impl HubStore {
         }
     }
 }
+
+/// See [`HubStore::recall`].
+pub(crate) type Recalled = (Option<FactNo>, Option<FactNo>, bool);
 
 /// Where the documents' talk with one session's node stands; `None` until it begins.
 pub(crate) type PeerState = Arc<std::sync::Mutex<Option<PeerSync>>>;

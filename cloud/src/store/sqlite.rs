@@ -11,12 +11,16 @@ use std::{
 use ed25519_dalek::{SigningKey, VerifyingKey};
 use guitai_core::{
     ids::{AccountId, FactNo, Issuer, JournalId, OrderNo, StoreId},
-    journal::fact::{Fact, FactError},
+    journal::{
+        chain::Seal,
+        epoch::Point,
+        fact::{Fact, FactError},
+    },
     money::Fen,
     sync::{
         contract::{Authorisation, Claim, EnrolRequest},
         frame::EnrolRefusal,
-        journal_lane::Batch,
+        journal_lane::{Batch, Loaded},
     },
     time::{Day, UtcMs},
     trust::{EnrolmentCode, KeyBytes},
@@ -34,7 +38,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tracing::warn;
 
 use super::{
-    PeerState, StoreLetters,
+    PeerState, Recalled, StoreLetters,
     letters::{self, Actor, Change, Draft, LetterError, MessageError, Turn},
     people,
     roster::{self, BoxLine, Heard, NoCode, NotAdded, NotChanged, Seen, StoreLine, Welcome},
@@ -270,6 +274,23 @@ impl Sqlite {
         Ok(rows?.into_iter().flatten().collect())
     }
 
+    /// See [`super::HubStore::load`].
+    pub(crate) fn load(&self, store: &StoreId, from: FactNo, max_bytes: usize) -> Result<Option<Loaded>, StoreError> {
+        let journal = JournalId::node(store.clone());
+        let run = self.reader.read(|connection| ingest::load(connection, &journal, from, max_bytes))?;
+        Ok(run.map(Loaded::from))
+    }
+
+    /// See [`super::HubStore::recall`].
+    pub(crate) fn recall(&self, store: &StoreId, known: &[Point], seal: Option<&Seal>) -> Result<Recalled, StoreError> {
+        let journal = JournalId::node(store.clone());
+        self.write(|tx| {
+            let forked = seal.map(|seal| ingest::keep_fork(tx, &journal, seal)).transpose()?;
+            let from = ingest::common(tx, &journal, known)?;
+            Ok((from, query::last_fact(tx, &journal)?, forked.unwrap_or(false)))
+        })
+    }
+
     /// See [`super::HubStore::seen`].
     pub(super) fn seen(&self, store: &StoreId, seen: &Seen) -> Result<(), StoreError> {
         self.write(|tx| roster::seen(tx, store, seen))
@@ -379,9 +400,10 @@ impl Sqlite {
         let lines = self.stores()?;
         let held = lines.into_iter().filter(|line| line.facts.is_some());
         held.map(|line| {
-            let key = self.reader.read(|connection| sealer(connection, &line))?;
+            let newest = self.reader.read(|connection| sealer(connection, &line))?;
+            let keys: Vec<VerifyingKey> = box_keys(&line).collect();
             let journal = JournalId::node(line.id.clone());
-            let found = self.reader.read(|connection| Ok(journal::verify(connection, &journal, &key)))?;
+            let found = self.reader.read(|connection| Ok(journal::verify(connection, &journal, &newest, &keys)))?;
             Ok(Verified { store: line.id, found })
         })
         .collect()
@@ -434,11 +456,14 @@ fn address(connection: &Connection) -> Result<Option<String>, StoreError> {
 fn sealer(connection: &Connection, line: &StoreLine) -> Result<VerifyingKey, StoreError> {
     let journal = JournalId::node(line.id.clone());
     let seal = query::last_seal(connection, &journal)?;
-    let keys = line.boxes.iter().filter_map(|one| VerifyingKey::from_bytes(&one.key).ok());
     let made = |key: &VerifyingKey| seal.as_ref().is_none_or(|seal| seal.verify(key, &journal));
-    let newest = line.boxes.first().and_then(|one| VerifyingKey::from_bytes(&one.key).ok());
     let no_key = || StoreError::Corrupt(format!("store {} has facts but no node's key", line.id));
-    keys.into_iter().find(made).or(newest).ok_or_else(no_key)
+    box_keys(line).find(made).or(box_keys(line).next()).ok_or_else(no_key)
+}
+
+/// The keys of all boxes a store had, the newest first.
+fn box_keys(line: &StoreLine) -> impl Iterator<Item = VerifyingKey> {
+    line.boxes.iter().filter_map(|one| VerifyingKey::from_bytes(&one.key).ok())
 }
 
 fn addressees(known: &[StoreId], named: &[String]) -> Result<Vec<StoreId>, LetterError> {

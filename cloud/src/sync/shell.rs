@@ -3,8 +3,11 @@
 use std::sync::Arc;
 
 use guitai_core::{
-    ids::{FactNo, StoreId},
-    journal::chain::ChainHash,
+    ids::{FactNo, StoreId, Writer},
+    journal::{
+        chain::{ChainHash, Seal},
+        epoch::Point,
+    },
     sync::{
         frame::Status,
         journal_lane::{Batch, Loaded},
@@ -46,9 +49,31 @@ impl Shell for NodeShell {
         tokio::spawn(async move { app.announce_store(&store).await });
     }
 
-    /// The hub writes no facts of its own yet, so there is never one to load, to compare or to be acknowledged.
-    async fn load(&self, _: FactNo, _: usize) -> Result<Option<Loaded>, ShellError> {
-        Ok(None)
+    /// The hub writes no facts of its own yet, so of its journal there is never one to load, to compare or to be acknowledged.
+    /// What a box lost of its own is here.
+    async fn load(&self, writer: Writer, from: FactNo, max_bytes: usize) -> Result<Option<Loaded>, ShellError> {
+        match writer {
+            Writer::Node => {
+                let loaded = self.app.store.load(self.store.clone(), from, max_bytes).await;
+                loaded.map_err(|error| ShellError(error.to_string()))
+            }
+            Writer::Hub | Writer::Hosted(_) => Ok(None),
+        }
+    }
+
+    async fn recall(
+        &self,
+        known: Vec<Point>,
+        seal: Option<Seal>,
+    ) -> Result<(Option<FactNo>, Option<FactNo>), ShellError> {
+        let found = self.app.store.recall(self.store.clone(), known, seal).await;
+        let (from, head, forked) = found.map_err(|error| ShellError(error.to_string()))?;
+        let shown = |no: Option<FactNo>| no.map_or_else(|| "-".to_owned(), |no| no.to_string());
+        warn!(
+            store = %self.store, common = shown(from), held = shown(head), forked,
+            "the store's box was put back to an older copy; it gets back what it lost"
+        );
+        Ok((from, head))
     }
 
     async fn head_at(&self, _: FactNo) -> Result<Option<ChainHash>, ShellError> {

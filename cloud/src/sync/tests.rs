@@ -11,7 +11,7 @@ use std::{
 
 use ed25519_dalek::SigningKey;
 use guitai_core::{
-    ids::{AccountId, FactNo, JournalId},
+    ids::{AccountId, FactNo, JournalId, Writer},
     journal::chain::ChainHash,
     secret::Wallet,
     sync::{
@@ -135,7 +135,7 @@ impl Node {
 impl Shell for Node {
     fn opened(&self, _: &str) {}
 
-    async fn load(&self, from: FactNo, max_bytes: usize) -> Result<Option<Loaded>, ShellError> {
+    async fn load(&self, _: Writer, from: FactNo, max_bytes: usize) -> Result<Option<Loaded>, ShellError> {
         let run =
             ingest::load(&self.0.database.reader().unwrap(), &JournalId::node(self.0.store.clone()), from, max_bytes)
                 .unwrap();

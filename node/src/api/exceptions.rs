@@ -58,7 +58,6 @@ pub(crate) async fn list(
     let items = rows
         .iter()
         .filter(|row| own.as_ref().is_none_or(|own| *own == row.cashier))
-        .filter(|row| !voiding(row))
         .filter(|row| asked.kind.as_deref().is_none_or(|kind| kind == kind_of(row)))
         .map(|row| dto::Exception {
             id: row.no.to_string(),
@@ -99,6 +98,9 @@ pub(crate) async fn settle(
         },
         note: payments::remark(asked.value.note)?,
     };
+    if how == Settlement::GiveBack {
+        app.membership.compared().await;
+    }
     let (accepted, waiting) =
         app.ask(|reply| Command::Settle(request, reply)).await.map_err(|problem| match problem.code() {
             Code::StateForbids => problem.detail(
@@ -127,6 +129,8 @@ fn voiding(row: &PaymentRow) -> bool {
 
 fn actions(row: &PaymentRow, now: UtcMs) -> &'static [Settlement] {
     let number_used = row.reason.as_deref() == Some(payment::ClosedReason::NumberUsed.as_str());
-    let stuck = now.0.saturating_sub(row.at.0) >= STUCK_AFTER_MS;
+    let back_under_way = voiding(row) || row.state == payment::State::Refunding;
+    let since = if back_under_way { row.changed_at } else { row.at };
+    let stuck = now.0.saturating_sub(since.0) >= STUCK_AFTER_MS;
     ways_out(row.state, number_used, row.owed > Fen::ZERO, voiding(row), stuck)
 }

@@ -371,7 +371,8 @@ fn can(row: &PaymentRow, now: UtcMs) -> Can {
     Can {
         void: paid && beijing_day(now) == beijing_day(row.at),
         refund_fen: if refundable { left } else { 0 },
-        handed_over: open && age_ms >= GOODS_KEYS_AFTER_MS,
+        // Let go by an approver, its bill may be another's by now.
+        handed_over: open && row.locked > Fen::ZERO && age_ms >= GOODS_KEYS_AFTER_MS,
         not_handed_over: ((open && !row.given_up) || held) && age_ms >= GOODS_KEYS_AFTER_MS,
         cancel: open && !row.given_up && age_ms >= CANCEL_AFTER_MS,
     }

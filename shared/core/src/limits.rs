@@ -39,6 +39,12 @@ pub const FACT_TEXTS_MAX: usize = 16;
 /// One journal-lane chunk: fact bodies, the records beside them and their last seal (design, the sync core).
 pub const CHUNK_MAX_BYTES: usize = 16 * 1024;
 
+/// Places of its own history that a writer names when it asks for what it lost. 66 reach back over any epoch in doubling steps.
+pub const RECALL_POINTS_MAX: usize = 80;
+
+/// What a writer takes back at once, in bytes of facts and texts: 150,000 facts, weeks of a busy store.
+pub const RECALL_MAX_BYTES: usize = 64 * 1024 * 1024;
+
 /// One frame on the wire: a chunk or a document message with its head.
 pub const FRAME_MAX_BYTES: usize = 256 * 1024;
 

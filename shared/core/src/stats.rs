@@ -79,6 +79,8 @@ pub fn count(fact: &Fact, before: Option<&Standing>, after: &Standing) -> Vec<St
         vec![StatChange { movement, wallet, place, amount, off: false }]
     };
     match fact {
+        // Both branches of a restored box may know of the same money.
+        Fact::Paid(_) if before.is_some_and(|before| before.received().is_some()) => vec![],
         Fact::Paid(_) => taken(after, &after.intent().place, false),
         Fact::DayCorrected(_) => {
             let Some(before) = before.filter(|before| before.received().is_some()) else { return vec![] };
@@ -93,6 +95,11 @@ pub fn count(fact: &Fact, before: Option<&Standing>, after: &Standing) -> Vec<St
         Fact::Refunded(f) => {
             let refund = before.and_then(Standing::refund);
             back(Movement::Refunded, refund.map(|refund| &refund.place), f.amount)
+        }
+        Fact::Reversed(_) if before.is_some_and(|before| before.remaining() > Fen::ZERO) => {
+            let reversal = before.and_then(Standing::reversal);
+            let left = before.map_or(Fen::ZERO, Standing::remaining);
+            back(Movement::Voided, reversal.map(|reversal| &reversal.place), left)
         }
         Fact::Reversed(_)
         | Fact::Intended(_)

@@ -16,14 +16,17 @@ use std::{
 
 use ed25519_dalek::SigningKey;
 use guitai_core::{
-    ids::FactNo,
-    journal::chain::ChainHash,
+    ids::{FactNo, Writer},
+    journal::{
+        chain::{ChainHash, Seal},
+        epoch::Point,
+    },
     sync::{
         contract::{
             Authorisation, Claim, EnrolRequest, Hangup, HubConfig, NodeConfig, Output, Papers, Purpose, Standing,
         },
         frame::{ByeReason, EnrolRefusal, Enrolled, Status, Verdict, Word},
-        journal_lane::{Batch, Loaded},
+        journal_lane::{Batch, Fork, Loaded},
         session::{HELLO_TIMEOUT_MS, Session},
     },
     time::{Ticks, UtcMs},
@@ -77,13 +80,34 @@ pub trait Shell: Send + Sync + 'static {
     fn opened(&self, peer_version: &str);
 
     /// Loads the first whole commits at or after `from`, all of one epoch, as many as fit `max_bytes` but at least one.
-    fn load(&self, from: FactNo, max_bytes: usize) -> impl Future<Output = Result<Option<Loaded>, ShellError>> + Send;
+    /// Of the peer's own journal where it lost facts and recalls them.
+    fn load(
+        &self,
+        writer: Writer,
+        from: FactNo,
+        max_bytes: usize,
+    ) -> impl Future<Output = Result<Option<Loaded>, ShellError>> + Send;
 
     /// The chain's value after this fact of the own journal, if it has it.
     fn head_at(&self, no: FactNo) -> impl Future<Output = Result<Option<ChainHash>, ShellError>> + Send;
 
-    /// Makes the facts durable before it returns.
+    /// Makes the facts durable before it returns. Of the own journal they are what was lost: kept until the last has come, the
+    /// one of the fork's seal, and then taken as a whole.
     fn persist(&self, batch: Batch) -> impl Future<Output = Result<(), ShellError>> + Send;
+
+    /// The own journal is not what the other end holds: answers places of its history, newest first, and its last seal.
+    fn forked(&self, fork: Fork) -> impl Future<Output = Result<(Vec<Point>, Option<Seal>), ShellError>> + Send {
+        async move { Err(ShellError(format!("the journal forked at or before fact {}", fork.seal.no))) }
+    }
+
+    /// The writer of the journal held here lost facts: answers the first of its places that is held too, and the last fact held.
+    fn recall(
+        &self,
+        _known: Vec<Point>,
+        _seal: Option<Seal>,
+    ) -> impl Future<Output = Result<(Option<FactNo>, Option<FactNo>), ShellError>> + Send {
+        async { Ok((None, None)) }
+    }
 
     /// The other end holds the own journal up to here.
     fn acked(&self, upto: FactNo) -> impl Future<Output = Result<(), ShellError>> + Send;
@@ -345,7 +369,9 @@ async fn drive<S: Shell, R: AsyncRead + Unpin>(
             }
             Some(Output::PeerTime { said, round_trip_ms }) => shell.peer_time(said, round_trip_ms),
             Some(Output::PeerStatus(status)) => shell.peer_status(status),
-            Some(Output::Load { from, max_bytes }) => desk.order(Job::Load { from, max_bytes }),
+            Some(Output::Load { writer, from, max_bytes }) => desk.order(Job::Load { writer, from, max_bytes }),
+            Some(Output::Forked(fork)) => desk.order(Job::Forked(fork)),
+            Some(Output::Recall { known, seal }) => desk.order(Job::Recall { known, seal }),
             Some(Output::HeadAt(no)) => desk.order(Job::HeadAt(no)),
             Some(Output::Persist(batch)) => desk.order(Job::Persist(batch)),
             Some(Output::Acked(upto)) => desk.order(Job::Acked(upto)),
@@ -385,7 +411,9 @@ async fn drive<S: Shell, R: AsyncRead + Unpin>(
 
 fn apply(session: &mut Session, done: Done) {
     match done {
-        Done::Loaded(loaded) => session.loaded(loaded),
+        Done::Loaded(writer, loaded) => session.loaded(writer, loaded),
+        Done::Recalling(known, seal) => session.recall(known, seal),
+        Done::Recalled(from, head) => session.give_back(from, head),
         Done::HeadAt(no, head) => session.head_at(no, head),
         Done::Persisted(token) => session.persisted(token),
         Done::Noted => {}
@@ -402,7 +430,9 @@ fn apply(session: &mut Session, done: Done) {
 
 /// What the shell is asked to do.
 enum Job {
-    Load { from: FactNo, max_bytes: usize },
+    Load { writer: Writer, from: FactNo, max_bytes: usize },
+    Forked(Box<Fork>),
+    Recall { known: Vec<Point>, seal: Option<Seal> },
     HeadAt(FactNo),
     Persist(Batch),
     Acked(FactNo),
@@ -412,7 +442,9 @@ enum Job {
 
 /// What came of it.
 enum Done {
-    Loaded(Option<Loaded>),
+    Loaded(Writer, Option<Loaded>),
+    Recalling(Vec<Point>, Option<Seal>),
+    Recalled(Option<FactNo>, Option<FactNo>),
     HeadAt(FactNo, Option<ChainHash>),
     Persisted(u64),
     Noted,
@@ -465,7 +497,13 @@ async fn work<S: Shell>(
             continue;
         }
         let result = match job {
-            Job::Load { from, max_bytes } => shell.load(from, max_bytes).await.map(Done::Loaded),
+            Job::Load { writer, from, max_bytes } => {
+                shell.load(writer, from, max_bytes).await.map(|loaded| Done::Loaded(writer, loaded))
+            }
+            Job::Forked(fork) => shell.forked(*fork).await.map(|(known, seal)| Done::Recalling(known, seal)),
+            Job::Recall { known, seal } => {
+                shell.recall(known, seal).await.map(|(from, head)| Done::Recalled(from, head))
+            }
             Job::HeadAt(no) => shell.head_at(no).await.map(|head| Done::HeadAt(no, head)),
             Job::Persist(batch) => {
                 let token = batch.token;

@@ -74,7 +74,9 @@ pub fn bill_day_before(
 /// # Errors
 /// What SQLite says.
 pub fn trading_day_before(connection: &Connection, store: &str, today: Day) -> Result<Option<Day>, StoreError> {
-    let mut statement = connection.prepare_cached("SELECT max(day) FROM stat WHERE store = ?1 AND day < ?2")?;
+    let mut statement = connection.prepare_cached(
+        "SELECT max(day) FROM stat WHERE store = ?1 AND day < ?2 AND movement = 'paid' AND count > 0",
+    )?;
     let found: Option<u32> = statement.query_row(params![store, today.number()], |row| row.get(0))?;
     Ok(found.and_then(Day::from_number))
 }
@@ -90,15 +92,17 @@ pub fn newest_of_till(connection: &Connection, store: &str, till: &TillId) -> Re
     Ok(statement.query_row(params![store, till.as_str()], |row| row.get(0)).optional()?)
 }
 
-/// Whether a payment code with this keyed hash went out before. One whose request never left may come again.
+/// Whether a payment code with this keyed hash went out before. One whose request never left may come again at the same till,
+/// where its customer stands; two tills that claim one code are not both right.
 ///
 /// # Errors
 /// What SQLite says.
-pub fn code_was_used(connection: &Connection, hash: u64) -> Result<bool, StoreError> {
+pub fn code_was_used(connection: &Connection, hash: u64, till: &TillId) -> Result<bool, StoreError> {
     let mut statement = connection.prepare_cached(
-        "SELECT 1 FROM payment WHERE code_hash = ?1 AND NOT (state = 'closed' AND reason = 'not_sent') LIMIT 1",
+        "SELECT 1 FROM payment
+         WHERE code_hash = ?1 AND NOT (state = 'closed' AND reason = 'not_sent' AND till = ?2) LIMIT 1",
     )?;
-    Ok(statement.exists([hash.cast_signed()])?)
+    Ok(statement.exists(params![hash.cast_signed(), till.as_str()])?)
 }
 
 /// Payments that go on after a start: open, owing, or watched for late money. Oldest first.
@@ -142,7 +146,9 @@ pub fn for_a_person(connection: &Connection, store: &str, stuck_before: i64) -> 
     let sql = format!(
         "SELECT {PAYMENT_COLUMNS} FROM payment p WHERE p.store = ?1 AND (p.state = 'quarantined' OR p.owed > 0)
          UNION SELECT {PAYMENT_COLUMNS} FROM payment p WHERE p.store = ?1 AND p.unfinished = 1 AND p.at < ?2
-             AND p.state IN ('pending', 'unknown', 'held', 'reversing')
+             AND (p.state IN ('pending', 'unknown', 'held')
+                  OR (p.state = 'reversing' AND (p.received IS NULL OR p.changed_at < ?2))
+                  OR (p.state = 'refunding' AND p.changed_at < ?2))
          ORDER BY 1"
     );
     let mut statement = connection.prepare_cached(&sql)?;

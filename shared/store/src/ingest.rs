@@ -5,9 +5,11 @@ use guitai_core::{
     journal::{
         Committed,
         chain::{self, ChainHash, Seal},
+        epoch::{Point, opening},
         fact::{Fact, FactError},
         text::Record,
     },
+    limits,
     sync::{
         frame::FactRecord,
         journal_lane::{Batch, Loaded},
@@ -45,13 +47,13 @@ impl From<Run> for Loaded {
 
 impl From<Batch> for Run {
     fn from(batch: Batch) -> Self {
-        let Batch { token: _, first, bodies, seal, records } = batch;
+        let Batch { writer: _, token: _, first, bodies, seal, records } = batch;
         Self { first, bodies, seal, records }
     }
 }
 
-/// Loads the run from `first` that fits `max_bytes`, ending at a seal; one commit larger than that comes whole. `None` when
-/// there is nothing sealed from `first` on.
+/// Loads the run from `first` that fits `max_bytes`, ending at a seal; one commit larger than that comes whole. Where the epoch
+/// ends before `first`, the next one's beginning comes. `None` when there is nothing sealed from `first` on.
 ///
 /// # Errors
 /// What SQLite says.
@@ -64,14 +66,19 @@ pub fn load(
     let mut statement = connection.prepare_cached(
         "SELECT f.epoch, f.number, f.body, f.head, s.signature FROM fact f
              LEFT JOIN seal s USING (store, writer, epoch, number)
-         WHERE f.store = ?1 AND f.writer = ?2 AND f.epoch = ?3 AND f.number >= ?4 ORDER BY f.number",
+         WHERE f.store = ?1 AND f.writer = ?2 AND (f.epoch, f.number) >= (?3, ?4) ORDER BY f.epoch, f.number",
     )?;
     let place = params![journal.store.as_str(), journal.writer.text(), first.epoch, integer(first.number)];
     let mut rows = statement.query(place)?;
     let (mut bodies, mut records, mut bytes) = (Vec::new(), Vec::new(), 0);
+    let mut begun: Option<FactNo> = None;
     let mut sealed: Option<(usize, usize, Seal)> = None;
     while let Some(row) = rows.next()? {
         let (no, body): (FactNo, Vec<u8>) = (fact_no(row)?, row.get(2)?);
+        if begun.is_some_and(|begun| begun.epoch != no.epoch) {
+            break;
+        }
+        begun.get_or_insert(no);
         let beside = record::of_fact(connection, journal, no)?.into_iter();
         let beside: Vec<FactRecord> = beside.map(|record| FactRecord { number: no.number, record }).collect();
         bytes += body.len() + beside.iter().map(FactRecord::weight).sum::<usize>();
@@ -84,7 +91,7 @@ pub fn load(
             sealed = Some((bodies.len(), records.len(), Seal::from_parts(no, row.get(3)?, signature)));
         }
     }
-    let Some((facts, texts, seal)) = sealed else { return Ok(None) };
+    let (Some(first), Some((facts, texts, seal))) = (begun, sealed) else { return Ok(None) };
     bodies.truncate(facts);
     records.truncate(texts);
     Ok(Some(Run { first, bodies, seal, records }))
@@ -102,7 +109,7 @@ pub fn head(connection: &Connection, journal: &JournalId) -> Result<(FactNo, Cha
     Ok(found.unwrap_or_else(|| (FactNo { epoch: 1, number: 0 }, chain::start(journal, 1))))
 }
 
-/// The chain's value after one fact, if it is held.
+/// The chain's value after one fact, if it is held, or if it is where another box left off before this journal's beginning.
 ///
 /// # Errors
 /// What SQLite says.
@@ -113,7 +120,23 @@ pub fn head_at(connection: &Connection, journal: &JournalId, no: FactNo) -> Resu
     let mut statement = connection
         .prepare_cached("SELECT head FROM fact WHERE store = ?1 AND writer = ?2 AND epoch = ?3 AND number = ?4")?;
     let place = params![journal.store.as_str(), journal.writer.text(), no.epoch, integer(no.number)];
-    Ok(statement.query_row(place, |row| row.get(0)).optional()?)
+    let held = statement.query_row(place, |row| row.get(0)).optional()?;
+    match held {
+        Some(head) => Ok(Some(head)),
+        None => Ok(left_off(connection, journal)?.filter(|parent| parent.no == no).map(|parent| *parent.head())),
+    }
+}
+
+/// What a journal that begins in a later epoch names as its parent.
+fn left_off(connection: &Connection, journal: &JournalId) -> Result<Option<Point>, StoreError> {
+    let mut statement = connection
+        .prepare_cached("SELECT body FROM fact WHERE store = ?1 AND writer = ?2 ORDER BY epoch, number LIMIT 1")?;
+    let body: Option<Vec<u8>> =
+        statement.query_row(params![journal.store.as_str(), journal.writer.text()], |row| row.get(0)).optional()?;
+    Ok(body.and_then(|body| match Fact::from_bytes(&body) {
+        Ok(Fact::Opened(opened)) => opened.parent,
+        Ok(Fact::People(_) | Fact::Bill(_) | Fact::Payment(_)) | Err(_) => None,
+    }))
 }
 
 /// Appends a verified run to the copy of a journal, with its rows, in one transaction. A fact this version cannot digest is
@@ -140,14 +163,35 @@ pub(crate) fn append(
     issuers: Option<&[Issuer]>,
     run: &Run,
 ) -> Result<Vec<Fact>, StoreError> {
+    let folded_later = refold::behind(connection, journal)?;
+    write(connection, (journal, issuers), run, folded_later)
+}
+
+/// Facts alone, whose rows are made with all others afterwards.
+pub(crate) fn append_unfolded(connection: &Connection, journal: &JournalId, run: &Run) -> Result<(), StoreError> {
+    write(connection, (journal, None), run, true).map(|_| ())
+}
+
+fn write(
+    connection: &Connection,
+    (journal, issuers): (&JournalId, Option<&[Issuer]>),
+    run: &Run,
+    folded_later: bool,
+) -> Result<Vec<Fact>, StoreError> {
     let (last, mut head) = head(connection, journal)?;
     let expected = FactNo { epoch: last.epoch, number: last.number + 1 };
     if run.first.epoch > last.epoch && run.first.number == 1 {
+        let body = run.bodies.first().map_or(&[][..], Vec::as_slice);
+        // Nothing is held before the first epoch; a copy cut off at its beginning begins where its writer does.
+        let parent = (last.number > 0).then(|| Point::new(last, head));
+        if run.first.epoch > 1 {
+            opening(journal, run.first.epoch, parent.as_ref(), None, body)
+                .map_err(|why| StoreError::Corrupt(format!("fact {}: {why}", run.first)))?;
+        }
         head = chain::start(journal, run.first.epoch);
     } else if run.first != expected {
         return Err(StoreError::Corrupt(format!("a run beginning at {} where {expected} is next", run.first)));
     }
-    let folded_later = refold::behind(connection, journal)?;
     let mut digested = Vec::with_capacity(run.bodies.len());
     let mut standings = Standings::default();
     let mut records = run.records.iter().peekable();
@@ -160,7 +204,7 @@ pub(crate) fn append(
         let beside = std::iter::from_fn(|| records.next_if(|found| found.number == no.number));
         keep_records(connection, journal, no, fact.as_mut().ok(), beside.map(|found| found.record.clone()).collect())?;
         if !folded_later {
-            match digest(connection, (journal, issuers), &mut standings, no, fact, Digest::First)? {
+            match digest(connection, (journal, issuers), &mut standings, no, fact)? {
                 Ok(fact) => digested.push(fact),
                 Err(why) => flag(connection, journal, no, &why)?,
             }
@@ -201,14 +245,6 @@ pub(crate) fn flag(connection: &Connection, journal: &JournalId, no: FactNo, why
     Ok(())
 }
 
-/// Whether a fact's rows are written for the first time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Digest {
-    First,
-    /// Rows are made anew; what is kept for ever is there already.
-    Again,
-}
-
 /// Writes a fact's rows, or says why they cannot be: a newer kind, a number that is not this store's to draw, or rows that
 /// contradict what the store wrote before. None of that may stop the facts behind it.
 pub(crate) fn digest(
@@ -217,7 +253,6 @@ pub(crate) fn digest(
     standings: &mut Standings,
     no: FactNo,
     fact: Result<Fact, FactError>,
-    digest: Digest,
 ) -> Result<Result<Fact, String>, StoreError> {
     let fact = match fact {
         Ok(fact) => fact,
@@ -228,25 +263,93 @@ pub(crate) fn digest(
     }
     let foreign =
         |drawn: &OrderNo| issuers.is_some_and(|issuers| drawn.issuer().is_none_or(|issuer| !issuers.contains(&issuer)));
-    if let Some(drawn) = fact.draws().filter(foreign) {
-        return Ok(Err(format!("number {drawn} is of no issuer of store {}", journal.store)));
+    // A fact about a number that is not this store's to draw counts for nothing, whatever it says happened to it.
+    if let Some(number) = fact.draws().into_iter().chain(fact.order_no()).find(foreign) {
+        return Ok(Err(format!("number {number} is of no issuer of store {}", journal.store)));
+    }
+    if fact.greatest_amount().is_some_and(|amount| amount.get() > limits::BILL_TOTAL_MAX_FEN) {
+        return Ok(Err(format!("a {} of more money than there is", fact.name())));
     }
     connection.execute_batch("SAVEPOINT rows")?;
-    let written = match digest {
-        Digest::First => rows::write(connection, journal, standings, no, &fact),
-        Digest::Again => rows::write_again(connection, journal, standings, no, &fact),
-    };
-    match written {
+    match rows::fold(connection, journal, standings, no, &fact) {
         Ok(()) => {
             connection.execute_batch("RELEASE rows")?;
             Ok(Ok(fact))
         }
         Err(StoreError::Sqlite(error)) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {
             connection.execute_batch("ROLLBACK TO rows; RELEASE rows")?;
+            // What its payment came to by this fact was not written.
+            standings.forget(&fact);
             Ok(Err(error.to_string()))
         }
         Err(error) => Err(error),
     }
+}
+
+/// Places of a journal's own history, newest first: steps that double back from its end, the ends of earlier epochs, its
+/// beginning. What is asked for from one of them is at most twice what was lost.
+///
+/// # Errors
+/// What SQLite says.
+pub fn places(connection: &Connection, journal: &JournalId) -> Result<Vec<Point>, StoreError> {
+    let (last, _) = head(connection, journal)?;
+    let mut wanted = Vec::new();
+    let mut back = 0;
+    while let Some(number) = last.number.checked_sub(back).filter(|number| *number > 0) {
+        wanted.push(FactNo { epoch: last.epoch, number });
+        back = back * 2 + 1;
+    }
+    let mut statement = connection.prepare_cached(
+        "SELECT epoch, max(number) FROM fact WHERE store = ?1 AND writer = ?2 AND epoch < ?3 GROUP BY epoch
+         ORDER BY epoch DESC",
+    )?;
+    let ends = statement.query_map(params![journal.store.as_str(), journal.writer.text(), last.epoch], fact_no)?;
+    for end in ends {
+        wanted.push(end?);
+    }
+    wanted.truncate(limits::RECALL_POINTS_MAX - 1);
+    wanted.push(FactNo { epoch: 1, number: 0 });
+    let mut points = Vec::with_capacity(wanted.len());
+    for no in wanted {
+        points.extend(head_at(connection, journal, no)?.map(|head| Point::new(no, head)));
+    }
+    Ok(points)
+}
+
+/// Keeps a writer's seal that does not fit the history held of its journal: its own proof that there were two. Answers whether
+/// it does not.
+///
+/// # Errors
+/// What SQLite says.
+pub fn keep_fork(connection: &Connection, journal: &JournalId, seal: &Seal) -> Result<bool, StoreError> {
+    if head_at(connection, journal, seal.no)?.as_ref() == Some(seal.head()) {
+        return Ok(false);
+    }
+    connection.execute(
+        "INSERT OR IGNORE INTO fork VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        params![
+            journal.store.as_str(),
+            journal.writer.text(),
+            seal.no.epoch,
+            integer(seal.no.number),
+            seal.head(),
+            seal.signature(),
+        ],
+    )?;
+    Ok(true)
+}
+
+/// The first of these places that is held too.
+///
+/// # Errors
+/// What SQLite says.
+pub fn common(connection: &Connection, journal: &JournalId, known: &[Point]) -> Result<Option<FactNo>, StoreError> {
+    for point in known {
+        if head_at(connection, journal, point.no)?.as_ref() == Some(point.head()) {
+            return Ok(Some(point.no));
+        }
+    }
+    Ok(None)
 }
 
 /// How many facts of a journal are kept undigested.

@@ -3,6 +3,12 @@
 //! Facts and their rows are written into an open transaction as they are decided; [`Journal::commit`] seals the chain's head
 //! and makes all of it durable at once: that is group commit. A failed commit leaves nothing to go on with: the caller ends
 //! the process and starts again from what is on disk.
+//!
+//! A box put back to an older copy takes back what the hub holds of its journal with [`Journal::fill`].
+
+mod fill;
+
+pub use fill::Filled;
 
 use std::borrow::Cow;
 
@@ -12,7 +18,9 @@ use guitai_core::{
     journal::{
         Committed,
         chain::{self, ChainHash, Seal},
+        epoch::{Keyring, Point},
         fact::{Fact, FactError, Opened},
+        text::Record,
     },
     limits, payment,
     time::UtcMs,
@@ -73,7 +81,8 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Opens a journal, checks its whole chain, fits its rows to this version, and begins epoch 1 if it is empty.
+    /// Opens a journal, checks its whole chain, fits its rows to this version, and begins it if it is empty: at epoch 1, or where
+    /// another box of the store left off, `after` that place.
     ///
     /// # Errors
     /// Names the fact where history is broken.
@@ -82,6 +91,7 @@ impl Journal {
         id: JournalId,
         issuer: Issuer,
         identity: SigningKey,
+        after: Option<Point>,
         now: UtcMs,
     ) -> Result<Self, Integrity> {
         let mut connection = database.writer()?;
@@ -90,11 +100,28 @@ impl Journal {
         let mut journal =
             Self { connection, id, identity, last, head, in_transaction: false, standings: Standings::default() };
         if journal.last.number == 0 {
-            let opened = Opened { store: journal.id.store.clone(), issuer, at: now };
-            journal.append(&Fact::Opened(opened))?;
+            journal.open_epoch(issuer, now, after)?;
             journal.commit()?;
         }
         Ok(journal)
+    }
+
+    fn open_epoch(&mut self, issuer: Issuer, at: UtcMs, parent: Option<Point>) -> Result<(), StoreError> {
+        if let Some(parent) = &parent {
+            let epoch = parent.no.epoch + 1;
+            (self.last, self.head) = (FactNo { epoch, number: 0 }, chain::start(&self.id, epoch));
+        }
+        let opened = Opened {
+            store: self.id.store.clone(),
+            issuer,
+            at,
+            writer: self.id.writer,
+            epoch: self.last.epoch,
+            key: self.identity.verifying_key().to_bytes(),
+            parent,
+            vouch: None,
+        };
+        self.append(&Fact::Opened(opened)).map(|_| ())
     }
 
     /// The last fact appended.
@@ -138,14 +165,20 @@ impl Journal {
             return Err(StoreError::Corrupt(format!("a {} of {} bytes", fact.name(), body.len())));
         }
         let no = FactNo { epoch: self.last.epoch, number: self.last.number + 1 };
-        self.head = chain::link(&self.head, no, &body);
-        insert_fact(&self.connection, &self.id, no, &body, &self.head, fact.order_no())?;
-        for record in &records {
+        self.append_bytes(&body, fact.order_no(), &records)?;
+        rows::write(&self.connection, &self.id, &mut self.standings, no, &fact)?;
+        Ok(no)
+    }
+
+    fn append_bytes(&mut self, body: &[u8], order_no: Option<OrderNo>, records: &[Record]) -> Result<(), StoreError> {
+        let no = FactNo { epoch: self.last.epoch, number: self.last.number + 1 };
+        self.head = chain::link(&self.head, no, body);
+        insert_fact(&self.connection, &self.id, no, body, &self.head, order_no)?;
+        for record in records {
             record::insert(&self.connection, &self.id, no, record)?;
         }
-        rows::write(&self.connection, &self.id, &mut self.standings, no, &fact)?;
         self.last = no;
-        Ok(no)
+        Ok(())
     }
 
     /// Seals the head and makes everything appended since the last commit durable.
@@ -281,8 +314,19 @@ pub fn check(
     journal: &JournalId,
     identity: &VerifyingKey,
 ) -> Result<(FactNo, ChainHash), Integrity> {
+    walk(connection, journal, identity, &[]).map(|(last, head, _)| (last, head))
+}
+
+/// The check's result with the key of each epoch, which ends in the one trusted.
+fn walk(
+    connection: &Connection,
+    journal: &JournalId,
+    identity: &VerifyingKey,
+    known: &[VerifyingKey],
+) -> Result<(FactNo, ChainHash, Keyring), Integrity> {
     let mut last = FactNo { epoch: 1, number: 0 };
     let mut head = chain::start(journal, 1);
+    let mut ring = Keyring::knowing(known);
     let mut statement = connection.prepare(
         "SELECT epoch, number, body, head FROM fact WHERE store = ?1 AND writer = ?2 ORDER BY epoch, number",
     )?;
@@ -290,7 +334,11 @@ pub fn check(
     while let Some(row) = rows.next()? {
         let no = fact_no(row)?;
         let next = FactNo { epoch: last.epoch, number: last.number + 1 };
+        let before = (last.number > 0).then(|| Point::new(last, head));
         if no.epoch > last.epoch && no.number == 1 {
+            if last.number > 0 {
+                check_end(connection, journal, ring.key(last.epoch), (last, head))?;
+            }
             head = chain::start(journal, no.epoch);
         } else if no != next {
             return Err(Integrity::BrokenAt(next));
@@ -300,12 +348,26 @@ pub fn check(
         if row.get_ref(3)?.as_blob().ok() != Some(&head[..]) {
             return Err(Integrity::BrokenAt(no));
         }
+        if no.number == 1 {
+            ring.follow(journal, no.epoch, before.as_ref(), body).map_err(|_| Integrity::BrokenAt(no))?;
+        }
         last = no;
     }
     if last.number > 0 {
-        check_seal(connection, journal, identity, last, head)?;
+        let trusted = ring.key(last.epoch).filter(|key| *key == identity);
+        check_end(connection, journal, trusted, (last, head))?;
     }
-    Ok((last, head))
+    Ok((last, head, ring))
+}
+
+/// Where an epoch ends there is a seal of its key.
+fn check_end(
+    connection: &Connection,
+    journal: &JournalId,
+    key: Option<&VerifyingKey>,
+    (last, head): (FactNo, ChainHash),
+) -> Result<(), Integrity> {
+    check_seal(connection, journal, key.ok_or(Integrity::Unsealed(last))?, last, head)
 }
 
 fn check_seal(
@@ -328,7 +390,8 @@ fn check_seal(
     }
 }
 
-/// Verifies the chain and every seal of a journal; answers the last fact and how many seals vouch for the chain.
+/// Verifies the chain and every seal of a journal, the last one by `identity`; answers the last fact and how many seals vouch for
+/// the chain. `known`: the keys of the store's boxes, by the roster.
 ///
 /// # Errors
 /// Names the first fact or seal that does not fit.
@@ -336,8 +399,9 @@ pub fn verify(
     connection: &Connection,
     journal: &JournalId,
     identity: &VerifyingKey,
+    known: &[VerifyingKey],
 ) -> Result<(FactNo, u64), Integrity> {
-    let (last, _) = check(connection, journal, identity)?;
+    let (last, _, ring) = walk(connection, journal, identity, known)?;
     let mut statement = connection.prepare(
         "SELECT s.epoch, s.number, f.head FROM seal s LEFT JOIN fact f USING (store, writer, epoch, number)
          WHERE s.store = ?1 AND s.writer = ?2 ORDER BY s.epoch, s.number",
@@ -347,7 +411,8 @@ pub fn verify(
     while let Some(row) = rows.next()? {
         let no = fact_no(row)?;
         let head: Option<ChainHash> = row.get(2)?;
-        check_seal(connection, journal, identity, no, head.ok_or(Integrity::Unsealed(no))?)?;
+        let key = ring.key(no.epoch).ok_or(Integrity::Unsealed(no))?;
+        check_seal(connection, journal, key, no, head.ok_or(Integrity::Unsealed(no))?)?;
         seals += 1;
     }
     Ok((last, seals))

@@ -22,5 +22,5 @@ pub mod rows;
 mod standings;
 
 pub use database::{Database, StoreError};
-pub use journal::{Integrity, Journal};
+pub use journal::{Filled, Integrity, Journal};
 pub use query::Reader;

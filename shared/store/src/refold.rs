@@ -7,14 +7,7 @@
 use guitai_core::ids::{FactNo, Issuer, JournalId, StoreId, Writer};
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
-use crate::{
-    Database, StoreError,
-    ingest::{self, Digest},
-    journal::unsigned,
-    record,
-    rows::integer,
-    standings::Standings,
-};
+use crate::{Database, StoreError, ingest, journal::unsigned, record, rows::integer, standings::Standings};
 
 /// Raised with every change of `rows.sql`, or of what a fact does to rows.
 const ROWS_VERSION: u32 = 2;
@@ -89,8 +82,7 @@ fn begin(connection: &mut Connection) -> Result<(), StoreError> {
     Ok(transaction.commit()?)
 }
 
-/// The same inside a transaction that also changes facts.
-pub(crate) fn begin_in(connection: &Connection) -> Result<(), StoreError> {
+fn begin_in(connection: &Connection) -> Result<(), StoreError> {
     let (_, names) = versioned(connection)?;
     for name in names.split(' ').filter(|name| !name.is_empty()) {
         connection.execute_batch(&format!("DROP TABLE IF EXISTS \"{name}\""))?;
@@ -115,8 +107,16 @@ fn finish(connection: &mut Connection, draws: Draws<'_>) -> Result<Refolded, Sto
     }
 }
 
+/// Makes all rows anew inside a transaction that also changes facts.
+pub(crate) fn refold_in(connection: &Connection) -> Result<(), StoreError> {
+    begin_in(connection)?;
+    let mut done = Refolded::default();
+    while slice(connection, &|_, _| Ok(None), &mut done)? {}
+    Ok(())
+}
+
 /// Folds the next facts; false when there are none left, and rows are then whole.
-fn slice(connection: &Transaction<'_>, draws: Draws<'_>, done: &mut Refolded) -> Result<bool, StoreError> {
+fn slice(connection: &Connection, draws: Draws<'_>, done: &mut Refolded) -> Result<bool, StoreError> {
     // Another process that does the same may have finished.
     let Some(cursor) = cursor(connection)? else { return Ok(false) };
     let facts = next(connection, &cursor)?;
@@ -139,7 +139,7 @@ fn slice(connection: &Transaction<'_>, draws: Draws<'_>, done: &mut Refolded) ->
         let (_, draws_as) = issuers.insert((journal, draws_as));
         let fact = record::read(connection, journal, *no, body)?;
         done.facts += 1;
-        match ingest::digest(connection, (journal, draws_as.as_deref()), &mut standings, *no, fact, Digest::Again)? {
+        match ingest::digest(connection, (journal, draws_as.as_deref()), &mut standings, *no, fact)? {
             Ok(_) => {
                 connection
                     .prepare_cached(

@@ -34,8 +34,9 @@ pub(crate) fn write(
         .try_for_each(|change| write_row(connection, &journal.store, no, change))
 }
 
-/// Writes every row a fact changes while rows are made anew: the requests it answers are kept for ever and there already.
-pub(crate) fn write_again(
+/// The same from facts that were written before. Of two requests under one key, as the two branches of a restored box may hold
+/// them, the first stands, and neither keeps the other's payment from its rows.
+pub(crate) fn fold(
     connection: &Connection,
     journal: &JournalId,
     standings: &mut Standings,
@@ -44,11 +45,10 @@ pub(crate) fn write_again(
 ) -> Result<(), StoreError> {
     let (before, after) = standings.step(connection, journal, no, fact)?;
     for change in changes(fact, before.as_ref(), after) {
-        if let RowChange::Requested { idempotency, order_no } = &change {
-            let found = query::earlier_request(connection, journal, &idempotency.caller, &idempotency.key)?;
-            if found.is_some_and(|found| found.order_no == *order_no && found.body_hash == idempotency.body_hash) {
-                continue;
-            }
+        if let RowChange::Requested { idempotency, .. } = &change
+            && query::earlier_request(connection, journal, &idempotency.caller, &idempotency.key)?.is_some()
+        {
+            continue;
         }
         write_row(connection, &journal.store, no, &change)?;
     }

@@ -20,6 +20,13 @@ const KEPT_MAX: usize = 8_192;
 pub(crate) struct Standings(BTreeMap<OrderNo, Standing>);
 
 impl Standings {
+    /// The payment of this fact is read again when it is next needed.
+    pub(crate) fn forget(&mut self, fact: &Fact) {
+        if let Some(order_no) = fact.order_no() {
+            self.0.remove(&order_no);
+        }
+    }
+
     /// Takes the payment of a fact one step on; answers where it stood and where it stands. Nothing for a fact about none.
     ///
     /// # Errors

@@ -23,7 +23,7 @@ fn issuer() -> Issuer {
 }
 
 fn open(database: &Database) -> Result<Journal, Integrity> {
-    Journal::open(database, id(), issuer(), identity(), UtcMs(1))
+    Journal::open(database, id(), issuer(), identity(), None, UtcMs(1))
 }
 
 fn account(number: u32) -> Fact {
@@ -110,7 +110,7 @@ fn removed_and_unsealed_facts_are_noticed() {
     let other = SigningKey::from_bytes(&[6; 32]).verifying_key();
     connection.execute("DELETE FROM fact WHERE number > 49", []).expect("deleted");
     let reader = database.reader().expect("a reader");
-    assert!(matches!(journal::verify(&reader, &id(), &other), Err(Integrity::Unsealed(_))), "another identity");
+    assert!(matches!(journal::verify(&reader, &id(), &other, &[]), Err(Integrity::Unsealed(_))), "another identity");
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn a_journal_travels_in_runs_that_end_at_seals() {
     let copy = there.reader().expect("a reader");
     assert_eq!(ingest::head(&copy, &id()).expect("read"), ingest::head(&from, &id()).expect("read"));
     assert_eq!(query::accounts(&copy, "S001").expect("read").len(), 100);
-    let (last, _) = journal::verify(&copy, &id(), &identity().verifying_key()).expect("verifies");
+    let (last, _) = journal::verify(&copy, &id(), &identity().verifying_key(), &[]).expect("verifies");
     assert_eq!(last, at(101));
 }
 

@@ -36,7 +36,7 @@ fn account(number: u32) -> Fact {
 
 fn journal(database: &Database) -> Journal {
     let identity = SigningKey::from_bytes(&[5; 32]);
-    Journal::open(database, id(), issuer(), identity, UtcMs(1)).expect("a journal")
+    Journal::open(database, id(), issuer(), identity, None, UtcMs(1)).expect("a journal")
 }
 
 /// A file of an earlier version.

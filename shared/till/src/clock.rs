@@ -39,11 +39,16 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// Takes time up after a start; `last_fact` is the latest time in the journal.
+    /// Takes time up after a start; `last_fact` is the latest time in the journal, `last_offset_ms` what the wall clock was off
+    /// by in the life before.
     #[must_use]
-    pub fn start(last_fact: Option<UtcMs>) -> Self {
+    pub fn start(last_fact: Option<UtcMs>, last_offset_ms: Option<i64>) -> Self {
         let now = Now { wall: wall(), up: Ticks(0) };
         let trusted = TrustedClock::resume(BUILT, last_fact, now);
+        let trusted = match last_offset_ms {
+            Some(offset_ms) => trusted.with_last_offset(offset_ms, now),
+            None => trusted,
+        };
         Self { started: Instant::now(), trusted: Arc::new(Mutex::new(trusted)) }
     }
 
@@ -68,6 +73,12 @@ impl Clock {
             deviation: trusted.deviation(now),
             doubted: trusted.peek(now).doubted,
         }
+    }
+
+    /// Time before anything is stamped.
+    pub(crate) fn peek(&self) -> Now {
+        let now = self.both();
+        Now { wall: self.lock().peek(now).at, up: now.up }
     }
 
     /// Time for stamps.

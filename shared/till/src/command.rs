@@ -14,6 +14,7 @@ use guitai_core::{
     time::{Day, UtcMs},
     trust::Bar,
 };
+use guitai_store::{Filled, ingest::Run};
 
 pub use guitai_core::desk::Refusal;
 
@@ -56,6 +57,8 @@ pub enum Command {
     Bar(Option<Bar>),
     /// A number somebody saw in this journal: the next ones lie above it.
     NumberFloor(OrderNo),
+    /// The journal takes back what the hub holds of it; then everything open is taken up anew.
+    Fill(Vec<Run>, FillDone),
     /// Finish what is queued and end.
     Stop,
 }
@@ -65,6 +68,9 @@ pub type Reply = Box<dyn FnOnce(Result<Accepted, Refusal>) + Send>;
 
 /// Called once when a fact is durable, or refused.
 pub type Done = Box<dyn FnOnce(Result<(), Refusal>) + Send>;
+
+/// Called once when what came back is durable, or with why it is not this journal's own: then nothing was changed.
+pub type FillDone = Box<dyn FnOnce(Result<Filled, String>) + Send>;
 
 /// A request taken in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -262,6 +268,7 @@ impl fmt::Debug for Command {
             Self::CreateApiKey(key, _) => write!(f, "CreateApiKey({})", key.name),
             Self::Bar(bar) => write!(f, "Bar({bar:?})"),
             Self::NumberFloor(no) => write!(f, "NumberFloor({no})"),
+            Self::Fill(runs, _) => write!(f, "Fill({} runs)", runs.len()),
             Self::Stop => f.write_str("Stop"),
         }
     }

@@ -8,18 +8,21 @@ mod doors;
 use std::collections::{BTreeMap, BTreeSet};
 
 use guitai_core::{
-    acquirer::{Call, Expected, Timings},
+    acquirer::{Call, Expected, QueryAnswer, Timings},
     bill::Late,
-    clock::Correction,
+    clock::{Correction, Reading},
     ids::{FactNo, Issuer, Numbering, OrderNo},
     journal::{Committed, fact::Fact},
-    payment::{Effect, Held, Input, Payment, State, Step},
+    payment::{Effect, Held, Input, Payment, Standing, State, Step},
     time::{BusinessClock, Now, Ticks},
     trust::Bar,
 };
-use guitai_store::{Journal, StoreError, bills};
+use guitai_store::{Journal, StoreError, bills, ingest::Run};
 
-use crate::command::{Accepted, Answer, Command, Refusal, Reply};
+use crate::command::{Accepted, Answer, Command, FillDone, Refusal, Reply};
+
+/// What would give money back is looked at again after this, in ms, while the journal is forked.
+const FORKED_RETRY_MS: u64 = 60_000;
 
 /// What a till is made of.
 #[derive(Debug)]
@@ -38,6 +41,10 @@ pub struct Setup {
     pub code_key: [u8; 32],
     /// What a customer's bill shows.
     pub subject: String,
+    /// What the wall clock was off by when it was last measured, in ms.
+    pub last_offset_ms: Option<i64>,
+    /// What the roster or a fork forbade in the life before: nothing goes back before it is lifted.
+    pub bar: Option<Bar>,
 }
 
 /// What leaves the engine after a commit.
@@ -65,11 +72,15 @@ pub struct Engine {
     bar: Option<Bar>,
     /// Whether facts made now bear a time that no witness vouched for.
     clock_doubted: bool,
+    /// By how much stamps are known to be ahead: days and hours follow the true time.
+    ahead_ms: i64,
     open: BTreeMap<OrderNo, Payment>,
     waits: BTreeSet<(Ticks, OrderNo)>,
     /// Effects of steps taken, each with the last fact of its step.
     held: Vec<(Held, FactNo)>,
     after: Vec<Box<dyn FnOnce() + Send>>,
+    /// What the journal takes back once nothing waits for a commit.
+    fills: Vec<(Now, Vec<Run>, FillDone)>,
     /// Facts of the open transaction, logged when nobody waits for the engine any more.
     unlogged: Vec<(FactNo, &'static str, OrderNo, State)>,
     sealed: FactNo,
@@ -83,27 +94,34 @@ impl Engine {
     /// What the journal says.
     pub fn resume(setup: Setup, now: Now) -> Result<Self, StoreError> {
         let numbers = Numbering::resume(setup.issuer, setup.journal.last_issued()?);
-        let unfinished = bills::unfinished(setup.journal.connection(), setup.journal.store().as_str())?;
-        let sealed = setup.journal.last();
+        let (sealed, bar) = (setup.journal.last(), setup.bar);
         let mut engine = Self {
             setup,
             numbers,
-            bar: None,
+            bar,
             clock_doubted: false,
+            ahead_ms: 0,
             open: BTreeMap::new(),
             waits: BTreeSet::new(),
             held: Vec::new(),
             after: Vec::new(),
+            fills: Vec::new(),
             unlogged: Vec::new(),
             sealed,
         };
-        for order_no in unfinished {
-            if let Some(mut payment) = engine.recall(order_no)? {
+        engine.take_up(now)?;
+        Ok(engine)
+    }
+
+    /// Recalls what the journal leaves open.
+    fn take_up(&mut self, now: Now) -> Result<(), StoreError> {
+        for order_no in bills::unfinished(self.setup.journal.connection(), self.setup.journal.store().as_str())? {
+            if let Some(mut payment) = self.recall(order_no)? {
                 let step = payment.resume(now);
-                engine.put(payment, step)?;
+                self.put(payment, step)?;
             }
         }
-        Ok(engine)
+        Ok(())
     }
 
     /// Payments not at rest.
@@ -118,9 +136,10 @@ impl Engine {
         self.waits.first().map(|(wake, _)| *wake)
     }
 
-    /// Whether facts made from now on bear a time in doubt.
-    pub const fn doubt_clock(&mut self, doubted: bool) {
-        self.clock_doubted = doubted;
+    /// How the time of facts made from now on stands.
+    pub fn clock_stands(&mut self, reading: Reading) {
+        self.clock_doubted = reading.doubted;
+        self.ahead_ms = i64::try_from(reading.ahead_ms).unwrap_or(i64::MAX);
     }
 
     /// Facts stamped in doubt turned out to be off: their days are put right by facts.
@@ -157,9 +176,48 @@ impl Engine {
                 break;
             }
             self.waits.remove(&(wake, order_no));
-            self.step(now, order_no, Input::Due)?;
+            if !self.put_off(now, order_no) {
+                self.step(now, order_no, Input::Due)?;
+            }
         }
         Ok(())
+    }
+
+    /// While this box is barred, or does not know what it gave back before, nothing goes back by itself: what is owed, and what is only asked
+    /// about because late money would go back, waits. A doubt is still asked about and reversed.
+    fn put_off(&mut self, now: Now, order_no: OrderNo) -> bool {
+        if self.bar.is_none() {
+            return false;
+        }
+        let Some(payment) = self.open.get_mut(&order_no) else { return false };
+        match payment.state() {
+            State::Paid | State::PartRefunded | State::Closed | State::Reversed => {}
+            State::Pending
+            | State::Unknown
+            | State::Held
+            | State::Reversing
+            | State::Refunding
+            | State::Declined
+            | State::Refunded
+            | State::Quarantined => return false,
+        }
+        payment.put_off(now, FORKED_RETRY_MS);
+        self.waits.extend(payment.wake().map(|wake| (wake, order_no)));
+        true
+    }
+
+    /// A paid answer that would send the money back at once is, while this box is barred, none: it is asked again.
+    fn believed(&self, order_no: OrderNo, answer: QueryAnswer) -> QueryAnswer {
+        let standing = self.open.get(&order_no).map(Payment::standing);
+        let gives_back = standing.is_some_and(|standing| {
+            matches!(standing.state(), State::Closed | State::Reversed | State::Reversing) || standing.gives_back()
+        });
+        match answer {
+            QueryAnswer::Paid(_) if gives_back && self.bar.is_some() => {
+                QueryAnswer::Unknown { detail: "this till is barred: nothing goes back yet".into() }
+            }
+            answer => answer,
+        }
     }
 
     /// Takes one command into the open transaction.
@@ -188,6 +246,10 @@ impl Engine {
                 self.numbers.at_least(no);
                 Ok(())
             }
+            Command::Fill(runs, done) => {
+                self.fills.push((now, runs, done));
+                Ok(())
+            }
             // The runner's clock has heard it.
             Command::TimeTold { .. } | Command::Stop => Ok(()),
         }
@@ -198,11 +260,41 @@ impl Engine {
     /// # Errors
     /// What the journal says; the process must then end.
     pub fn commit(&mut self, mut output: impl FnMut(Output)) -> Result<(), StoreError> {
+        self.commit_facts(&mut output)?;
+        if self.fills.is_empty() {
+            return Ok(());
+        }
+        for (now, runs, done) in std::mem::take(&mut self.fills) {
+            self.fill(now, &runs, done)?;
+        }
+        self.commit_facts(&mut output)
+    }
+
+    /// What is open was decided on a history that changes: it is read again, and what is under way ends by asking.
+    fn fill(&mut self, now: Now, runs: &[Run], done: FillDone) -> Result<(), StoreError> {
+        let answer = match self.setup.journal.fill(runs, self.setup.issuer, now.wall) {
+            Ok(filled) => {
+                self.open.clear();
+                self.waits.clear();
+                if let Some(last) = self.setup.journal.last_issued()? {
+                    self.numbers.at_least(last);
+                }
+                self.take_up(now)?;
+                Ok(filled)
+            }
+            Err(StoreError::Corrupt(why)) => Err(why),
+            Err(error) => return Err(error),
+        };
+        self.after.push(Box::new(move || done(answer)));
+        Ok(())
+    }
+
+    fn commit_facts(&mut self, output: &mut impl FnMut(Output)) -> Result<(), StoreError> {
         let committed = self.setup.journal.commit()?;
         let last = self.setup.journal.last();
         self.after.drain(..).for_each(|reply| reply());
         for (held, fact) in std::mem::take(&mut self.held) {
-            self.release(held, committed, fact, &mut output);
+            self.release(held, committed, fact, output);
         }
         if last != self.sealed {
             self.sealed = last;
@@ -244,7 +336,10 @@ impl Engine {
     ) -> Result<(), StoreError> {
         let input = match answer {
             Answer::Charge(answer) => Input::ChargeAnswered { answer, date },
-            Answer::Query(answer) => Input::QueryAnswered { answer, late: self.late(order_no)? },
+            Answer::Query(answer) => {
+                let answer = self.believed(order_no, answer);
+                Input::QueryAnswered { answer, late: self.late(order_no)? }
+            }
             Answer::Reversal(answer) => Input::ReversalAnswered(answer),
             Answer::ReversalQuery(answer) => Input::ReversalQueried(answer),
             Answer::Refund(answer) => Input::RefundAnswered(answer),
@@ -265,8 +360,15 @@ impl Engine {
                 return Ok(Late::SettledOtherwise);
             }
         }
-        let bill = bills::bill(connection, store, &payment.standing().bill())?;
-        Ok(bill.map_or(Late::SettledOtherwise, |bill| bill.late(order_no, intent.amount)))
+        self.fits(payment.standing())
+    }
+
+    /// Whether a payment's sum fits its bill beside what others cover or lock.
+    fn fits(&self, standing: &Standing) -> Result<Late, StoreError> {
+        let (connection, store) = (self.setup.journal.connection(), self.setup.journal.store().as_str());
+        let (order_no, amount) = (standing.intent().order_no, standing.intent().amount);
+        let bill = bills::bill(connection, store, &standing.bill())?;
+        Ok(bill.map_or(Late::SettledOtherwise, |bill| bill.late(order_no, amount)))
     }
 
     /// A person's request on a payment, which may have left memory long ago.

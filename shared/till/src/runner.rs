@@ -59,8 +59,8 @@ pub fn spawn(
     mut output: impl FnMut(Output) + Send + 'static,
     fatal: impl FnOnce(StoreError) + Send + 'static,
 ) -> Result<(Handle, JoinHandle<()>), StoreError> {
-    let clock = Clock::start(setup.journal.last_at()?);
-    let mut engine = Engine::resume(setup, clock.read().0)?;
+    let clock = Clock::start(setup.journal.last_at()?, setup.last_offset_ms);
+    let mut engine = Engine::resume(setup, clock.peek())?;
     let (queue, receiver) = channel();
     let handle = Handle { queue, clock: clock.clone() };
     let run = move || {
@@ -91,6 +91,10 @@ fn turn_until_stopped(
             Err(RecvTimeoutError::Timeout) => None,
             Err(RecvTimeoutError::Disconnected) => return Ok(()),
         };
+        // An idle look stamps nothing: a time ahead that no fact bears can still be taken back.
+        if first.is_none() && engine.next_wake().is_none_or(|wake| wake > clock.up()) {
+            continue;
+        }
         let mut now = stamp(engine, clock);
         engine.due(now)?;
         let mut stopping = false;
@@ -115,10 +119,10 @@ fn turn_until_stopped(
     }
 }
 
-/// Time for the next facts, and whether it is in doubt.
+/// Time for the next facts, how far it is known to be ahead, and whether it is in doubt.
 fn stamp(engine: &mut Engine, clock: &Clock) -> Now {
     let (now, reading) = clock.read();
-    engine.doubt_clock(reading.doubted || reading.ahead_ms > 0);
+    engine.clock_stands(reading);
     now
 }
 

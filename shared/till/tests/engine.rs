@@ -47,7 +47,8 @@ fn setup(folder: &std::path::Path, now: Now) -> Setup {
     let store = StoreId::parse("S001").expect("a name");
     let issuer = Issuer::new(7).expect("in range");
     let identity = SigningKey::from_bytes(&[5; 32]);
-    let journal = Journal::open(&database, JournalId::node(store), issuer, identity, now.wall).expect("a journal");
+    let journal =
+        Journal::open(&database, JournalId::node(store), issuer, identity, None, now.wall).expect("a journal");
     Setup {
         journal,
         issuer,
@@ -56,6 +57,8 @@ fn setup(folder: &std::path::Path, now: Now) -> Setup {
         clock: BusinessClock::beijing(),
         code_key: [7; 32],
         subject: "测试店".into(),
+        last_offset_ms: None,
+        bar: None,
     }
 }
 
@@ -342,6 +345,27 @@ fn late_money_is_attached_until_the_till_goes_on_and_given_back_afterwards() {
     counter.answer(order_no, Answer::Query(QueryAnswer::Paid(evidence())));
     assert_eq!(counter.stored_state(order_no), State::Refunding);
     assert_eq!(counter.calls.borrow().last(), Some(&"other"), "the refund");
+}
+
+#[test]
+fn late_money_waits_while_the_journal_is_forked() {
+    let mut counter = Counter::open();
+    let order_no = closed(&mut counter);
+    counter.handle(Command::Bar(Some(Bar::Forked)));
+    let asked = counter.calls.borrow().len();
+    counter.pass(60_000);
+    assert_eq!(counter.calls.borrow().len(), asked, "it is not even asked");
+    counter.handle(Command::Bar(None));
+    counter.pass(60_000);
+    // Asked before, answered after the fork was noticed.
+    counter.handle(Command::Bar(Some(Bar::Forked)));
+    let before = counter.stored_state(order_no);
+    counter.answer(order_no, Answer::Query(QueryAnswer::Paid(evidence())));
+    assert_eq!(counter.stored_state(order_no), before, "nothing is given back yet");
+    counter.handle(Command::Bar(None));
+    counter.pass(60_000);
+    counter.answer(order_no, Answer::Query(QueryAnswer::Paid(evidence())));
+    assert_eq!(counter.stored_state(order_no), State::Refunding);
 }
 
 #[test]

@@ -191,7 +191,9 @@ async fn a_bill_is_never_paid_twice() {
             let paid = answers.iter().filter(|answer| answer.status == 200 && answer.text("state") == "paid").count();
             ensure!(paid == 3, "{paid} of 6 were paid: {answers:?}");
             for answer in answers.iter().filter(|answer| answer.status != 200) {
-                refused("a covered bill", answer, 422, "bill_covered")?;
+                // Paid by others, or still in doubt: design section 5 has a code for each.
+                let code = answer.text("code");
+                ensure!(answer.status == 422 && ["bill_covered", "bill_locked"].contains(&code), "{}", answer.json);
             }
             let rest = client.charge(&Charge::of(1_000).with("bill", bill("B-1", 10_000))).await?;
             ensure!(rest.text("state") == "paid", "the last 10 yuan: {}", rest.json);

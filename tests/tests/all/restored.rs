@@ -1,4 +1,5 @@
-//! A disk put back to an older state: what the hub holds stays, and nobody is charged under an old number.
+//! A disk put back to an older state: what the hub holds comes back, what was done since stays, and nobody is charged under an
+//! old number.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -8,6 +9,9 @@ use guitai_tests::{client::text, wait::until, world::World};
 use crate::sales;
 
 const SYNC_LIMIT: Duration = Duration::from_secs(30);
+
+/// From connecting on.
+const HEAL_LIMIT: Duration = Duration::from_secs(10);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_restored_disk_loses_nothing_the_hub_has_and_reuses_no_number() {
@@ -39,26 +43,64 @@ async fn a_restored_disk_loses_nothing_the_hub_has_and_reuses_no_number() {
                 let order_no = text(&sales::pays(&client, amount).await?, "order_no").to_owned();
                 ensure!(!old.contains(&order_no), "{order_no} is used twice");
             }
-            let sync = until("the fork to be noticed", SYNC_LIMIT, async || {
-                let sync = client.read("/sync").await?;
-                let sound = text(&sync, "hub") == "connected" && sync["unsent"] == 0;
-                let told = sync["last_error"].is_string();
-                ensure!(sound || told, "{sync}");
-                Ok(Some(sync))
-            })
-            .await?;
-            println!("after the restore: {sync}");
-            let told = text(&sync, "last_error");
-            ensure!(!told.contains("ByteArray") && !told.contains(" { "), "people are shown our insides: {told}");
+            let mut own = BTreeSet::new();
+            for amount in [2_500, 2_600] {
+                own.insert(text(&sales::pays(&client, amount).await?, "order_no").to_owned());
+            }
+            world.node().synced(SYNC_LIMIT).await?;
             let hub = world.hub.program()?.payments().await?;
             for payment in &held {
                 let now = hub.iter().find(|now| now["order_no"] == payment["order_no"]);
                 ensure!(now == Some(payment), "the hub held {payment}, and has {now:?}");
             }
-            let verified = world.hub.command(&["verify"]).await?;
-            ensure!(verified.code == 0, "hub verify: {}{}", verified.out, verified.err);
+            for order_no in old.iter().chain(&own) {
+                ensure!(hub.iter().any(|row| text(row, "order_no") == order_no), "the hub misses {order_no}");
+                ensure!(text(&client.payment(order_no).await?, "state") == "paid", "{order_no} at the node");
+            }
+            verifies(world).await?;
             ensure!(world.sandbox.book().await?.values().all(|line| line.charges == 1), "charged twice");
             Ok(())
         })
         .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_restored_disk_that_wrote_nothing_has_back_what_it_lost() {
+    World::builder()
+        .play(async |world| {
+            let client = world.node().program()?;
+            sales::pays(&client, 1_000).await?;
+            world.node().synced(SYNC_LIMIT).await?;
+            world.node_mut().stop().await?;
+            let data = world.node().config_file().with_file_name("data");
+            let backup = data.with_file_name("backup");
+            ensure!(std::process::Command::new("cp").arg("-a").args([&data, &backup]).status()?.success(), "cp");
+            world.node_mut().start().await?;
+            let mut lost = Vec::new();
+            for amount in [1_100, 1_200, 1_300] {
+                lost.push(text(&sales::pays(&client, amount).await?, "order_no").to_owned());
+            }
+            world.node().synced(SYNC_LIMIT).await?;
+            world.node_mut().stop().await?;
+            std::fs::remove_dir_all(&data)?;
+            std::fs::rename(&backup, &data)?;
+            world.node_mut().start().await?;
+            until("what was lost to be back", HEAL_LIMIT, async || {
+                let status = client.get(&format!("/payments/{}", lost[2])).await?.status;
+                Ok((status == 200).then_some(()))
+            })
+            .await?;
+            sales::pays(&client, 1_400).await?;
+            world.node().synced(SYNC_LIMIT).await?;
+            verifies(world).await
+        })
+        .await;
+}
+
+/// Both copies of the journal are whole, and the same.
+async fn verifies(world: &World) -> anyhow::Result<()> {
+    for said in [world.hub.command(&["verify"]).await?, world.node().command(&["verify"]).await?] {
+        ensure!(said.code == 0, "verify: {}{}", said.out, said.err);
+    }
+    Ok(())
 }

@@ -2,7 +2,8 @@
 
 use ed25519_dalek::SigningKey;
 use guitai_core::{
-    ids::{Issuer, StoreId},
+    ids::{Issuer, JournalId, StoreId},
+    journal::epoch::Point,
     limits,
     sync::{
         contract::EnrolRequest,
@@ -11,7 +12,7 @@ use guitai_core::{
     time::UtcMs,
     trust::{EnrolmentCode, Grant, KeyBytes},
 };
-use guitai_store::StoreError;
+use guitai_store::{StoreError, query};
 use hmac::{Hmac, KeyInit, Mac};
 use rusqlite::{Connection, OptionalExtension, params};
 use sha2::Sha256;
@@ -92,11 +93,9 @@ pub(crate) fn enrol(
     let Some(line) = store(connection, &open.store)? else { return Ok(Err(EnrolRefusal::WrongCode)) };
     if open.used {
         let again = line.in_force().filter(|one| one.key == node && open.used_by == Some(node));
-        let welcome = again.map(|one| {
-            let grant = Grant::sign(identity, line.id.clone(), one.issuer, node, one.serial);
-            Welcome { enrolled: welcome(&line, grant), replaced: None }
-        });
-        return Ok(welcome.ok_or(EnrolRefusal::Used));
+        let Some(one) = again else { return Ok(Err(EnrolRefusal::Used)) };
+        let grant = Grant::sign(identity, line.id.clone(), one.issuer, node, one.serial);
+        return Ok(Ok(Welcome { enrolled: welcome(connection, &line, grant)?, replaced: None }));
     }
     if now >= open.expires_at {
         return Ok(Err(EnrolRefusal::Expired));
@@ -121,11 +120,13 @@ pub(crate) fn enrol(
     set_entry(connection, &line.id, serial, now)?;
     connection
         .execute("UPDATE hub_code SET used_at = ?2, used_by = ?3 WHERE id = ?1", params![open.id, now.0, node])?;
-    Ok(Ok(Welcome { enrolled: welcome(&line, grant), replaced }))
+    Ok(Ok(Welcome { enrolled: welcome(connection, &line, grant)?, replaced }))
 }
 
-fn welcome(line: &StoreLine, grant: Grant) -> Enrolled {
-    Enrolled { store_name: line.name.clone(), grant, held: line.facts }
+fn welcome(connection: &Connection, line: &StoreLine, grant: Grant) -> Result<Enrolled, StoreError> {
+    let seal = query::last_seal(connection, &JournalId::node(line.id.clone()))?;
+    let held = seal.map(|seal| Point::new(seal.no, *seal.head()));
+    Ok(Enrolled { store_name: line.name.clone(), grant, held })
 }
 
 /// A node has one store: its folder holds that store's journal.

@@ -124,7 +124,7 @@ fn a_box_with_facts_is_replaced_too_and_its_facts_stay() {
     node.sale(500, guitai_core::secret::Wallet::Wechat, 1);
     node.deliver(&rig);
     let enrolled = let_in(&rig, "S001", 3, 1_000);
-    assert_eq!(enrolled.held, Some(node.last()), "the new box goes on after these");
+    assert_eq!(enrolled.held.map(|held| held.no), Some(node.last()), "the new box goes on after these");
     let line = rig.sqlite.stores().unwrap().remove(0);
     assert_eq!(line.boxes[1].ended.and_then(|ended| ended.last), Some(node.last()));
     assert_eq!(line.facts, Some(node.last()));

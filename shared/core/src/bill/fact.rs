@@ -27,6 +27,15 @@ impl Fact {
             Self::TotalChanged(f) => &f.bill,
         }
     }
+
+    /// What the bill comes to by it.
+    #[must_use]
+    pub const fn total(&self) -> Fen {
+        match self {
+            Self::Opened(f) => f.total,
+            Self::TotalChanged(f) => f.total,
+        }
+    }
 }
 
 /// See [`Fact::Opened`].

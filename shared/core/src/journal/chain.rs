@@ -97,7 +97,7 @@ fn signed_bytes(journal: &JournalId, no: FactNo, head: &ChainHash) -> ChainHash 
     hash.finalize().into()
 }
 
-fn name(hash: &mut Sha256, journal: &JournalId) {
+pub(super) fn name(hash: &mut Sha256, journal: &JournalId) {
     for part in [journal.store.as_str(), &journal.writer.text()] {
         hash.update(length(part.as_bytes()).to_be_bytes());
         hash.update(part);

@@ -6,17 +6,20 @@
 
 use alloc::vec::Vec;
 
-use minicbor::{Decode, Decoder, Encode, data::Type};
+use minicbor::{Decode, Decoder, Encode, bytes::ByteArray, data::Type};
 
-use super::canonical::is_canonical;
+use super::{canonical::is_canonical, epoch::Point};
 pub use crate::family::{FactError, Kind};
 use crate::{
     bill,
     family::encode,
-    ids::{Issuer, OrderNo, StoreId},
-    limits, payment, people,
+    ids::{Issuer, OrderNo, StoreId, Writer},
+    limits,
+    money::Fen,
+    payment, people,
     text::{Record, Salt, Text},
     time::UtcMs,
+    trust::KeyBytes,
 };
 
 /// Something that happened.
@@ -45,6 +48,21 @@ pub struct Opened {
     /// When.
     #[n(2)]
     pub at: UtcMs,
+    /// Who writes it.
+    #[n(3)]
+    pub writer: Writer,
+    /// Which epoch begins.
+    #[n(4)]
+    pub epoch: u32,
+    /// The public key that seals this epoch.
+    #[cbor(n(5), with = "minicbor::bytes")]
+    pub key: KeyBytes,
+    /// Where the history ended that this epoch goes on from; absent in the first.
+    #[n(6)]
+    pub parent: Option<Point>,
+    /// The signature of the key before, where the key is a new one; see [`super::epoch`].
+    #[n(7)]
+    pub vouch: Option<ByteArray<64>>,
 }
 
 const OPENED: u16 = 1;
@@ -122,6 +140,16 @@ impl Fact {
         match self {
             Self::Payment(fact) => fact.return_no(),
             Self::Opened(_) | Self::People(_) | Self::Bill(_) => None,
+        }
+    }
+
+    /// The greatest sum it states: what no journal of ours writes is not counted by who reads it.
+    #[must_use]
+    pub fn greatest_amount(&self) -> Option<Fen> {
+        match self {
+            Self::Opened(_) | Self::People(_) => None,
+            Self::Bill(fact) => Some(fact.total()),
+            Self::Payment(fact) => fact.greatest_amount(),
         }
     }
 
@@ -205,7 +233,16 @@ mod tests {
 
     fn opened() -> Fact {
         let store = StoreId::parse("S001").expect("a name");
-        Fact::Opened(Opened { store, issuer: Issuer::new(7).expect("in range"), at: UtcMs(1_767_579_072_000) })
+        Fact::Opened(Opened {
+            store,
+            issuer: Issuer::new(7).expect("in range"),
+            at: UtcMs(1_767_579_072_000),
+            writer: Writer::Node,
+            epoch: 1,
+            key: [3; 32],
+            parent: None,
+            vouch: None,
+        })
     }
 
     #[test]
@@ -239,8 +276,8 @@ mod tests {
     #[test]
     fn a_newer_field_is_skipped_and_a_swapped_key_refused() {
         let mut bytes = opened().to_bytes();
-        assert_eq!(bytes[2], 0xa3, "a map of three fields");
-        bytes[2] = 0xa4;
+        assert_eq!(bytes[2], 0xa6, "a map of six fields");
+        bytes[2] = 0xa7;
         bytes.extend([0x0a, 0xf5]);
         assert_eq!(Fact::from_bytes(&bytes), Ok(opened()));
         let swapped = [0x82, 0x01, 0xa2, 0x01, 0x07, 0x00, 0x07];

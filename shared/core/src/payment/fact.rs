@@ -147,6 +147,34 @@ impl Fact {
         }
     }
 
+    /// The greatest sum it states.
+    #[must_use]
+    pub fn greatest_amount(&self) -> Option<Fen> {
+        match self {
+            Self::Intended(f) => Some(f.amount),
+            Self::Paid(f) => Some(f.received),
+            Self::Quarantined(f) => Some(f.claimed),
+            Self::ReversalIntended(f) => Some(f.amount),
+            Self::Reversed(f) => Some(f.amount),
+            Self::GiveBackOwed(f) => Some(f.amount),
+            Self::RefundIntended(f) => Some(f.amount),
+            Self::Refunded(f) => Some(f.amount.max(f.refunded).max(f.left)),
+            Self::Pended(_)
+            | Self::Doubted(_)
+            | Self::Declined(_)
+            | Self::Closed(_)
+            | Self::HandedOver(_)
+            | Self::NotHandedOver(_)
+            | Self::CancelAsked(_)
+            | Self::ReversalRefused(_)
+            | Self::LateChecked(_)
+            | Self::NumberUsed(_)
+            | Self::Settled(_)
+            | Self::DayCorrected(_)
+            | Self::RefundRefused(_) => None,
+        }
+    }
+
     /// The request that caused it, if a person or program asked for it.
     #[must_use]
     pub fn idempotency(&self) -> Option<&Idempotency> {

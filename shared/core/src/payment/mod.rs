@@ -205,6 +205,11 @@ impl Payment {
         self.wait.wake
     }
 
+    /// Acts so much later, in ms, whatever it waited for.
+    pub fn put_off(&mut self, now: Now, ms: u64) {
+        self.wait.wake = Some(now.up.after_ms(ms));
+    }
+
     /// Whether nothing is under way and nothing will wake it: it may leave memory.
     #[must_use]
     pub const fn is_at_rest(&self) -> bool {
@@ -235,7 +240,7 @@ impl Payment {
                 false => Step::nothing(),
             },
             Input::RefundQueried(answer) => match self.wait.answered(Calling::QueryRefund) {
-                true => self.refund_queried(now, answer),
+                true => self.refund_queried(now, answer, numbers),
                 false => Step::nothing(),
             },
             Input::Due => self.due(now, numbers),
@@ -244,7 +249,7 @@ impl Payment {
             Input::NotHandedOver(say) => self.not_hand_over(now, say),
             Input::Void { approval, place } => self.void(now, approval, place, numbers),
             Input::Refund(order) => self.refund(now, order, numbers),
-            Input::Settle { how, approval, note } => self.settle(now, how, approval, note, numbers),
+            Input::Settle { how, approval, note, late } => self.settle(now, (how, late), approval, note, numbers),
             Input::CorrectDay { intended_at, business_day, hour } => {
                 self.correct_day(now, intended_at, business_day, hour)
             }

@@ -179,6 +179,8 @@ impl Payment {
 
     pub(super) fn hand_over(&mut self, now: Now, say: Say) -> Step {
         match self.state() {
+            // Let go by an approver, its bill may be another's by now.
+            State::Pending | State::Unknown if self.standing.is_freed() => return Step::refuse(Refused::SaidAlready),
             State::Pending | State::Unknown => {}
             State::Held => return Step::refuse(Refused::SaidAlready),
             State::Paid
@@ -223,9 +225,14 @@ impl Payment {
 
     /// The clock was in doubt at the intent: the day is put right by a fact, not by changing one.
     pub(super) fn correct_day(&mut self, now: Now, intended_at: UtcMs, business_day: Day, hour: u8) -> Step {
-        if !self.standing.intent().clock_doubted {
+        let intent = self.standing.intent();
+        let same = (intent.place.business_day, intent.place.hour) == (business_day, hour);
+        if !intent.clock_doubted && same {
             return Step::nothing();
         }
+        // Waits go on counting what they had counted.
+        let by_ms = intended_at.0.saturating_sub(intent.at.0);
+        self.wait.asked.at = UtcMs(self.wait.asked.at.0.saturating_add(by_ms));
         self.record(DayCorrected { order_no: self.order_no(), at: now.wall, intended_at, business_day, hour })
     }
 }

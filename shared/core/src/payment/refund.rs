@@ -79,14 +79,17 @@ impl Payment {
     }
 
     /// The answer to the refund's query.
-    pub(super) fn refund_queried(&mut self, now: Now, answer: RefundAnswer) -> Step {
+    pub(super) fn refund_queried(&mut self, now: Now, answer: RefundAnswer, numbers: &mut Numbering) -> Step {
         match answer {
             RefundAnswer::Done { acquirer_no } => self.refunded(now, acquirer_no),
             RefundAnswer::Refused(refusal) => self.refund_refused(now, refusal.code, refusal.message),
-            RefundAnswer::Processing | RefundAnswer::Unknown { .. } | RefundAnswer::NumberUsed { .. } => {
-                self.wait_for_refund(now, Next::Ask)
-            }
+            RefundAnswer::Processing | RefundAnswer::Unknown { .. } => self.wait_for_refund(now, Next::Ask),
             RefundAnswer::NotFound => self.wait_for_refund(now, Next::Send),
+            // Another's trade has this number: ours was never taken.
+            RefundAnswer::NumberUsed { detail } => {
+                numbers.jump();
+                self.refund_refused(now, "number_used".into(), detail)
+            }
         }
     }
 
@@ -98,7 +101,7 @@ impl Payment {
         Step::nothing()
     }
 
-    fn refunded(&mut self, now: Now, acquirer_no: String) -> Step {
+    pub(super) fn refunded(&mut self, now: Now, acquirer_no: String) -> Step {
         let Some(refund) = self.standing.refund().cloned() else { return Step::nothing() };
         self.wait.rest();
         let left = self.standing.remaining().checked_sub(refund.amount).unwrap_or(Fen::ZERO);
@@ -117,7 +120,7 @@ impl Payment {
         refunded.then(Step::perform(Effect::PrintReceipt(refund.no)))
     }
 
-    fn refund_refused(&mut self, now: Now, code: String, message: String) -> Step {
+    pub(super) fn refund_refused(&mut self, now: Now, code: String, message: String) -> Step {
         let Some(refund_no) = self.standing.refund().map(|refund| refund.no) else { return Step::nothing() };
         self.wait.rest();
         let (code, message) = (clip(code), Some(clip(message).into()));

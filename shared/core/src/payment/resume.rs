@@ -24,7 +24,10 @@ impl Payment {
     /// Goes on after a restart: a charge whose answer was lost with the process is in doubt; waits count from their facts, by
     /// trusted time, so that restarts never starve them.
     pub fn resume(&mut self, now: Now) -> Step {
-        self.wait = Wait { wake: Some(now.up), ..Wait::from(self.standing.intent().at, now.up) };
+        let intent = self.standing.intent();
+        // A time in doubt from an earlier life says nothing about how long ago it was.
+        let since = if intent.clock_doubted { now.wall } else { intent.at };
+        self.wait = Wait { wake: Some(now.up), ..Wait::from(since, now.up) };
         match self.state() {
             State::Pending => {
                 let detail = Some("the node stopped before an answer was recorded".into());

@@ -21,6 +21,9 @@ use crate::{
 /// A charge said to be paid this often after its reversal was done is believed.
 const CONTRADICTIONS_MAX: u8 = 3;
 
+/// The longest wait between two questions about a try that was not answered, in ms.
+const UNANSWERED_MAX_MS: u64 = 60_000;
+
 /// Waits between tries: 5, 10, 20, 40 s, then every minute, and from the thirtieth try every hour, in ms.
 const fn backoff_ms(tries: u32) -> u64 {
     match tries {
@@ -134,7 +137,12 @@ impl Payment {
             }
             // This try did nothing and never will: the next one is sent at once, since the wait came before the question.
             ReversalAnswer::Refused(_) | ReversalAnswer::NotFound => self.send_again(now, numbers),
-            ReversalAnswer::NumberUsed { .. } | ReversalAnswer::Unknown { .. } => {
+            // Another's trade has this number: ours was never taken.
+            ReversalAnswer::NumberUsed { .. } => {
+                numbers.jump();
+                self.send_again(now, numbers)
+            }
+            ReversalAnswer::Unknown { .. } => {
                 self.wait.tries = self.wait.tries.saturating_add(1);
                 self.wait_for_reversal(now, Next::Ask)
             }
@@ -143,7 +151,12 @@ impl Payment {
 
     fn wait_for_reversal(&mut self, now: Now, next: Next) -> Step {
         self.wait.next = next;
-        self.wait.wake = Some(now.up.after_ms(backoff_ms(self.wait.tries)));
+        // What was not answered is asked about every minute, however long the line was down.
+        let wait = match next {
+            Next::Ask => backoff_ms(self.wait.tries).min(UNANSWERED_MAX_MS),
+            Next::Send | Next::AskCharge => backoff_ms(self.wait.tries),
+        };
+        self.wait.wake = Some(now.up.after_ms(wait));
         Step::nothing()
     }
 
@@ -163,7 +176,7 @@ impl Payment {
         if self.wait.seen_before { self.ask_charge(now) } else { self.void_refused(now, refusal) }
     }
 
-    fn void_refused(&mut self, now: Now, refusal: Refusal) -> Step {
+    pub(super) fn void_refused(&mut self, now: Now, refusal: Refusal) -> Step {
         self.wait.rest();
         let refused = self.refused(now, refusal);
         self.wait_for_owed_later(now);
@@ -206,8 +219,13 @@ impl Payment {
             QueryAnswer::Failed(_) | QueryAnswer::NotFound if !self.standing.is_being_voided() => {
                 self.closed(now, self.end_reason(), None)
             }
+            QueryAnswer::Failed(_) | QueryAnswer::NotFound if matches!(self.wait.word, Some(Word::Done { .. })) => {
+                self.reversed(now)
+            }
             // Still the customer's to pay, and nothing on its way against it: once more.
-            QueryAnswer::Pending if self.wait.next == Next::Ask => self.wait_for_reversal(now, Next::Send),
+            QueryAnswer::Pending if self.wait.next == Next::Ask || matches!(self.wait.word, Some(Word::Refused(_))) => {
+                self.wait_for_reversal(now, Next::Send)
+            }
             // A paid payment does not vanish: ask on.
             QueryAnswer::Failed(_)
             | QueryAnswer::NotFound
@@ -249,7 +267,7 @@ impl Payment {
         step
     }
 
-    fn reversed(&mut self, now: Now) -> Step {
+    pub(super) fn reversed(&mut self, now: Now) -> Step {
         let (reversal_no, void_no) = match self.standing.reversal() {
             Some(reversal) => (Some(reversal.no), reversal.void_no),
             None => (None, None),

@@ -7,9 +7,17 @@ use super::{
     Payment, Refused, State, Step,
     fact::{ClosedReason, Settled, Settlement},
 };
-use crate::{acquirer::PaidEvidence, ids::Numbering, money::Fen, people::Approval, text::Text, time::Now};
+use crate::{
+    acquirer::{PaidEvidence, Refusal},
+    bill::Late,
+    ids::Numbering,
+    money::Fen,
+    people::Approval,
+    text::Text,
+    time::Now,
+};
 
-/// What a manager may do about a payment that stands so. `stuck`: its deadline has passed.
+/// What a manager may do about a payment that stands so. `stuck`: what is under way has taken longer than its deadline.
 #[must_use]
 pub fn ways_out(state: State, number_used: bool, owes: bool, voiding: bool, stuck: bool) -> &'static [Settlement] {
     match state {
@@ -19,7 +27,11 @@ pub fn ways_out(state: State, number_used: bool, owes: bool, voiding: bool, stuc
         State::Pending | State::Unknown | State::Held if stuck => {
             &[Settlement::Accept, Settlement::GiveBack, Settlement::Close]
         }
-        State::Reversing if stuck && !voiding => &[Settlement::Accept, Settlement::Close],
+        // Of a void or refund: the money stayed, or it went back.
+        State::Reversing if stuck && voiding => &[Settlement::Accept, Settlement::Close],
+        State::Refunding if stuck => &[Settlement::Accept, Settlement::Close],
+        // A reversal of ours may have worked: what is found paid goes back by itself.
+        State::Reversing if stuck => &[Settlement::Close],
         State::Paid | State::PartRefunded if owes => &[Settlement::GiveBack, Settlement::WriteOff],
         State::Pending
         | State::Unknown
@@ -37,16 +49,38 @@ pub fn ways_out(state: State, number_used: bool, owes: bool, voiding: bool, stuc
 
 impl Payment {
     fn ways_out(&self, now: Now) -> &'static [Settlement] {
-        let stuck = self.wait.asked.elapsed_ms(now) >= self.timings.deadline_ms;
         let standing = &self.standing;
         let owes = standing.owed() > Fen::ZERO;
-        ways_out(self.state(), standing.number_used().is_some(), owes, standing.is_being_voided(), stuck)
+        ways_out(self.state(), standing.number_used().is_some(), owes, standing.is_being_voided(), self.is_stuck(now))
+    }
+
+    fn is_stuck(&self, now: Now) -> bool {
+        let under_way_since = match self.state() {
+            State::Refunding => self.standing.refund().map(|refund| refund.at),
+            State::Reversing if self.standing.is_being_voided() => self.standing.reversal().map(|reversal| reversal.at),
+            State::Pending
+            | State::Paid
+            | State::Declined
+            | State::Unknown
+            | State::Held
+            | State::Reversing
+            | State::Closed
+            | State::Reversed
+            | State::PartRefunded
+            | State::Refunded
+            | State::Quarantined => None,
+        };
+        let elapsed_ms = match under_way_since {
+            Some(at) => u64::try_from(now.wall.0.saturating_sub(at.0)).unwrap_or(0),
+            None => self.wait.asked.elapsed_ms(now),
+        };
+        elapsed_ms >= self.timings.deadline_ms
     }
 
     pub(super) fn settle(
         &mut self,
         now: Now,
-        how: Settlement,
+        (how, late): (Settlement, Late),
         approval: Approval,
         note: Option<String>,
         numbers: &mut Numbering,
@@ -55,40 +89,50 @@ impl Payment {
             return Step::refuse(Refused::State);
         }
         let before = self.state();
+        let voiding = self.standing.is_being_voided();
+        let back_under_way = voiding || before == State::Refunding;
+        if how == Settlement::Accept && !back_under_way && late == Late::SettledOtherwise {
+            return Step::refuse(Refused::BillSettled);
+        }
+        if how == Settlement::GiveBack && self.wait.calling.is_some() {
+            // An answer on its way would be taken for that of a later question.
+            return Step::refuse(Refused::TooEarly(self.timings.answer_timeout_ms));
+        }
         let note = note.map(Text::new);
         let settled = self.record(Settled { order_no: self.order_no(), at: now.wall, how, approval, note });
-        let end = match how {
-            Settlement::Accept => {
+        settled.then(self.settled(now, how, before, voiding, numbers))
+    }
+
+    fn settled(&mut self, now: Now, how: Settlement, before: State, voiding: bool, numbers: &mut Numbering) -> Step {
+        let word = || Refusal {
+            code: "settled".into(),
+            message: "店长确认钱未退出 / settled: the money stayed".into(),
+        };
+        match (how, before) {
+            (Settlement::Accept, State::Refunding) => self.refund_refused(now, word().code, word().message),
+            (Settlement::Close, State::Refunding) => self.refunded(now, String::new()),
+            (Settlement::Accept, State::Reversing) if voiding => self.void_refused(now, word()),
+            (Settlement::Close, State::Reversing) if voiding => self.reversed(now),
+            (Settlement::Accept, _) => {
                 let evidence = self.evidence_at_hand();
                 self.paid(now, evidence)
             }
-            Settlement::GiveBack => match before {
-                State::Quarantined => {
-                    let evidence = self.evidence_at_hand();
-                    self.paid_and_given_back(now, evidence, numbers)
-                }
-                State::Paid | State::PartRefunded => self.give_back(now, numbers),
-                State::Pending
-                | State::Unknown
-                | State::Held
-                | State::Reversing
-                | State::Declined
-                | State::Closed
-                | State::Reversed
-                | State::Refunding
-                | State::Refunded => self.reverse(now, self.take_back(now), numbers),
-            },
-            Settlement::Close => {
+            (Settlement::GiveBack, State::Quarantined) => {
+                let evidence = self.evidence_at_hand();
+                self.paid_and_given_back(now, evidence, numbers)
+            }
+            (Settlement::GiveBack, State::Paid | State::PartRefunded) => self.give_back(now, numbers),
+            (Settlement::GiveBack, _) => self.reverse(now, self.take_back(now), numbers),
+            (Settlement::Close, _) => {
                 let number_used = self.standing.number_used().is_some();
                 let reason = if number_used { ClosedReason::NumberUsed } else { ClosedReason::Cancelled };
                 self.closed(now, reason, None)
             }
-            Settlement::WriteOff => {
+            (Settlement::WriteOff, _) => {
                 self.wait.rest();
                 Step::nothing()
             }
-        };
-        settled.then(end)
+        }
     }
 
     /// What is known of the money a person says there is. Of an answer that claims more than was asked only the asked sum is

@@ -86,6 +86,8 @@ pub struct Reversal {
     pub place: Place,
     /// How it is done.
     pub how: TakeBack,
+    /// When this try was intended.
+    pub at: UtcMs,
     /// Whether the acquirer refused it.
     pub refused: bool,
 }
@@ -99,6 +101,8 @@ pub struct Refund {
     pub amount: Fen,
     /// Where it counts.
     pub place: Place,
+    /// When it was intended.
+    pub at: UtcMs,
 }
 
 /// An end after which money can still land.
@@ -197,14 +201,16 @@ impl Standing {
                     Some(earlier) => earlier.void_no,
                     None => f.void.as_ref().map(|_| f.reversal_no),
                 };
-                let (no, place, how) = (f.reversal_no, f.place.clone(), f.how);
-                self.reversal = Some(Reversal { no, void_no, place, how, refused: false });
+                let (no, place, how, at) = (f.reversal_no, f.place.clone(), f.how, f.at);
+                self.reversal = Some(Reversal { no, void_no, place, how, at, refused: false });
                 self.stands(State::Reversing, None);
             }
             Fact::Reversed(f) => {
-                match f.void_no {
-                    Some(_) => self.refunded = f.amount,
-                    None => self.watch = Some(Watch { since: f.at, checks: 0 }),
+                match (f.void_no, &self.received) {
+                    (Some(_), _) => self.refunded = f.amount,
+                    // Two branches of a restored box: one found it paid, the other took it back.
+                    (None, Some(received)) => self.refunded = received.amount,
+                    (None, None) => self.watch = Some(Watch { since: f.at, checks: 0 }),
                 }
                 self.owed = Fen::ZERO;
                 self.stands(State::Reversed, None);
@@ -240,20 +246,26 @@ impl Standing {
                 }
             }
             Fact::DayCorrected(f) => {
+                // An end stamped by the same wrong clock is as far off.
+                let by_ms = f.intended_at.0.saturating_sub(self.intent.at.0);
+                if let Some(watch) = &mut self.watch {
+                    watch.since = UtcMs(watch.since.0.saturating_add(by_ms));
+                }
                 self.intent.at = f.intended_at;
                 self.intent.place.business_day = f.business_day;
                 self.intent.place.hour = f.hour;
                 self.intent.clock_doubted = false;
             }
             Fact::RefundIntended(f) => {
-                self.refund = Some(Refund { no: f.refund_no, amount: f.amount, place: f.place.clone() });
+                self.refund = Some(Refund { no: f.refund_no, amount: f.amount, place: f.place.clone(), at: f.at });
                 self.stands(State::Refunding, None);
             }
             Fact::Refunded(f) => {
                 self.refund = None;
-                self.refunded = f.refunded;
+                // Not as the fact says: it may be of a branch that did not know of an earlier one.
+                self.refunded = self.refunded.checked_add(f.amount).unwrap_or(f.refunded);
                 self.owed = self.owed.checked_sub(f.amount).unwrap_or(Fen::ZERO);
-                let all = f.left == Fen::ZERO;
+                let all = self.remaining() == Fen::ZERO;
                 self.stands(if all { State::Refunded } else { State::PartRefunded }, None);
             }
             Fact::RefundRefused(f) => {
@@ -285,7 +297,8 @@ impl Standing {
     /// Why it stands so, as a stable name.
     #[must_use]
     pub fn reason(&self) -> Option<&'static str> {
-        let used = || self.number_used.is_some() && matches!(self.state, State::Unknown | State::Quarantined);
+        let used =
+            || self.number_used.is_some() && matches!(self.state, State::Unknown | State::Held | State::Quarantined);
         self.reason.or_else(|| used().then_some(ClosedReason::NumberUsed)).map(ClosedReason::as_str)
     }
 
@@ -380,6 +393,12 @@ impl Standing {
         matches!(self.said, Some(Said::GivenUp { .. }))
     }
 
+    /// Whether an approver let its bill go: others may have paid it since.
+    #[must_use]
+    pub const fn is_freed(&self) -> bool {
+        matches!(self.said, Some(Said::GivenUp { freed: true, .. }))
+    }
+
     /// Rule 6: money that still comes goes back whatever its bill says: given up, or a reversal of ours is on record, and the
     /// goods were not handed over.
     #[must_use]
@@ -404,14 +423,11 @@ impl Standing {
     #[must_use]
     pub fn claim(&self) -> Claim {
         let amount = self.intent.amount;
-        let freed = matches!(self.said, Some(Said::GivenUp { freed: true, .. }));
-        let kept = if self.remaining() == Fen::ZERO {
-            Fen::ZERO
-        } else {
-            amount.checked_sub(self.refunded).unwrap_or(Fen::ZERO)
-        };
+        let freed = self.is_freed();
+        // A sale that coupons paid whole covers its bill like any other.
+        let kept = amount.checked_sub(self.refunded).unwrap_or(Fen::ZERO);
         match self.state {
-            State::Pending | State::Unknown if freed => Claim::NONE,
+            State::Pending | State::Unknown | State::Quarantined if freed => Claim::NONE,
             State::Reversing if freed && !self.is_being_voided() => Claim::NONE,
             State::Pending | State::Unknown | State::Held | State::Quarantined => Claim::locks(amount),
             // What is being taken back keeps its bill until that is done: it may be refused.
@@ -419,6 +435,7 @@ impl Standing {
             State::Reversing => Claim::locks(amount),
             // Written off: it pays nothing and nothing of it is awaited.
             State::Paid | State::PartRefunded if self.settled == Some(Settlement::WriteOff) => Claim::NONE,
+            State::Paid | State::Refunding | State::PartRefunded if self.owed > Fen::ZERO && freed => Claim::NONE,
             State::Paid | State::Refunding | State::PartRefunded if self.owed > Fen::ZERO => Claim::locks(kept),
             State::Paid | State::Refunding | State::PartRefunded => Claim::covers(kept),
             State::Declined | State::Closed | State::Reversed | State::Refunded => Claim::NONE,

@@ -63,6 +63,8 @@ pub enum Input {
         approval: Approval,
         /// Why.
         note: Option<String>,
+        /// Whether its money still fits its bill.
+        late: Late,
     },
     /// The clock in doubt when the charge was intended turned out to be off.
     CorrectDay {
@@ -128,6 +130,8 @@ pub enum Refused {
     OtherDay,
     /// More than what remains.
     OverRemaining,
+    /// Its bill was paid otherwise: the money can only go back.
+    BillSettled,
 }
 
 /// The outcome of one input.

@@ -237,7 +237,8 @@ fn in_state(state: State) -> Story {
 
 fn every_input(at: UtcMs) -> Vec<(&'static str, Input)> {
     let late = Late::Fits;
-    let settle = |how| Input::Settle { how, approval: approval(), note: Some("看过手机账单".into()) };
+    let settle =
+        |how| Input::Settle { how, approval: approval(), note: Some("看过手机账单".into()), late: Late::Fits };
     let refund =
         |fen| ReturnOrder { amount: Fen::new(fen), place: place(at), approval: Some(approval()), reason: None };
     vec![

@@ -12,7 +12,10 @@ use super::{
 };
 use crate::{
     ids::{FactNo, StoreId, Writer},
-    journal::chain::Seal,
+    journal::{
+        chain::Seal,
+        epoch::{EpochFault, Point},
+    },
     limits::FRAME_MAX_BYTES,
     time::UtcMs,
     trust::{Channel, EnrolmentCode, Grant, Instance, KeyBytes, RosterEntry},
@@ -165,6 +168,8 @@ pub enum Output {
     /// Load the first whole commits at or after `from`, all of one epoch, as many as fit `max_bytes` but at least one; answer
     /// with [`super::session::Session::loaded`].
     Load {
+        /// Whose journal; its store is the session's. Another's than our own goes back to its writer, which lost it.
+        writer: Writer,
         /// From here.
         from: FactNo,
         /// Bytes of bodies wanted at most; one larger commit is fine.
@@ -172,8 +177,20 @@ pub enum Output {
     },
     /// Look up the chain's value after this fact of our own journal; answer with [`super::session::Session::head_at`].
     HeadAt(FactNo),
-    /// Make these facts durable, in the order given; answer with [`super::session::Session::persisted`].
+    /// Make these facts durable, in the order given; answer with [`super::session::Session::persisted`]. Of our own journal they
+    /// are what we lost: kept until the last of them, [`super::journal_lane::Fork::seal`], has come, and then taken as a whole.
     Persist(Batch),
+    /// Our own journal is not what the other end holds of it: refuse to give money back, and ask for what was lost with
+    /// [`super::session::Session::recall`].
+    Forked(Box<Fork>),
+    /// The writer of the journal we hold lost facts: find the first of these places that we have too, keep the seal if it does
+    /// not fit, and answer with [`super::session::Session::give_back`].
+    Recall {
+        /// Places of its history, newest first.
+        known: Vec<Point>,
+        /// Its last seal, by its own key.
+        seal: Option<Seal>,
+    },
     /// The other end holds our facts up to here durably.
     Acked(FactNo),
     /// The documents differ: generate what automerge has to say and pass it on with [`super::session::Session::document_message`].
@@ -253,6 +270,8 @@ pub enum PeerFault {
     WindowOverrun,
     /// An acknowledgement of what was not sent.
     AckOfNothing(FactNo),
+    /// This fact does not open the epoch it begins.
+    BadEpoch(FactNo, EpochFault),
     /// A frame of a journal that does not travel this way.
     NoLane(Writer),
     /// Fact numbers at their end.
@@ -277,6 +296,7 @@ impl fmt::Display for PeerFault {
             Self::CommitTooLarge => f.write_str("a commit without end"),
             Self::WindowOverrun => f.write_str("more facts than the window allows"),
             Self::AckOfNothing(no) => write!(f, "fact {no} acknowledged but not sent"),
+            Self::BadEpoch(no, why) => write!(f, "fact {no}: {why}"),
             Self::NoLane(writer) => write!(f, "the journal of writer {writer} does not travel this way"),
             Self::NumbersSpent => f.write_str("no fact numbers left"),
             Self::Forked(fork) => write!(f, "the journal forked at or before fact {}", fork.seal.no),

@@ -10,7 +10,7 @@ use minicbor::{
 
 use crate::{
     ids::{FactNo, OrderNo, StoreId, Writer},
-    journal::{chain::Seal, text::Record},
+    journal::{chain::Seal, epoch::Point, text::Record},
     time::UtcMs,
     trust::{Grant, Instance, KeyBytes, RosterEntry},
 };
@@ -90,6 +90,8 @@ frames! {
     13 Status,
     /// The last frame before hanging up.
     14 Bye,
+    /// A writer that lost facts asks the receiver of its journal for them.
+    15 Recall,
 }
 
 /// The node says who it is and what it claims; signed over the channel.
@@ -216,9 +218,10 @@ pub struct Enrolled {
     /// Its store and its number in order numbers, signed.
     #[n(1)]
     pub grant: Grant,
-    /// The last fact the hub holds of the store's journal: a box with another key goes on in a later epoch.
+    /// Where what the hub holds of the store's journal ends: a box with a journal of its own to begin goes on from there, in the
+    /// next epoch.
     #[n(2)]
-    pub held: Option<FactNo>,
+    pub held: Option<Point>,
 }
 
 /// Why a node is not taken in.
@@ -318,6 +321,22 @@ impl FactRecord {
         const HEAD: usize = 40;
         HEAD + self.record.text.len()
     }
+}
+
+/// A writer whose journal is not what the receiver holds asks for what follows the newest of these places that both have. It
+/// comes in chunks of the writer's journal, against the usual way.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Recall {
+    /// Whose journal; its store is the session's.
+    #[n(0)]
+    pub writer: Writer,
+    /// Places of the writer's own history, newest first, the beginning last.
+    #[n(1)]
+    pub known: Vec<Point>,
+    /// The writer's last seal: its own proof, where it does not fit what the receiver holds.
+    #[n(2)]
+    pub seal: Option<Seal>,
 }
 
 /// Everything up to here is durable at the receiver.

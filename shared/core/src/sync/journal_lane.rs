@@ -5,8 +5,9 @@
 //! without a seal in memory and hands a run to its shell only when the seal has been checked: so what is on disk is always
 //! covered by a seal, and after a cut the half commit simply comes again.
 //!
-//! Epochs: within one, numbers go up by one; a new one starts at 1 with its own chain. After a fork the writer opens a new
-//! epoch and enters again what the other end never got; that is why a differing end of an *older* epoch is not a fork any more.
+//! Epochs: within one, numbers go up by one; a new one starts at 1 with its own chain, and its opening fact names the end of the
+//! one before. A receiver whose last seal is not in the writer's history proves a fork. The box's own journal then travels back:
+//! the box asks for what the hub holds beyond the newest place that both have, and goes on behind it in a new epoch.
 
 use alloc::{boxed::Box, collections::VecDeque, vec::Vec};
 
@@ -18,7 +19,10 @@ use super::{
 };
 use crate::{
     ids::{FactNo, JournalId, Writer},
-    journal::chain::{self, ChainHash, Seal},
+    journal::{
+        chain::{self, ChainHash, Seal},
+        epoch::{Point, opening},
+    },
     limits::{CHUNK_MAX_BYTES, FACT_TEXTS_MAX, RECORD_TEXT_MAX_CHARS},
 };
 
@@ -27,6 +31,9 @@ pub const WINDOW_LOADS: usize = 16;
 
 /// Facts of one commit kept in memory until its seal comes: 256 inputs of two facts of 8 KiB each.
 pub const UNSEALED_MAX_BYTES: usize = 4 * 1024 * 1024;
+
+/// Tokens of what comes back to its writer begin here, far from those of the other lane.
+pub(super) const FIRST_TAKING_TOKEN: u64 = 1 << 63;
 
 /// Facts as the writer's shell loads them: one or more whole commits of one epoch.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +51,8 @@ pub struct Loaded {
 /// Facts for the receiver's shell to make durable: chain and seal are right.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Batch {
+    /// Whose journal; its store is the session's.
+    pub writer: Writer,
     /// To be given back when durable.
     pub token: u64,
     /// The number of the first.
@@ -69,7 +78,7 @@ pub struct Fork {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ShellFault;
 
-/// Our own journal on its way to the peer.
+/// A journal on its way to the peer: our own, or the peer's that we give back.
 #[derive(Debug)]
 pub(super) struct Outgoing {
     journal: JournalId,
@@ -85,6 +94,8 @@ enum Stage {
     Waiting,
     /// Its seal is being compared with our journal.
     Comparing(Seal),
+    /// The peer holds another history: nothing flows until this end has taken it.
+    Forked,
     /// Facts flow.
     Streaming { next: FactNo, load: Load },
 }
@@ -111,6 +122,20 @@ pub(super) enum Wanted {
 impl Outgoing {
     pub(super) const fn new(journal: JournalId, own_key: VerifyingKey, head: Option<FactNo>) -> Self {
         Self { journal, own_key, head, stage: Stage::Waiting, in_flight: VecDeque::new() }
+    }
+
+    /// Gives the peer what it wrote itself and lost, from `next` to `head`.
+    pub(super) const fn giving(journal: JournalId, own_key: VerifyingKey, next: FactNo, head: Option<FactNo>) -> Self {
+        let stage = Stage::Streaming { next, load: Load::Possible };
+        Self { journal, own_key, head, stage, in_flight: VecDeque::new() }
+    }
+
+    pub(super) const fn journal(&self) -> &JournalId {
+        &self.journal
+    }
+
+    pub(super) const fn writer(&self) -> Writer {
+        self.journal.writer
     }
 
     /// What the lane says first.
@@ -144,14 +169,12 @@ impl Outgoing {
             return Ok(None);
         }
         let same = ours.as_ref() == Some(seal.head());
-        let newer_epoch = self.head.is_some_and(|head| head.epoch > no.epoch);
-        let next = match (same, newer_epoch) {
-            (true, _) => FactNo { epoch: no.epoch, number: no.number.saturating_add(1) },
-            (false, true) => FactNo { epoch: no.epoch.saturating_add(1), number: 1 },
-            (false, false) => return Err(self.fork(seal.clone(), ours)),
-        };
+        if !same {
+            return Err(self.fork(seal.clone(), ours));
+        }
+        let next = FactNo { epoch: no.epoch, number: no.number.saturating_add(1) };
         self.stage = Stage::Streaming { next, load: Load::Possible };
-        Ok(same.then_some(no))
+        Ok(Some(no))
     }
 
     pub(super) fn appended(&mut self, upto: FactNo) {
@@ -187,6 +210,11 @@ impl Outgoing {
         self.head = self.head.max(Some(last));
         self.in_flight.push_back(last);
         Ok(cut(self.journal.writer, loaded))
+    }
+
+    /// The peer holds another history.
+    pub(super) fn stop(&mut self) {
+        self.stage = Stage::Forked;
     }
 
     /// Takes an acknowledgement; acknowledging an earlier load is implied.
@@ -245,6 +273,8 @@ pub(super) struct Incoming {
     unsealed: Option<Unsealed>,
     pending: VecDeque<(u64, FactNo)>,
     next_token: u64,
+    /// Places of our own history, where this is our own journal coming back.
+    known: Vec<Point>,
 }
 
 /// Facts of a commit whose seal has not come.
@@ -260,7 +290,29 @@ struct Unsealed {
 
 impl Incoming {
     pub(super) const fn new(journal: JournalId, key: VerifyingKey, held: Option<Seal>) -> Self {
-        Self { journal, key, last_seal: held, unsealed: None, pending: VecDeque::new(), next_token: 1 }
+        Self {
+            journal,
+            key,
+            last_seal: held,
+            unsealed: None,
+            pending: VecDeque::new(),
+            next_token: 1,
+            known: Vec::new(),
+        }
+    }
+
+    /// Takes our own journal back, from one of these places on.
+    pub(super) const fn taking(journal: JournalId, key: VerifyingKey, known: Vec<Point>) -> Self {
+        let pending = VecDeque::new();
+        Self { journal, key, last_seal: None, unsealed: None, pending, next_token: FIRST_TAKING_TOKEN, known }
+    }
+
+    pub(super) const fn journal(&self) -> &JournalId {
+        &self.journal
+    }
+
+    pub(super) const fn writer(&self) -> Writer {
+        self.journal.writer
     }
 
     /// What the lane says first.
@@ -273,10 +325,11 @@ impl Incoming {
         same_journal(&self.journal, writer)
     }
 
-    /// A writer whose journal ends before what it once sealed for us was restored from an old copy.
+    /// A writer whose journal ends before what it once sealed for us was restored from an old copy. It sees that from our
+    /// `Want`, and asks for what it lost.
     pub(super) fn announced(&self, head: Option<FactNo>) -> Result<(), PeerFault> {
         match &self.last_seal {
-            Some(seal) if head.is_none_or(|head| head < seal.no) => {
+            Some(seal) if self.journal.writer != Writer::Node && head.is_none_or(|head| head < seal.no) => {
                 Err(PeerFault::Forked(Box::new(Fork { seal: seal.clone(), ours: None })))
             }
             Some(_) | None => Ok(()),
@@ -294,7 +347,7 @@ impl Incoming {
         }
         let mut run = match self.unsealed.take() {
             Some(run) => run,
-            None => self.begin(chunk.first)?,
+            None => self.begin(&chunk)?,
         };
         let expected = next_no(run.last).ok_or(PeerFault::NumbersSpent)?;
         if chunk.first != expected {
@@ -328,7 +381,19 @@ impl Incoming {
         self.next_token += 1;
         self.pending.push_back((token, run.last));
         self.last_seal = Some(seal.clone());
-        Ok(Some(Batch { token, first: run.first, bodies: run.bodies, seal, records: run.records }))
+        Ok(Some(Batch {
+            writer: self.journal.writer,
+            token,
+            first: run.first,
+            bodies: run.bodies,
+            seal,
+            records: run.records,
+        }))
+    }
+
+    /// Whether the journal's writer made this seal.
+    pub(super) fn is_sealed(&self, seal: &Seal) -> bool {
+        seal.verify(&self.key, &self.journal)
     }
 
     /// Batches become durable in the order in which they were handed out.
@@ -339,18 +404,32 @@ impl Incoming {
         }
     }
 
-    /// A run that begins with `first`: where the last seal ended, or at 1 of a later epoch.
-    fn begin(&self, first: FactNo) -> Result<Unsealed, PeerFault> {
-        let (last, head) = match &self.last_seal {
-            Some(seal) if first.epoch == seal.no.epoch => (seal.no, *seal.head()),
-            Some(seal) if first.epoch < seal.no.epoch => {
-                let expected = next_no(seal.no).ok_or(PeerFault::NumbersSpent)?;
+    /// A run that begins where what is held ends, or with the opening of the next epoch, whose key it then is.
+    fn begin(&mut self, chunk: &Chunk) -> Result<Unsealed, PeerFault> {
+        let first = chunk.first;
+        let held = self.last_seal.as_ref().map(|seal| Point::new(seal.no, *seal.head()));
+        let before = held.or_else(|| self.known.iter().find(|point| follows(point.no, first)).cloned());
+        let (last, head) = match &before {
+            Some(point) if first.epoch == point.no.epoch => (point.no, *point.head()),
+            Some(point) if first.epoch < point.no.epoch => {
+                let expected = next_no(point.no).ok_or(PeerFault::NumbersSpent)?;
                 return Err(PeerFault::Gap { expected, got: first });
             }
             Some(_) | None => (FactNo { epoch: first.epoch, number: 0 }, chain::start(&self.journal, first.epoch)),
         };
+        if first.epoch > 1 && first.number == 1 {
+            let body = chunk.bodies.first().map_or(&[][..], Vec::as_slice);
+            let previous = before.is_some().then_some(&self.key);
+            let key = opening(&self.journal, first.epoch, before.as_ref(), previous, body);
+            self.key = key.map_err(|why| PeerFault::BadEpoch(first, why))?;
+        }
         Ok(Unsealed { first, last, head, bodies: Vec::new(), records: Vec::new(), bytes: 0 })
     }
+}
+
+/// Whether a run that begins with `first` may follow the fact `no`.
+fn follows(no: FactNo, first: FactNo) -> bool {
+    next_no(no) == Some(first) || (first.epoch > no.epoch && first.number == 1)
 }
 
 /// Whether each text belongs to a fact of the chunk, in order and once, and none is longer than a record may be.

@@ -1,7 +1,8 @@
 //! Sync: two single-writer journals and a set of documents over one session, the same in both directions.
 //!
 //! ```text
-//! in:   handle(now, frame)  wake(now)  appended(upto)  loaded(facts)  head_at(no, hash)  persisted(token)  writable(room)
+//! in:   handle(now, frame)  wake(now)  appended(upto)  loaded(writer, facts)  head_at(no, hash)  persisted(token)  writable(room)
+//!       recall(places, seal)  give_back(from, head)                                                (after a fork)
 //!       documents_digest(digest)  document_message(doc, bytes)  status(now, status)  hang_up(reason)
 //!       authorised(now, answer)  enrolled(answer)                                                        (hub only)
 //! out:  poll() -> Option<Output>   next_wake() -> Option<Ticks>
@@ -13,7 +14,9 @@
 //! 3. The writer sends chunks; the receiver recomputes every hash, checks the seal at the end of a commit, has the whole commit
 //!    made durable and only then acknowledges. A gap, a wrong hash or a wrong seal ends the session with nothing taken.
 //! 4. Nothing is ever sent twice within a session; after a cut the next `Want` says where to go on.
-//! 5. A hash over all documents says whether there is anything to talk about; what is said is automerge's business.
+//! 5. A box that was put back to an older copy asks for what the hub holds of its journal (`Recall`), and takes it: its own facts
+//!    after the fork are entered again behind it, in a new epoch.
+//! 6. A hash over all documents says whether there is anything to talk about; what is said is automerge's business.
 
 pub mod contract;
 pub mod frame;

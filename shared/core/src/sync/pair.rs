@@ -8,13 +8,16 @@ use ed25519_dalek::SigningKey;
 use super::{
     contract::{Authorisation, Claim, Hangup, HubConfig, NodeConfig, Output, Papers, PeerFault, Purpose, Standing},
     frame::{EnrolRefusal, Enrolled, FactRecord, Frame, Status, Verdict, Word},
-    journal_lane::{Batch, Loaded},
+    journal_lane::{Batch, Fork, Loaded},
     session::Session,
     wire::FrameReader,
 };
 use crate::{
     ids::{FactNo, Issuer, JournalId, StoreId},
-    journal::chain::{self, ChainHash, Seal},
+    journal::{
+        chain::{self, ChainHash, Seal},
+        epoch::Point,
+    },
     time::{Ticks, UtcMs},
     trust::{EnrolmentCode, Grant},
 };
@@ -113,6 +116,15 @@ impl Disk {
         Some(Loaded { first: *first, bodies, seal: self.seals[&last].clone(), records })
     }
 
+    /// Puts what came back in the place of what was written after the fork.
+    pub(super) fn heal(&mut self, taken: Vec<Batch>) {
+        let first = taken.first().expect("something came back").first;
+        self.heads.retain(|at, _| *at < first);
+        self.facts.retain(|at, _| *at < first);
+        self.seals.retain(|at, _| *at < first);
+        taken.into_iter().for_each(|batch| self.persist(batch));
+    }
+
     fn persist(&mut self, batch: Batch) {
         assert!(!self.facts.contains_key(&batch.first), "fact {} came twice", batch.first);
         for found in batch.records {
@@ -159,6 +171,12 @@ pub(super) struct End {
     pub(super) hangup: Option<Hangup>,
     /// Frames sent, by name.
     pub(super) sent: Vec<&'static str>,
+    /// Its own journal as the other end holds it, where the two differ.
+    pub(super) fork: Option<Fork>,
+    /// What of its own came back.
+    pub(super) taken: Vec<Batch>,
+    /// A seal that does not fit what it holds.
+    pub(super) evidence: Option<Seal>,
     /// Batches handed out and not yet durable.
     pub(super) writing: Vec<Batch>,
     /// Whether the disk is slow: batches wait for `flush`.
@@ -180,6 +198,9 @@ impl End {
             told: None,
             hangup: None,
             sent: Vec::new(),
+            fork: None,
+            taken: Vec::new(),
+            evidence: None,
             writing: Vec::new(),
             slow_disk: false,
         }
@@ -344,9 +365,32 @@ fn perform(end: &mut End, output: Output, wire: &mut Vec<u8>) -> Option<Question
         }
         Output::Told { verdict, word } => end.told = Some((verdict, word)),
         Output::Opened { .. } => end.reader.hello_accepted(),
-        Output::Load { from, max_bytes } => end.session.loaded(end.own.load(from, max_bytes)),
+        Output::Load { writer, from, max_bytes } => {
+            let disk = if writer == end.own.journal.writer { &end.own } else { &end.held };
+            let loaded = disk.load(from, max_bytes);
+            end.session.loaded(writer, loaded);
+        }
+        Output::Forked(fork) => {
+            end.fork = Some(*fork);
+            // Steps that double back from the end.
+            let newest = end.own.heads.iter().rev().enumerate().filter(|(back, _)| (back + 1).is_power_of_two());
+            let known = newest.map(|(_, (no, head))| Point::new(*no, *head));
+            let start = Point::new(no(1, 0), chain::start(&end.own.journal, 1));
+            end.session.recall(known.chain([start]).collect(), end.own.last_seal());
+        }
+        Output::Recall { known, seal } => {
+            end.evidence = seal.filter(|seal| end.held.heads.get(&seal.no) != Some(seal.head()));
+            let held = |point: &&Point| point.no.number == 0 || end.held.heads.get(&point.no) == Some(point.head());
+            let from = known.iter().find(held).map(|point| point.no);
+            end.session.give_back(from, end.held.last());
+        }
         Output::HeadAt(at) => end.session.head_at(at, end.own.heads.get(&at).copied()),
         Output::Persist(batch) => {
+            if batch.writer == end.own.journal.writer {
+                end.session.persisted(batch.token);
+                end.taken.push(batch);
+                return None;
+            }
             end.writing.push(batch);
             if !end.slow_disk {
                 end.flush();

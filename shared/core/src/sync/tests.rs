@@ -7,8 +7,8 @@ use ed25519_dalek::SigningKey;
 use super::{
     contract::{Authorisation, Hangup, HubConfig, PeerFault, Purpose},
     frame::{
-        Ack, Bye, ByeReason, Chunk, DocMessage, Enrol, EnrolRefusal, EnrolRefused, FactRecord, Frame, Have, Status,
-        Verdict, Want, Word,
+        Ack, Bye, ByeReason, Chunk, DocMessage, Enrol, EnrolRefusal, EnrolRefused, FactRecord, Frame, Have, Recall,
+        Status, Verdict, Want, Word,
     },
     journal_lane::WINDOW_LOADS,
     pair::{HUB_TIME, Pair, hub_key, hub_session, no, node_journal, node_key, node_session, store},
@@ -16,9 +16,11 @@ use super::{
     wire::FrameError,
 };
 use crate::{
-    ids::Writer,
+    ids::{Issuer, Writer},
     journal::{
         chain::{self, Seal},
+        epoch::{EpochFault, Point},
+        fact::{Fact, Opened},
         text::Record,
     },
     limits::{CHUNK_MAX_BYTES, RECORD_TEXT_MAX_CHARS},
@@ -244,41 +246,133 @@ fn an_acknowledgement_of_nothing_is_refused() {
     assert_eq!(pair.faults, [PeerFault::AckOfNothing(no(1, 9))]);
 }
 
+fn opening(epoch: u32, parent: Option<Point>) -> Vec<u8> {
+    let opened = Opened {
+        store: store(),
+        issuer: Issuer::new(7).expect("in range"),
+        at: UtcMs(1),
+        writer: Writer::Node,
+        epoch,
+        key: node_key().verifying_key().to_bytes(),
+        parent,
+        vouch: None,
+    };
+    Fact::Opened(opened).to_bytes()
+}
+
+/// A pair whose hub holds 40 facts, of which the node, put back to an older copy, has the first ten.
+fn restored() -> Pair {
+    let mut pair = Pair::with_backlog(10);
+    pair.drive();
+    let older = pair.node.own.clone();
+    for number in 0..30_u64 {
+        pair.node.own.commit(&node_key(), 1, &[vec![9; 3_000], number.to_be_bytes().to_vec()]);
+    }
+    pair.reconnect();
+    pair.drive();
+    pair.node.own = older;
+    pair.reconnect();
+    pair
+}
+
 #[test]
-fn a_restored_disk_is_found_out_by_both_and_a_new_epoch_heals_it() {
-    let mut pair = Pair::with_backlog(3);
+fn a_box_put_back_that_wrote_nothing_gets_back_what_it_lost() {
+    let mut pair = restored();
     pair.drive();
-    let restored = pair.node.own.clone();
-    pair.node.own.commit(&node_key(), 1, &[b"lost by the restore".to_vec()]);
-    pair.reconnect();
-    pair.drive();
-
-    // Shorter than what the hub holds.
-    pair.node.own = restored;
-    pair.reconnect();
-    pair.drive();
-    let Some(Hangup::Fault(PeerFault::Forked(fork))) = &pair.hub.hangup else { panic!("{:?}", pair.hub.hangup) };
-    assert_eq!((fork.seal.no, fork.ours), (no(1, 4), None));
+    assert_eq!((&pair.faults[..], &pair.node.hangup), (&[][..], &None));
+    let fork = pair.node.fork.take().expect("a fork");
+    assert_eq!((fork.seal.no, fork.ours), (no(1, 70), None));
     assert!(fork.seal.verify(&node_key().verifying_key(), &node_journal()), "the evidence stands by itself");
-    assert!(matches!(&pair.node.hangup, Some(Hangup::Fault(PeerFault::Forked(fork))) if fork.seal.no == no(1, 4)));
-
-    // As long, but different.
-    pair.node.own.commit(&node_key(), 1, &[b"another history".to_vec(), b"and more".to_vec()]);
-    pair.faults.clear();
+    assert_eq!(pair.hub.evidence, None, "its history is only shorter");
+    let taken = core::mem::take(&mut pair.node.taken);
+    assert_eq!((taken[0].first, taken.last().map(|batch| batch.seal.no)), (no(1, 11), Some(no(1, 70))));
+    pair.node.own.heal(taken);
+    assert_eq!(pair.node.own, pair.hub.held);
+    pair.reconnect();
+    pair.node.own.commit(&node_key(), 1, &[b"and on".to_vec()]);
     pair.reconnect();
     pair.drive();
-    let Some(Hangup::Fault(PeerFault::Forked(fork))) = &pair.node.hangup else { panic!("{:?}", pair.node.hangup) };
-    assert_eq!((fork.seal.no, fork.ours), (no(1, 4), Some(pair.node.own.heads[&no(1, 4)])));
+    assert_eq!(pair.hub.held, pair.node.own);
+    assert_eq!(pair.node.acked, Some(no(1, 71)));
+}
 
-    // The node opens a new epoch and enters its own tail again.
-    pair.faults.clear();
-    pair.node.own.commit(&node_key(), 2, &[b"another history".to_vec(), b"and more".to_vec()]);
+#[test]
+fn a_box_put_back_that_wrote_on_goes_on_behind_the_hubs_history_in_a_new_epoch() {
+    for own in [1, 60, 200_u64] {
+        let mut pair = restored();
+        let mut last = None;
+        for number in 0..own {
+            last = Some(pair.node.own.commit(&node_key(), 1, &[b"another".to_vec(), number.to_be_bytes().to_vec()]));
+        }
+        pair.reconnect();
+        pair.drive();
+        assert_eq!(pair.faults, []);
+        let evidence = pair.hub.evidence.take().expect("a seal that does not fit");
+        assert_eq!(Some(evidence.no), last);
+        let taken = core::mem::take(&mut pair.node.taken);
+        assert!(taken[0].first <= no(1, 11), "from a place that both have");
+        pair.node.own.heal(taken);
+        let parent = Point::new(no(1, 70), pair.node.own.heads[&no(1, 70)]);
+
+        let whole = pair.node.own.clone();
+        for (strange, why) in [
+            (b"no opening".to_vec(), EpochFault::NoOpening),
+            (opening(2, None), EpochFault::OtherParent),
+            (opening(3, Some(parent.clone())), EpochFault::Elsewhere),
+        ] {
+            pair.node.own.commit(&node_key(), 2, &[strange]);
+            pair.reconnect();
+            pair.drive();
+            assert_eq!(pair.faults, [PeerFault::BadEpoch(no(2, 1), why)]);
+            pair.faults.clear();
+            pair.node.own = whole.clone();
+        }
+        pair.node.own.commit(&node_key(), 2, &[opening(2, Some(parent)), b"another".to_vec()]);
+        pair.reconnect();
+        pair.drive();
+        assert_eq!(pair.faults, []);
+        assert_eq!(pair.hub.held, pair.node.own);
+        assert_eq!(pair.node.acked, Some(no(2, 2)));
+    }
+}
+
+/// What comes back is checked like anything else: by the box's own key and its own chain.
+#[test]
+fn a_hub_cannot_make_a_box_take_what_it_never_wrote() {
+    let mut pair = restored();
+    let (last, first) = (no(1, 70), no(1, 12));
+    pair.hub.held.facts.insert(first, b"never written".to_vec());
+    pair.drive();
+    assert!(matches!(pair.faults[..], [PeerFault::BadChain(_)]), "{:?}", pair.faults);
+    assert!(pair.node.taken.iter().all(|batch| batch.seal.no < last));
+
+    let mut pair = restored();
+    pair.hub.held.commit(&hub_key(), 1, &[b"never written".to_vec()]);
     pair.reconnect();
     pair.drive();
-    assert_eq!(pair.faults, []);
-    assert_eq!(pair.hub.held.last(), Some(no(2, 2)));
-    assert_eq!(pair.node.acked, Some(no(2, 2)));
-    assert_eq!(pair.hub.held.facts[&no(1, 4)], b"lost by the restore", "what the hub held stays");
+    assert_eq!(pair.faults, [PeerFault::BadSeal(no(1, 71))]);
+}
+
+#[test]
+fn only_a_box_recalls_and_only_once_and_within_bounds() {
+    let (pair, _) = open_pair();
+    let point = Point::new(no(1, 0), [0; 32]);
+    let recall = |writer, count: usize, seal| Recall { writer, known: vec![point.clone(); count], seal };
+    drop(pair);
+    let strange = Seal::sign(&hub_key(), &node_journal(), no(1, 9), [3; 32]);
+    for (frames, fault) in [
+        (vec![recall(Writer::Hub, 1, None)], PeerFault::NoLane(Writer::Hub)),
+        (vec![recall(Writer::Node, 81, None)], PeerFault::TooLong),
+        (vec![recall(Writer::Node, 1, Some(strange))], PeerFault::BadSeal(no(1, 9))),
+        (vec![recall(Writer::Node, 1, None), recall(Writer::Node, 1, None)], PeerFault::OutOfTurn("Recall")),
+    ] {
+        let (mut pair, _) = open_pair();
+        for frame in frames {
+            pair.forge_to_hub(frame);
+        }
+        pair.drive();
+        assert_eq!(pair.faults.first(), Some(&fault), "{:?}", pair.faults);
+    }
 }
 
 #[test]

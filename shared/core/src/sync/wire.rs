@@ -55,6 +55,7 @@ impl Frame {
             | Self::Ack(_)
             | Self::DocDigest(_)
             | Self::Status(_)
+            | Self::Recall(_)
             | Self::Bye(_) => 0,
         }
     }
@@ -135,13 +136,13 @@ mod tests {
     use super::{
         super::frame::{
             Ack, Bye, ByeReason, Chunk, DocDigest, DocMessage, Enrol, EnrolRefusal, EnrolRefused, Enrolled, Have,
-            Hello, HelloAnswer, Status, Verdict, Want, Word,
+            Hello, HelloAnswer, Recall, Status, Verdict, Want, Word,
         },
         *,
     };
     use crate::{
         ids::{FactNo, Issuer, Numbering, StoreId, Writer},
-        journal::{chain::Seal, text::Record},
+        journal::{chain::Seal, epoch::Point, text::Record},
         time::UtcMs,
         trust::{Grant, InForce, Instance, RosterEntry},
     };
@@ -181,7 +182,7 @@ mod tests {
             }
             .into(),
             Enrol { code_id: [1; 8], proof: [2; 32] }.into(),
-            Enrolled { store_name: "一号店".into(), grant, held: Some(no) }.into(),
+            Enrolled { store_name: "一号店".into(), grant, held: Some(Point::new(no, [6; 32])) }.into(),
             EnrolRefused { reason: EnrolRefusal::Used }.into(),
             Have { writer: Writer::Hub, head: None }.into(),
             Want { writer: Writer::Node, after: Some(seal.clone()) }.into(),
@@ -203,6 +204,8 @@ mod tests {
                 clock_offset_ms: Some(7000)
             }
             .into(),
+            Recall { writer: Writer::Node, known: alloc::vec![Point::new(no, [4; 32])], seal: Some(seal.clone()) }
+                .into(),
             Bye { reason: ByeReason::Forked, evidence: Some(seal) }.into(),
         ]
     }

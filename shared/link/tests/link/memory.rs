@@ -7,7 +7,7 @@ use std::{
 
 use ed25519_dalek::SigningKey;
 use guitai_core::{
-    ids::{FactNo, Issuer, JournalId, StoreId},
+    ids::{FactNo, Issuer, JournalId, StoreId, Writer},
     journal::chain::{self, ChainHash, Seal},
     sync::{
         contract::{Claim, EnrolRequest, Standing},
@@ -166,7 +166,7 @@ impl Shell for End {
         self.changed.notify_waiters();
     }
 
-    async fn load(&self, from: FactNo, max_bytes: usize) -> Result<Option<Loaded>, ShellError> {
+    async fn load(&self, _: Writer, from: FactNo, max_bytes: usize) -> Result<Option<Loaded>, ShellError> {
         let memory = self.memory();
         let Some((first, _)) = memory.own.facts.range(from..).next() else { return Ok(None) };
         let (mut last, mut bytes) = (None, 0);

@@ -6,9 +6,9 @@ use guitai_core::{
     ids::{AccountId, OrderNo, TillId},
     limits,
     money::Fen,
-    payment::{Input, Order, Payment, Place, ReturnOrder, Say},
+    payment::{Input, Order, Payment, Place, ReturnOrder, Say, Settlement},
     people::{AccountSet, Idempotency},
-    time::Now,
+    time::{Now, UtcMs},
 };
 use guitai_store::{StoreError, bills, query};
 
@@ -41,7 +41,7 @@ impl Engine {
             bar: self.bar,
             full: self.is_full(),
             cashier: self.is_cashier(&request.cashier)?,
-            code_used: bills::code_was_used(self.setup.journal.connection(), trace.hash)?,
+            code_used: bills::code_was_used(self.setup.journal.connection(), trace.hash, &place.till)?,
             bill: paying.bill.as_ref(),
             total: paying.total,
         };
@@ -172,7 +172,19 @@ impl Engine {
             return self.reply(reply, earlier);
         }
         let SettleRequest { order_no, how, approval, note } = request;
-        self.act(now, order_no, Input::Settle { how, approval, note }, reply)
+        if how == Settlement::GiveBack
+            && let Err(refusal) = desk::may_give_back(self.bar)
+        {
+            return self.reply(reply, Err(refusal));
+        }
+        let late = match self.open.get(&order_no) {
+            Some(payment) => self.fits(payment.standing())?,
+            None => match self.recall(order_no)? {
+                Some(payment) => self.fits(payment.standing())?,
+                None => return self.reply(reply, Err(Refusal::NotFound)),
+            },
+        };
+        self.act(now, order_no, Input::Settle { how, approval, note, late }, reply)
     }
 
     pub(super) fn say(
@@ -192,6 +204,10 @@ impl Engine {
     /// The total is a fact; changing it is an act of its own, and never below what is covered or locked.
     pub(super) fn change_total(&mut self, now: Now, request: TotalRequest, done: Done) -> Result<(), StoreError> {
         let TotalRequest { bill: key, total, approval, note } = request;
+        if key.source == bill::COUNTER_BILLS {
+            // One sale of the counter's own comes to what it is.
+            return self.done(done, Err(Refusal::BillUnknown));
+        }
         let journal = &self.setup.journal;
         let Some(bill) = bills::bill(journal.connection(), journal.store().as_str(), &key)? else {
             return self.done(done, Err(Refusal::BillUnknown));
@@ -237,7 +253,8 @@ impl Engine {
 
     fn place(&self, now: Now, till: TillId, cashier: AccountId) -> Place {
         let clock = &self.setup.clock;
-        Place { business_day: clock.day(now.wall), hour: clock.hour(now.wall), till, cashier }
+        let at = UtcMs(now.wall.0.saturating_sub(self.ahead_ms));
+        Place { business_day: clock.day(at), hour: clock.hour(at), till, cashier }
     }
 
     pub(super) fn record(&mut self, fact: &guitai_core::journal::fact::Fact, done: Done) -> Result<(), StoreError> {

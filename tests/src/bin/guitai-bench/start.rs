@@ -73,7 +73,8 @@ fn fill(journal: &Path) -> anyhow::Result<()> {
     let issuer = Issuer::new(issuer).context("an issuer")?;
     let store = StoreId::parse("S001").ok().context("a store")?;
     let begin = UtcMs(1_760_000_000_000);
-    let mut journal = Journal::open(&database, JournalId::node(store), issuer, SigningKey::from_bytes(&key), begin)?;
+    let mut journal =
+        Journal::open(&database, JournalId::node(store), issuer, SigningKey::from_bytes(&key), None, begin)?;
     let mut numbers = Numbering::resume(issuer, None);
     let clock = BusinessClock::beijing();
     for n in 0..PAYMENTS {

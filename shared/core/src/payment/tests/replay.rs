@@ -31,7 +31,7 @@ fn answers(dice: &mut Dice, story: &Story) -> Vec<Input> {
             reason: Some("退货".into()),
         })
     };
-    let settle = |how| Input::Settle { how, approval: approval(), note: None };
+    let settle = |how| Input::Settle { how, approval: approval(), note: None, late: Late::Fits };
     vec![
         charge(ChargeAnswer::Paid(evidence())),
         charge(ChargeAnswer::Paid(discounted.clone())),

@@ -68,15 +68,71 @@ fn an_abnormal_reversal_is_asked_about_and_sent_again_under_a_new_number() {
 }
 
 #[test]
-fn a_refused_reversal_whose_customer_paid_after_all_is_given_back() {
+fn a_refused_reversal_is_tried_again_and_late_money_is_given_back() {
     let mut story = reversing_unpaid()
         .reversal(ReversalAnswer::Refused(refusal()))
         .query(QueryAnswer::Pending)
+        .reversal(ReversalAnswer::Refused(refusal()))
         .query(QueryAnswer::Paid(evidence()));
     assert_eq!(story.payment.standing().owed(), Fen::new(1250));
     story.input(Input::RefundAnswered(RefundAnswer::Done { acquirer_no: "2".into() }));
     assert_eq!(story.payment.standing().owed(), Fen::ZERO);
-    story.ends(State::Refunded, "reverse query query refund");
+    story.ends(State::Refunded, "reverse query reverse query refund");
+}
+
+#[test]
+fn a_correction_of_the_clock_ends_no_wait() {
+    let mut story = Story::begin();
+    story = story.charge(ChargeAnswer::Pending);
+    let twelve_hours = 12 * 3_600_000;
+    story.now.wall.0 += twelve_hours;
+    let intended_at = UtcMs(story.payment.standing().intent().at.0 + twelve_hours);
+    let place = place(intended_at);
+    story.input(Input::CorrectDay { intended_at, business_day: place.business_day, hour: place.hour });
+    let story = story.query(QueryAnswer::Pending);
+    assert_eq!(story.calls.join(" "), "charge query", "three seconds after the charge nothing is reversed");
+}
+
+#[test]
+fn what_an_approver_let_go_is_not_held_again() {
+    let mut story = Story::begin().charge(no_answer()).after(70 * SECOND);
+    let approver = AccountId::parse("01").ok();
+    story.input(Input::NotHandedOver(Say { approver, ..say() }));
+    assert_eq!(story.input(Input::HandedOver(say())), Some(Refused::SaidAlready));
+    let accept =
+        Input::Settle { how: Settlement::Accept, approval: approval(), note: None, late: Late::SettledOtherwise };
+    let mut story = story.after(60 * SECOND);
+    assert_eq!(story.input(accept), Some(Refused::BillSettled));
+}
+
+#[test]
+fn a_coupon_that_pays_all_covers_the_bill() {
+    let story = Story::begin().charge(ChargeAnswer::Paid(PaidEvidence { received: Fen::ZERO, ..evidence() }));
+    assert_eq!(story.payment.standing().claim(), crate::bill::Claim::covers(Fen::new(1250)));
+}
+
+#[test]
+fn a_return_without_an_end_is_ended_by_a_manager() {
+    let settle = |how| Input::Settle { how, approval: approval(), note: None, late: Late::Fits };
+    for (how, refund, void) in
+        [(Settlement::Accept, State::Paid, State::Paid), (Settlement::Close, State::Refunded, State::Reversed)]
+    {
+        for (kind, end) in [("refund", refund), ("void", void)] {
+            let mut story = in_state(State::Paid);
+            let (approval, place) = (approval(), place(story.now.wall));
+            story.input(match kind {
+                "void" => Input::Void { approval, place },
+                _ => {
+                    Input::Refund(ReturnOrder { amount: Fen::new(1250), place, approval: Some(approval), reason: None })
+                }
+            });
+            assert_eq!(story.input(settle(how)), Some(Refused::State), "not before its deadline");
+            story.now.wall.0 += 100_000;
+            story.now.up = story.now.up.after_ms(100_000);
+            assert_eq!(story.input(settle(how)), None);
+            assert_eq!(story.payment.state(), end, "{kind}");
+        }
+    }
 }
 
 /// Expired the day after, when acquirers reverse no more: no reversal of ours is on record.
@@ -422,7 +478,7 @@ fn a_debt_outlives_what_people_try() {
     assert_eq!(story.payment.state(), State::Refunded);
     // Written off by a manager: nothing goes back any more, and nothing of it pays a bill.
     let mut story = owing();
-    let settled = Input::Settle { how: Settlement::WriteOff, approval: approval(), note: None };
+    let settled = Input::Settle { how: Settlement::WriteOff, approval: approval(), note: None, late: Late::Fits };
     assert_eq!(story.input(settled), None);
     assert!(story.payment.is_at_rest());
     assert_eq!(story.payment.standing().claim(), crate::bill::Claim::NONE);
@@ -447,7 +503,7 @@ fn a_void_keeps_its_bill_until_it_is_done_and_a_doubt_frees_it_with_an_approver_
 #[test]
 fn a_stuck_doubt_is_ended_by_a_manager() {
     let stuck = || Story::begin().charge(no_answer()).after(100 * SECOND);
-    let settle = |how| Input::Settle { how, approval: approval(), note: Some("后台查过".into()) };
+    let settle = |how| Input::Settle { how, approval: approval(), note: Some("后台查过".into()), late: Late::Fits };
     let mut early = Story::begin().charge(no_answer());
     assert_eq!(early.input(settle(Settlement::Close)), Some(Refused::State));
     for (how, state) in [

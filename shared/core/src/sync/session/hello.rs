@@ -2,7 +2,7 @@
 
 use alloc::{boxed::Box, string::String, vec::Vec};
 
-use super::{Lanes, Phase, Session};
+use super::{Lanes, Phase, Recalled, Session};
 use crate::{
     ids::{JournalId, Writer},
     limits::HUB_ADDRESS_MAX_BYTES,
@@ -207,7 +207,7 @@ impl Session {
         self.outbox.push_back(outgoing.have().into());
         self.outbox.push_back(incoming.want().into());
         self.outbox.extend(self.documents.announce());
-        self.phase = Phase::Open(Box::new(Lanes { outgoing, incoming }));
+        self.phase = Phase::Open(Box::new(Lanes { outgoing, incoming, recall: Recalled::Nothing }));
         self.send_status(now);
     }
 }

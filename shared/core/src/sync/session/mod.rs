@@ -9,7 +9,7 @@
 //! | hub `AwaitHello` | Hello | asks the shell, `Authorising` |
 //! | hub `Authorising`, `Enrolling` | none: the node must wait | |
 //! | hub `AwaitEnrol` | Enrol | asks the shell, `Enrolling` |
-//! | `Open` | Have, Want, Chunk, Ack, DocDigest, DocMessage, Status | `Open` |
+//! | `Open` | Have, Want, Recall, Chunk, Ack, DocDigest, DocMessage, Status | `Open` |
 //! | any | Bye | `Closed` |
 //!
 //! Any other frame is a fault, and a fault closes the session.
@@ -23,14 +23,17 @@ use ed25519_dalek::SigningKey;
 use super::{
     contract::{APP_VERSION_MAX_BYTES, DOC_MESSAGE_MAX_BYTES, EnrolRequest, Hangup, Output, PeerFault, Purpose},
     document_lane::DocumentLane,
-    frame::{Bye, ByeReason, Chunk, DocMessage, Enrol, EnrolRefused, Frame, Have, Hello, Status, Want},
-    journal_lane::{Incoming, Loaded, Outgoing, ShellFault, Wanted},
+    frame::{Bye, ByeReason, DocMessage, Enrol, EnrolRefused, Frame, Have, Hello, Recall, Status, Want},
+    journal_lane::{FIRST_TAKING_TOKEN, Incoming, Loaded, Outgoing, ShellFault, Wanted},
     wire::FrameError,
 };
 use crate::{
-    ids::FactNo,
-    journal::chain::{ChainHash, Seal},
-    limits::CHUNK_MAX_BYTES,
+    ids::{FactNo, Writer},
+    journal::{
+        chain::{ChainHash, Seal},
+        epoch::Point,
+    },
+    limits::{CHUNK_MAX_BYTES, RECALL_POINTS_MAX},
     time::{Ticks, UtcMs},
     trust::{Channel, KeyBytes},
 };
@@ -75,6 +78,60 @@ enum Phase {
 struct Lanes {
     outgoing: Outgoing,
     incoming: Incoming,
+    recall: Recalled,
+}
+
+/// A box's own journal on its way back to it, after a fork.
+#[derive(Debug)]
+enum Recalled {
+    Nothing,
+    /// We are the hub.
+    Giving(Outgoing),
+    /// We are the box.
+    Taking(Incoming),
+}
+
+impl Lanes {
+    fn next_load(&mut self) -> Option<(Writer, FactNo)> {
+        let own = self.outgoing.next_load().map(|from| (self.outgoing.writer(), from));
+        own.or_else(|| match &mut self.recall {
+            Recalled::Giving(giving) => giving.next_load().map(|from| (giving.writer(), from)),
+            Recalled::Nothing | Recalled::Taking(_) => None,
+        })
+    }
+
+    /// The lane on which facts of this writer leave.
+    fn leaving(&mut self, writer: Writer) -> Result<&mut Outgoing, PeerFault> {
+        match &mut self.recall {
+            Recalled::Giving(giving) if giving.writer() == writer => Ok(giving),
+            Recalled::Giving(_) | Recalled::Nothing | Recalled::Taking(_) => {
+                self.outgoing.check(writer)?;
+                Ok(&mut self.outgoing)
+            }
+        }
+    }
+
+    /// The lane on which facts of this writer come.
+    fn coming(&mut self, writer: Writer) -> Result<&mut Incoming, PeerFault> {
+        match &mut self.recall {
+            Recalled::Taking(taking) if taking.writer() == writer => Ok(taking),
+            Recalled::Taking(_) | Recalled::Nothing | Recalled::Giving(_) => {
+                self.incoming.check(writer)?;
+                Ok(&mut self.incoming)
+            }
+        }
+    }
+
+    /// Our own journal is not what the other end holds. A box can take it back; nobody gives the hub its own.
+    fn forked(&mut self, fault: PeerFault) -> Result<Output, PeerFault> {
+        match fault {
+            PeerFault::Forked(fork) if self.outgoing.writer() == Writer::Node => {
+                self.outgoing.stop();
+                Ok(Output::Forked(fork))
+            }
+            fault => Err(fault),
+        }
+    }
 }
 
 /// When the own status goes out.
@@ -123,7 +180,7 @@ impl Session {
             phase => {
                 self.phase = phase;
                 let Phase::Open(lanes) = &mut self.phase else { return None };
-                lanes.outgoing.next_load().map(|from| Output::Load { from, max_bytes: CHUNK_MAX_BYTES })
+                lanes.next_load().map(|(writer, from)| Output::Load { writer, from, max_bytes: CHUNK_MAX_BYTES })
             }
         }
     }
@@ -197,9 +254,9 @@ impl Session {
     }
 
     /// What [`Output::Load`] asked for; none if there is nothing there.
-    pub fn loaded(&mut self, loaded: Option<Loaded>) {
+    pub fn loaded(&mut self, writer: Writer, loaded: Option<Loaded>) {
         let Phase::Open(lanes) = &mut self.phase else { return };
-        match lanes.outgoing.loaded(loaded) {
+        match lanes.leaving(writer).map_err(|_| ShellFault).and_then(|lane| lane.loaded(loaded)) {
             Ok(chunks) => self.outbox.extend(chunks.into_iter().map(Frame::from)),
             Err(ShellFault) => self.close(ByeReason::OwnFault, Hangup::Shell),
         }
@@ -211,14 +268,42 @@ impl Session {
         match lanes.outgoing.head_at(no, head) {
             Ok(Some(held)) => self.outputs.push_back(Output::Acked(held)),
             Ok(None) => {}
-            Err(fault) => self.fault(fault),
+            Err(fault) => match lanes.forked(fault) {
+                Ok(output) => self.outputs.push_back(output),
+                Err(fault) => self.fault(fault),
+            },
         }
+    }
+
+    /// Answers [`Output::Forked`]: places of our own history, newest first, at most [`RECALL_POINTS_MAX`], and our last seal.
+    pub fn recall(&mut self, mut known: Vec<Point>, seal: Option<Seal>) {
+        known.truncate(RECALL_POINTS_MAX);
+        let own_key = self.identity.verifying_key();
+        let Phase::Open(lanes) = &mut self.phase else { return };
+        let journal = lanes.outgoing.journal().clone();
+        self.outbox.push_back(Recall { writer: journal.writer, known: known.clone(), seal }.into());
+        lanes.recall = Recalled::Taking(Incoming::taking(journal, own_key, known));
+    }
+
+    /// Answers [`Output::Recall`]: the first of the places that we hold too, and where what we hold ends. Without one there is
+    /// nothing to give.
+    pub fn give_back(&mut self, from: Option<FactNo>, head: Option<FactNo>) {
+        let own_key = self.identity.verifying_key();
+        let Phase::Open(lanes) = &mut self.phase else { return };
+        let Some(FactNo { epoch, number }) = from else { return };
+        let next = FactNo { epoch, number: number.saturating_add(1) };
+        let journal = lanes.incoming.journal().clone();
+        lanes.recall = Recalled::Giving(Outgoing::giving(journal, own_key, next, head));
     }
 
     /// A batch is durable.
     pub fn persisted(&mut self, token: u64) {
         let Phase::Open(lanes) = &mut self.phase else { return };
-        match lanes.incoming.persisted(token) {
+        let lane = match &mut lanes.recall {
+            Recalled::Taking(taking) if token >= FIRST_TAKING_TOKEN => taking,
+            Recalled::Taking(_) | Recalled::Giving(_) | Recalled::Nothing => &mut lanes.incoming,
+        };
+        match lane.persisted(token) {
             Ok(ack) => self.outbox.push_back(ack.into()),
             Err(ShellFault) => self.close(ByeReason::OwnFault, Hangup::Shell),
         }
@@ -307,16 +392,36 @@ impl Session {
                 }
                 Frame::Want(Want { writer, after }) => {
                     lanes.outgoing.check(writer)?;
-                    if let Wanted::Compare(no) = lanes.outgoing.wanted(after)? {
-                        self.outputs.push_back(Output::HeadAt(no));
+                    match lanes.outgoing.wanted(after) {
+                        Ok(Wanted::Compare(no)) => self.outputs.push_back(Output::HeadAt(no)),
+                        Ok(Wanted::FromStart) => {}
+                        Err(fault) => self.outputs.push_back(lanes.forked(fault)?),
                     }
                     Ok(())
                 }
-                Frame::Chunk(chunk) => Self::chunk(&mut lanes.incoming, &mut self.outputs, chunk),
+                Frame::Chunk(chunk) => {
+                    self.outputs.extend(lanes.coming(chunk.writer)?.chunk(chunk)?.map(Output::Persist));
+                    Ok(())
+                }
                 Frame::Ack(ack) => {
-                    lanes.outgoing.check(ack.writer)?;
-                    lanes.outgoing.acked(ack.upto)?;
-                    self.outputs.push_back(Output::Acked(ack.upto));
+                    lanes.leaving(ack.writer)?.acked(ack.upto)?;
+                    if lanes.outgoing.writer() == ack.writer {
+                        self.outputs.push_back(Output::Acked(ack.upto));
+                    }
+                    Ok(())
+                }
+                Frame::Recall(Recall { writer, known, seal }) => {
+                    lanes.incoming.check(writer)?;
+                    if writer != Writer::Node || !matches!(lanes.recall, Recalled::Nothing) {
+                        return Err(PeerFault::OutOfTurn(name));
+                    }
+                    if known.len() > RECALL_POINTS_MAX {
+                        return Err(PeerFault::TooLong);
+                    }
+                    if let Some(seal) = seal.as_ref().filter(|seal| !lanes.incoming.is_sealed(seal)) {
+                        return Err(PeerFault::BadSeal(seal.no));
+                    }
+                    self.outputs.push_back(Output::Recall { known, seal });
                     Ok(())
                 }
                 Frame::DocDigest(digest) => {
@@ -354,12 +459,6 @@ impl Session {
         }
     }
 
-    fn chunk(incoming: &mut Incoming, outputs: &mut VecDeque<Output>, chunk: Chunk) -> Result<(), PeerFault> {
-        incoming.check(chunk.writer)?;
-        outputs.extend(incoming.chunk(chunk)?.map(Output::Persist));
-        Ok(())
-    }
-
     fn send_status(&mut self, now: Ticks) {
         self.status.changed = false;
         self.status.sent_at = now;
@@ -383,6 +482,7 @@ impl Session {
             | PeerFault::WindowOverrun
             | PeerFault::AckOfNothing(_)
             | PeerFault::NoLane(_)
+            | PeerFault::BadEpoch(..)
             | PeerFault::NumbersSpent => (ByeReason::PeerFault, None),
         };
         self.begin_closing(reason, evidence, Hangup::Fault(fault));

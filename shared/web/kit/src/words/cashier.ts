@@ -31,6 +31,10 @@ const zh = {
   },
   notices: { title: '公告', unread: '未读', none: '还没有公告', noneHint: '总部发布后会立刻出现', pick: '选一条公告阅读', by: '{who} 发布', edited: '{time} 修改', edit: '修改', subject: '标题', body: '内容', arrived: '新公告：{title}' },
   sync: { connected: '已连接总部', connecting: '正在连接总部', down: '未连接总部', not_enrolled: '未接入总部', unsent: '{n} 条记录未上传', since: '自 {time} 起', node: '与本机服务断开，正在重连', unknown: '总部：未知' },
+  bar: {
+    revoked: '总部已停用本机：不能收款和退款，请联系总部', replaced: '本店已由另一台机器接替：请到新机收款', duplicate: '数据目录被复制，另一台正用着本机身份：不能收款和退款，请停用其中一台',
+    forked: '账本与总部不一致：暂不能撤销和退款，收款照常，正在从总部补回',
+  },
   machine: {
     ahead: '本机时钟快了 {span}', behind: '本机时钟慢了 {span}', doubted: '时间还不能确定', minutes: '{n} 分钟', hours: '{h} 小时 {n} 分',
     shown: '请打开系统的自动校时', alarm: '请马上校准系统时间并打开自动校时；收款不受影响，日期按收单机构的时间记', wait: '连上收单机构或总部后自动校正；请检查系统时间',
@@ -76,6 +80,10 @@ const en: Words<typeof zh> = {
   },
   notices: { title: 'Notices', unread: 'Unread', none: 'No notices yet', noneHint: 'They appear at once when headquarters publishes', pick: 'Choose a notice to read', by: 'by {who}', edited: 'edited {time}', edit: 'Edit', subject: 'Title', body: 'Text', arrived: 'New notice: {title}' },
   sync: { connected: 'Headquarters connected', connecting: 'Connecting to headquarters', down: 'Headquarters not connected', not_enrolled: 'Not enrolled', unsent: '{n} records not sent', since: 'since {time}', node: 'Local service lost, reconnecting', unknown: 'Headquarters: unknown' },
+  bar: {
+    revoked: 'Headquarters has disabled this node: nothing is taken or returned, call headquarters', replaced: 'Another box serves this store now: collect there', duplicate: 'The data folder was copied and another box uses this identity: nothing is taken or returned, stop one of the two',
+    forked: 'The records differ from headquarters’: no voids or refunds for now, collecting goes on, being filled from headquarters',
+  },
   machine: {
     ahead: 'This machine’s clock is {span} ahead', behind: 'This machine’s clock is {span} behind', doubted: 'The time is not certain yet', minutes: '{n} min', hours: '{h} h {n} min',
     shown: 'switch automatic time on', alarm: 'set the system’s time now and switch automatic time on; collecting goes on, days follow the acquirer’s time', wait: 'it corrects itself once the acquirer or headquarters is reached; check the system’s time',

@@ -1,0 +1,321 @@
+//! A box put back to an older copy takes back what the hub holds.
+
+use ed25519_dalek::SigningKey;
+use guitai_core::{
+    ids::{AccountId, FactNo, Issuer, JournalId, Numbering, OrderNo, StoreId, TillId},
+    journal::{chain::Seal, epoch::Point, fact::Fact},
+    limits::CHUNK_MAX_BYTES,
+    money::Fen,
+    payment::{Intended, Paid, Place},
+    people::{AccountSet, Idempotency, Role},
+    secret::{CodeTrace, Wallet},
+    time::{BusinessClock, UtcMs},
+};
+use guitai_store::{
+    Database, Filled, Journal, StoreError,
+    ingest::{self, Run},
+    journal, query,
+};
+use rusqlite::Connection;
+
+const MORNING: UtcMs = UtcMs(1_767_579_072_000);
+
+fn id() -> JournalId {
+    JournalId::node(StoreId::parse("S001").expect("a name"))
+}
+
+fn key() -> SigningKey {
+    SigningKey::from_bytes(&[5; 32])
+}
+
+fn issuer() -> Issuer {
+    Issuer::new(7).expect("in range")
+}
+
+struct Counter {
+    path: std::path::PathBuf,
+    journal: Journal,
+    numbers: Numbering,
+}
+
+impl Counter {
+    fn open(path: std::path::PathBuf) -> Self {
+        Self::open_as(path, key(), None)
+    }
+
+    fn open_as(path: std::path::PathBuf, key: SigningKey, after: Option<Point>) -> Self {
+        let database = Database::open(&path).expect("a database");
+        let journal = Journal::open(&database, id(), issuer(), key, after, MORNING).expect("a journal");
+        let numbers = Numbering::resume(issuer(), journal.last_issued().expect("read"));
+        Self { path, journal, numbers }
+    }
+
+    fn record(&mut self, fact: &Fact) {
+        self.journal.append(fact).expect("appended");
+        self.journal.commit().expect("committed");
+    }
+
+    fn sale(&mut self, fen: u64, minute: i64, key: &str) -> OrderNo {
+        let at = UtcMs(MORNING.0 + minute * 60_000);
+        let order_no = self.numbers.next(at);
+        let amount = Fen::new(fen);
+        let clock = BusinessClock::beijing();
+        let place = Place {
+            business_day: clock.day(at),
+            hour: clock.hour(at),
+            till: TillId::parse("T1").expect("a name"),
+            cashier: AccountId::parse("01").expect("a name"),
+        };
+        self.record(&Fact::from(Intended {
+            order_no,
+            at,
+            amount,
+            code: CodeTrace { wallet: Wallet::Wechat, last_two: "88".into(), hash: 1 },
+            acquirer: "allinpay".into(),
+            termno: "T0001".into(),
+            place,
+            bill: None,
+            remark: None,
+            idempotency: Idempotency { caller: "erp".into(), key: key.into(), body_hash: [3; 32] },
+            clock_doubted: false,
+        }));
+        self.paid(order_no, amount, at);
+        order_no
+    }
+
+    fn paid(&mut self, order_no: OrderNo, amount: Fen, at: UtcMs) {
+        self.record(&Fact::from(Paid {
+            order_no,
+            at,
+            received: amount,
+            wallet: Wallet::Wechat,
+            acquirer_no: format!("A{order_no}"),
+            wallet_no: None,
+            finished_at: None,
+        }));
+    }
+
+    fn account(&mut self, account: &str) {
+        self.record(&Fact::from(AccountSet {
+            account: AccountId::parse(account).expect("a name"),
+            name: Some(account.into()),
+            role: Role::Cashier,
+            verifier: Some("x".into()),
+            disabled: false,
+            by: None,
+            at: MORNING,
+        }));
+    }
+
+    /// A copy of the file, as a backup takes it.
+    fn copy(&self, name: &str) -> std::path::PathBuf {
+        let to = self.path.with_file_name(name);
+        self.journal.connection().execute("VACUUM INTO ?1", [to.to_str()]).expect("copied");
+        to
+    }
+
+    fn charges(&self) -> Vec<(String, u64)> {
+        let filter = query::PaymentFilter::default();
+        let rows = query::payments(self.journal.connection(), &filter, 1_000).expect("read");
+        rows.into_iter().map(|row| (row.no.to_string(), row.amount.get())).collect()
+    }
+}
+
+/// The hub's copy.
+struct Hub(Connection);
+
+impl Hub {
+    fn new(folder: &tempfile::TempDir) -> Self {
+        Self(Database::open(&folder.path().join("hub.db")).expect("a database").writer().expect("a writer"))
+    }
+
+    fn take(&mut self, from: &Journal) {
+        loop {
+            let (last, _) = ingest::head(&self.0, &id()).expect("read");
+            let next = FactNo { epoch: last.epoch, number: last.number + 1 };
+            let Some(run) = ingest::load(from.connection(), &id(), next, 1_000).expect("loaded") else { return };
+            ingest::persist(&mut self.0, &id(), &[issuer()], &run).expect("persisted");
+        }
+    }
+
+    /// What it gives a box that names these places of its history.
+    fn give(&self, to: &Journal) -> Vec<Run> {
+        let places = ingest::places(to.connection(), &id()).expect("read");
+        let mut at = ingest::common(&self.0, &id(), &places).expect("read").expect("the beginning at least");
+        let mut runs = Vec::new();
+        loop {
+            let next = FactNo { epoch: at.epoch, number: at.number + 1 };
+            let Some(run) = ingest::load(&self.0, &id(), next, CHUNK_MAX_BYTES).expect("loaded") else { return runs };
+            at = run.seal.no;
+            runs.push(run);
+        }
+    }
+}
+
+fn same(hub: &Hub, node: &Journal) {
+    assert_eq!(ingest::head(&hub.0, &id()).expect("read"), ingest::head(node.connection(), &id()).expect("read"));
+    for side in [&hub.0, node.connection()] {
+        journal::verify(side, &id(), &key().verifying_key(), &[]).expect("verifies");
+    }
+}
+
+/// Rows as they would be if all were folded anew.
+fn rows(connection: &Connection) -> Vec<String> {
+    let mut statement = connection
+        .prepare(
+            "SELECT 'p' || no || state || amount || epoch || '-' || number AS row FROM payment
+             UNION ALL SELECT 's' || day || movement || hour || count || '/' || sum FROM stat
+             UNION ALL SELECT 'a' || account FROM account ORDER BY row",
+        )
+        .expect("a query");
+    let rows = statement.query_map([], |row| row.get(0)).expect("read");
+    rows.collect::<Result<_, _>>().expect("text")
+}
+
+#[test]
+fn one_that_wrote_nothing_has_all_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut hub = Hub::new(&folder);
+    let mut node = Counter::open(folder.path().join("a.db"));
+    for minute in 0..5 {
+        node.sale(1_000, minute, &format!("key-before-{minute}"));
+    }
+    let backup = node.copy("backup.db");
+    for minute in 5..30 {
+        node.sale(1_000, minute, &format!("key-after-{minute}"));
+    }
+    node.account("0001");
+    hub.take(&node.journal);
+    let live = rows(node.journal.connection());
+    drop(node);
+
+    let mut restored = Counter::open(backup);
+    let runs = hub.give(&restored.journal);
+    let filled = restored.journal.fill(&runs, issuer(), MORNING).expect("filled");
+    assert_eq!(filled, Filled { taken: 51, entered: 0, kept: 0 });
+    assert_eq!(rows(restored.journal.connection()), live);
+    same(&hub, &restored.journal);
+    assert_eq!(
+        restored.journal.fill(&hub.give(&restored.journal), issuer(), MORNING).expect("nothing"),
+        Filled::default()
+    );
+    restored.sale(500, 40, "key-on");
+    hub.take(&restored.journal);
+    same(&hub, &restored.journal);
+    assert_eq!(Counter::open(restored.path.clone()).journal.last(), restored.journal.last(), "it opens again");
+}
+
+#[test]
+fn one_that_wrote_on_loses_nothing_and_counts_nothing_twice() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut hub = Hub::new(&folder);
+    let mut node = Counter::open(folder.path().join("a.db"));
+    for minute in 0..5 {
+        node.sale(1_000, minute, &format!("key-before-{minute}"));
+    }
+    node.account("0001");
+    let backup = node.copy("backup.db");
+    for minute in 5..30 {
+        node.sale(2_000, minute, &format!("key-after-{minute}"));
+    }
+    let held = node.charges();
+    hub.take(&node.journal);
+    drop(node);
+
+    let mut restored = Counter::open(backup);
+    let own = restored.sale(3_000, 60, "key-own");
+    // The customer's program asks once more, and the box does not know that it answered.
+    let again = restored.sale(2_000, 61, "key-after-7");
+    restored.account("0002");
+    let seal = query::last_seal(restored.journal.connection(), &id()).expect("read").expect("a seal");
+    assert!(ingest::keep_fork(&hub.0, &id(), &seal).expect("kept"), "the hub keeps the proof");
+    let runs = hub.give(&restored.journal);
+    assert!(runs[0].first < FactNo { epoch: 1, number: 13 }, "it reaches back before the fork");
+    let filled = restored.journal.fill(&runs, issuer(), MORNING).expect("filled");
+    assert_eq!(filled, Filled { taken: 50, entered: 5, kept: 0 });
+    assert_eq!(restored.journal.last(), FactNo { epoch: 2, number: 6 });
+
+    hub.take(&restored.journal);
+    same(&hub, &restored.journal);
+    let now = restored.charges();
+    assert!(held.iter().all(|row| now.contains(row)), "what the hub held stays");
+    assert!(now.contains(&(own.to_string(), 3_000)) && now.contains(&(again.to_string(), 2_000)), "order numbers stay");
+    assert_eq!(now.len(), held.len() + 2);
+    assert_eq!(rows(&hub.0), rows(restored.journal.connection()));
+    let buried: i64 =
+        restored.journal.connection().query_row("SELECT count(*) FROM branch", [], |row| row.get(0)).expect("read");
+    assert_eq!(buried, 5);
+    assert_eq!(ingest::undigested(&hub.0, &id()).expect("read"), 0);
+    let first = query::earlier_request(&hub.0, &id(), "erp", "key-after-7").expect("read").expect("known");
+    assert_ne!(first.order_no, again, "of two under one key the first stands");
+    drop(restored);
+
+    // Put back once more, to a copy from before the first fork: it takes both epochs back.
+    let mut third = Counter::open(folder.path().join("c.db"));
+    let runs = hub.give(&third.journal);
+    let filled = third.journal.fill(&runs, issuer(), MORNING).expect("filled");
+    assert_eq!((filled.entered, filled.kept), (0, 0));
+    same(&hub, &third.journal);
+    assert_eq!(rows(&hub.0), rows(third.journal.connection()));
+}
+
+#[test]
+fn what_the_box_never_wrote_is_not_taken() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut hub = Hub::new(&folder);
+    let mut node = Counter::open(folder.path().join("a.db"));
+    let backup = node.copy("backup.db");
+    for minute in 0..10 {
+        node.sale(1_000, minute, &format!("key-number-{minute}"));
+    }
+    hub.take(&node.journal);
+    let mut restored = Counter::open(backup);
+    let before = rows(restored.journal.connection());
+    let runs = hub.give(&restored.journal);
+    let bend = |bend: &dyn Fn(&mut Vec<Run>)| {
+        let mut bent = runs.clone();
+        bend(&mut bent);
+        bent
+    };
+    let strange = SigningKey::from_bytes(&[9; 32]);
+    for bent in [
+        bend(&|runs| runs[0].bodies[1][9] ^= 1),
+        bend(&|runs| drop(runs[0].bodies.remove(1))),
+        bend(&|runs| runs[0].first.number += 1),
+        bend(&|runs| {
+            let last = runs.last_mut().expect("runs");
+            last.seal = Seal::sign(&strange, &id(), last.seal.no, *last.seal.head());
+        }),
+    ] {
+        let refused = restored.journal.fill(&bent, issuer(), MORNING);
+        assert!(matches!(refused, Err(StoreError::Corrupt(_))), "{refused:?}");
+        assert_eq!(rows(restored.journal.connection()), before);
+    }
+    assert_eq!(restored.journal.fill(&runs, issuer(), MORNING).expect("the honest ones").taken, 20);
+}
+
+#[test]
+fn another_box_goes_on_where_the_first_left_off() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut hub = Hub::new(&folder);
+    let mut first = Counter::open(folder.path().join("a.db"));
+    first.sale(1_000, 0, "key-of-the-first");
+    hub.take(&first.journal);
+    let (last, head) = ingest::head(&hub.0, &id()).expect("read");
+
+    let other = SigningKey::from_bytes(&[6; 32]);
+    let path = folder.path().join("b.db");
+    let mut second = Counter::open_as(path.clone(), other.clone(), Some(Point::new(last, head)));
+    second.sale(2_000, 9, "key-of-the-second");
+    assert_eq!(second.journal.last(), FactNo { epoch: 2, number: 3 });
+    let found = ingest::head_at(second.journal.connection(), &id(), last).expect("read");
+    assert_eq!(found, Some(head), "what it goes on from it knows by name");
+    hub.take(&second.journal);
+    let keys = [key().verifying_key(), other.verifying_key()];
+    journal::verify(&hub.0, &id(), &keys[1], &keys).expect("both boxes are of the roster");
+    journal::verify(&hub.0, &id(), &keys[1], &[]).expect_err("nobody vouches for the second");
+    assert_eq!(rows(&hub.0).iter().filter(|row| row.starts_with('p')).count(), 2);
+    drop(second);
+    let again = Counter::open_as(path, other, None);
+    assert_eq!(again.journal.last(), FactNo { epoch: 2, number: 3 }, "it opens again");
+}
