@@ -17,8 +17,9 @@ use guitai_core::{
     limits,
     sync::{
         contract::{Hangup, Papers, PeerFault, Standing},
+        fault::Fork,
         frame::{Bye, ByeReason, EnrolRefusal, Status, Verdict, Word},
-        journal_lane::{Batch, Fork, Loaded},
+        journal_lane::{Batch, Loaded},
     },
     time::UtcMs,
     trust::{self, Grant, KeyBytes},

@@ -16,8 +16,6 @@ use tokio::{
     time::{sleep_until, timeout},
 };
 
-use crate::session::Ended;
-
 /// Bytes given to the writer and not yet taken by the transport.
 const WRITE_ROOM_BYTES: usize = 256 * 1024;
 
@@ -26,6 +24,10 @@ const READ_BYTES: usize = 16 * 1024;
 
 /// After a goodbye, wait this long for it to be written, and as long for the other end to have read it.
 const LINGER: Duration = Duration::from_secs(1);
+
+/// The line broke; why, for logs.
+#[derive(Debug)]
+pub(crate) struct Lost(pub(crate) String);
 
 /// The stream; the writing half belongs to a task of its own, so that a full transport never stops the reading.
 pub(crate) struct Pipe<R> {
@@ -63,7 +65,7 @@ impl<R: AsyncRead + Unpin> Pipe<R> {
     }
 
     /// Waits for one thing and tells the session: a frame, room to write, or its own time. Safe to drop while it waits.
-    pub(crate) async fn advance(&mut self, session: &mut Session) -> Result<(), Ended> {
+    pub(crate) async fn advance(&mut self, session: &mut Session) -> Result<(), Lost> {
         match self.frames.next_frame() {
             Ok(Some(frame)) => {
                 // The fault is in the hang-up that follows.
@@ -86,16 +88,16 @@ impl<R: AsyncRead + Unpin> Pipe<R> {
         tokio::select! {
             biased;
             count = self.read.read(&mut self.buffer) => match count {
-                Ok(0) => return Err(Ended::Lost("closed without a goodbye".into())),
+                Ok(0) => return Err(Lost("closed without a goodbye".into())),
                 Ok(count) => self.frames.push(self.buffer.get(..count).unwrap_or_default()),
-                Err(error) => return Err(Ended::Lost(error.to_string())),
+                Err(error) => return Err(Lost(error.to_string())),
             },
             count = self.written.recv() => match count {
                 Some(count) => {
                     self.queued = self.queued.saturating_sub(count);
                     session.writable(WRITE_ROOM_BYTES.saturating_sub(self.queued));
                 }
-                None => return Err(Ended::Lost("nothing can be written any more".into())),
+                None => return Err(Lost("nothing can be written any more".into())),
             },
             () = wake => session.wake(self.now()),
         }

@@ -25,8 +25,9 @@ use guitai_core::{
         contract::{
             Authorisation, Claim, EnrolRequest, Hangup, HubConfig, NodeConfig, Output, Papers, Purpose, Standing,
         },
+        fault::Fork,
         frame::{ByeReason, EnrolRefusal, Enrolled, Status, Verdict, Word},
-        journal_lane::{Batch, Fork, Loaded},
+        journal_lane::{Batch, Loaded},
         session::{HELLO_TIMEOUT_MS, Session},
     },
     time::{Ticks, UtcMs},
@@ -35,7 +36,10 @@ use guitai_core::{
 use tokio::{io::AsyncRead, sync::mpsc, task::JoinHandle, time::timeout};
 use tracing::{debug, warn};
 
-use crate::{pipe::Pipe, quic::Secured};
+use crate::{
+    pipe::{Lost, Pipe},
+    quic::Secured,
+};
 
 /// Jobs waiting for the shell beyond which nothing more is read: two full windows.
 const JOBS_MAX: usize = 32;
@@ -201,6 +205,12 @@ pub enum Ended {
     Shell(ShellError),
 }
 
+impl From<Lost> for Ended {
+    fn from(Lost(why): Lost) -> Self {
+        Self::Lost(why)
+    }
+}
+
 /// The node's end of a sync session, until it ends.
 pub async fn run_node_session<S: Shell>(
     secured: &Secured,
@@ -240,7 +250,7 @@ pub async fn enrol(
             Some(other) => debug!(?other, "not part of an enrolment"),
             None => {
                 if let Err(lost) = pipe.advance(&mut session).await {
-                    break lost;
+                    break lost.into();
                 }
             }
         }
@@ -382,7 +392,7 @@ async fn drive<S: Shell, R: AsyncRead + Unpin>(
                 debug!(?other, "not part of an open session");
             }
             None => tokio::select! {
-                moved = pipe.advance(&mut session), if desk.waiting < JOBS_MAX => if let Err(lost) = moved { break lost },
+                moved = pipe.advance(&mut session), if desk.waiting < JOBS_MAX => if let Err(lost) = moved { break lost.into() },
                 result = desk.results.recv() => match result.unwrap_or_else(|| Err(ShellError("no worker".into()))) {
                     Ok(done) => {
                         desk.waiting -= 1;

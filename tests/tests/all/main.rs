@@ -19,6 +19,5 @@ mod sales;
 mod scan;
 mod source;
 mod sse;
-
 mod startup;
 mod tidy;

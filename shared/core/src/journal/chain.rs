@@ -108,6 +108,31 @@ fn length(bytes: &[u8]) -> u64 {
     u64::try_from(bytes.len()).expect("memory holds fewer than 2^64 bytes")
 }
 
+/// A place in a history: a fact, and the chain's value after it.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Point {
+    /// The fact; number 0 is the place before an epoch's first.
+    #[n(0)]
+    pub no: FactNo,
+    #[n(1)]
+    head: ByteArray<32>,
+}
+
+impl Point {
+    /// The chain's value `head` after the fact `no`.
+    #[must_use]
+    pub fn new(no: FactNo, head: ChainHash) -> Self {
+        Self { no, head: head.into() }
+    }
+
+    /// The chain's value after the fact.
+    #[must_use]
+    pub fn head(&self) -> &ChainHash {
+        &self.head
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,11 +8,11 @@ use alloc::{collections::BTreeMap, vec::Vec};
 use core::fmt;
 
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
-use minicbor::{Decode, Encode, bytes::ByteArray};
 use sha2::{Digest, Sha256};
 
+pub use super::chain::Point;
 use super::{
-    chain::{ChainHash, name},
+    chain::name,
     fact::{Fact, Opened},
 };
 use crate::{
@@ -21,31 +21,6 @@ use crate::{
 };
 
 const VOUCH_TAG: &[u8] = b"guitai/journal/vouch/1";
-
-/// A place in a history: a fact, and the chain's value after it.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-#[cbor(map)]
-pub struct Point {
-    /// The fact; number 0 is the place before an epoch's first.
-    #[n(0)]
-    pub no: FactNo,
-    #[n(1)]
-    head: ByteArray<32>,
-}
-
-impl Point {
-    /// The chain's value `head` after the fact `no`.
-    #[must_use]
-    pub fn new(no: FactNo, head: ChainHash) -> Self {
-        Self { no, head: head.into() }
-    }
-
-    /// The chain's value after the fact.
-    #[must_use]
-    pub fn head(&self) -> &ChainHash {
-        &self.head
-    }
-}
 
 /// Why a fact does not open an epoch here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 
 use minicbor::{Decode, Decoder, Encode, bytes::ByteArray, data::Type};
 
-use super::{canonical::is_canonical, epoch::Point};
+use super::{canonical::is_canonical, chain::Point};
 pub use crate::family::{FactError, Kind};
 use crate::{
     bill,

@@ -14,7 +14,7 @@ use alloc::{boxed::Box, collections::VecDeque, vec::Vec};
 use ed25519_dalek::VerifyingKey;
 
 use super::{
-    contract::PeerFault,
+    fault::{Fork, PeerFault},
     frame::{Ack, Chunk, FactRecord, Have, Want},
 };
 use crate::{
@@ -63,15 +63,6 @@ pub struct Batch {
     pub seal: Seal,
     /// The texts beside them. Nothing has been compared with the facts' commitments: one that does not fit is dropped.
     pub records: Vec<FactRecord>,
-}
-
-/// Two histories of one journal, as far as this end sees it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fork {
-    /// The writer's own signature over what the receiver holds.
-    pub seal: Seal,
-    /// What the writer's journal has at that number; none if it has nothing there, or if the receiver speaks.
-    pub ours: Option<ChainHash>,
 }
 
 /// The shell's answer does not fit the question.

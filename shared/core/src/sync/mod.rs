@@ -19,6 +19,7 @@
 //! 6. A hash over all documents says whether there is anything to talk about; what is said is automerge's business.
 
 pub mod contract;
+pub mod fault;
 pub mod frame;
 pub mod journal_lane;
 pub mod session;

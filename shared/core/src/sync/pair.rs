@@ -7,8 +7,9 @@ use ed25519_dalek::SigningKey;
 
 use super::{
     contract::{Authorisation, Claim, Hangup, HubConfig, NodeConfig, Output, Papers, PeerFault, Purpose, Standing},
+    fault::Fork,
     frame::{EnrolRefusal, Enrolled, FactRecord, Frame, Status, Verdict, Word},
-    journal_lane::{Batch, Fork, Loaded},
+    journal_lane::{Batch, Loaded},
     session::Session,
     wire::FrameReader,
 };

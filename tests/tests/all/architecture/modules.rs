@@ -170,10 +170,10 @@ impl Content {
             } else if token.is("as") {
                 name = tokens.get(at + 1).and_then(Token::word).map(str::to_owned);
                 at += 1;
-            } else if let Some(word) = token.word() {
-                if word != "self" || path.is_empty() {
-                    path.push(word.to_owned());
-                }
+            } else if let Some(word) = token.word()
+                && (word != "self" || path.is_empty())
+            {
+                path.push(word.to_owned());
             }
             at += 1;
         }
