@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use super::*;
 use crate::{
     ids::{AccountId, NameError},
+    limits,
     money::{YuanError, read_yuan},
     search::{Query, query},
     secret::{CodeError, PaymentCode},
