@@ -1,11 +1,11 @@
 //! The hub's file: one shared writing connection, readers, and the hub's own tables beside guitai-store's.
 
+mod fence;
+mod schema;
+
 use std::{
     path::{Path, PathBuf},
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use ed25519_dalek::{SigningKey, VerifyingKey};
@@ -44,40 +44,15 @@ use super::{
     roster::{self, BoxLine, Heard, NoCode, NotAdded, NotChanged, Seen, StoreLine, Welcome},
 };
 
+pub(crate) use fence::Fence;
+use schema::adopt;
+
 /// The file's name in the data folder.
 const FILE: &str = "hub.db";
-
-/// Raised with every change of `schema.sql`.
-const HUB_SCHEMA: &[u8] = b"2";
-
-const HUB_SCHEMA_NOTE: &str = "hub_schema";
 
 const MERCHANT_NOTE: &str = "merchant_name";
 
 const ADDRESS_NOTE: &str = "node_address";
-
-const SCHEMA: &str = include_str!("schema.sql");
-
-/// Raised when a newer session of the same store took over: the older one may then write no more.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Fence(Arc<AtomicBool>);
-
-impl Fence {
-    /// From now on its session writes nothing.
-    pub(crate) fn raise(&self) {
-        self.0.store(true, Ordering::SeqCst);
-    }
-
-    /// Whether it is the same fence, not only one in the same position.
-    pub(crate) fn is(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
-    }
-
-    /// Whether a newer session took over.
-    pub(crate) fn is_raised(&self) -> bool {
-        self.0.load(Ordering::SeqCst)
-    }
-}
 
 /// Why a run of facts is not taken.
 #[derive(Debug)]
@@ -481,26 +456,6 @@ fn addressees(known: &[StoreId], named: &[String]) -> Result<Vec<StoreId>, Lette
 /// The rows a fact is about: its payment, and the void's or refund's own number.
 fn numbers(fact: &Fact) -> Vec<OrderNo> {
     fact.order_no().into_iter().chain(fact.return_no()).collect()
-}
-
-fn adopt(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
-    if Database::note(connection, HUB_SCHEMA_NOTE)?.as_deref() == Some(HUB_SCHEMA) {
-        return Ok(());
-    }
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    match Database::note(&transaction, HUB_SCHEMA_NOTE)?.as_deref() {
-        // Another process was faster.
-        Some(HUB_SCHEMA) => {}
-        Some(_) => {
-            let why = format!("{} was written by another version of the hub: update Guitai", path.display());
-            return Err(StoreError::ForeignFile(why));
-        }
-        None => {
-            transaction.execute_batch(SCHEMA)?;
-            Database::set_note(&transaction, HUB_SCHEMA_NOTE, HUB_SCHEMA)?;
-        }
-    }
-    Ok(transaction.commit()?)
 }
 
 #[cfg(test)]

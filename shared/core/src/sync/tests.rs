@@ -1,28 +1,23 @@
 //! Stories of two ends.
 
+mod fork;
+mod weather;
+
 use alloc::{vec, vec::Vec};
 
 use ed25519_dalek::SigningKey;
 
 use super::{
     contract::{Authorisation, Hangup, HubConfig, PeerFault, Purpose},
-    frame::{
-        Ack, Bye, ByeReason, Chunk, DocMessage, Enrol, EnrolRefusal, EnrolRefused, FactRecord, Frame, Have, Recall,
-        Status, Verdict, Want, Word,
-    },
+    frame::{Ack, ByeReason, Chunk, EnrolRefusal, FactRecord, Frame, Have, Status, Verdict, Want, Word},
     journal_lane::WINDOW_LOADS,
     pair::{HUB_TIME, Pair, hub_key, hub_session, no, node_journal, node_key, node_session, store},
     session::{HELLO_TIMEOUT_MS, STATUS_INTERVAL_MS, Session},
     wire::FrameError,
 };
 use crate::{
-    ids::{Issuer, Writer},
-    journal::{
-        chain::{self, Seal},
-        epoch::{EpochFault, Point},
-        fact::{Fact, Opened},
-        text::Record,
-    },
+    ids::Writer,
+    journal::{chain::Seal, text::Record},
     limits::{CHUNK_MAX_BYTES, RECORD_TEXT_MAX_CHARS},
     time::UtcMs,
     trust::{EnrolmentCode, RosterEntry},
@@ -246,146 +241,6 @@ fn an_acknowledgement_of_nothing_is_refused() {
     assert_eq!(pair.faults, [PeerFault::AckOfNothing(no(1, 9))]);
 }
 
-fn opening(epoch: u32, parent: Option<Point>) -> Vec<u8> {
-    let opened = Opened {
-        store: store(),
-        issuer: Issuer::new(7).expect("in range"),
-        at: UtcMs(1),
-        writer: Writer::Node,
-        epoch,
-        key: node_key().verifying_key().to_bytes(),
-        parent,
-        vouch: None,
-    };
-    Fact::Opened(opened).to_bytes()
-}
-
-/// A pair whose hub holds 40 facts, of which the node, put back to an older copy, has the first ten.
-fn restored() -> Pair {
-    let mut pair = Pair::with_backlog(10);
-    pair.drive();
-    let older = pair.node.own.clone();
-    for number in 0..30_u64 {
-        pair.node.own.commit(&node_key(), 1, &[vec![9; 3_000], number.to_be_bytes().to_vec()]);
-    }
-    pair.reconnect();
-    pair.drive();
-    pair.node.own = older;
-    pair.reconnect();
-    pair
-}
-
-#[test]
-fn a_box_put_back_that_wrote_nothing_gets_back_what_it_lost() {
-    let mut pair = restored();
-    pair.drive();
-    assert_eq!((&pair.faults[..], &pair.node.hangup), (&[][..], &None));
-    let fork = pair.node.fork.take().expect("a fork");
-    assert_eq!((fork.seal.no, fork.ours), (no(1, 70), None));
-    assert!(fork.seal.verify(&node_key().verifying_key(), &node_journal()), "the evidence stands by itself");
-    assert_eq!(pair.hub.evidence, None, "its history is only shorter");
-    let taken = core::mem::take(&mut pair.node.taken);
-    assert_eq!((taken[0].first, taken.last().map(|batch| batch.seal.no)), (no(1, 11), Some(no(1, 70))));
-    pair.node.own.heal(taken);
-    assert_eq!(pair.node.own, pair.hub.held);
-    pair.reconnect();
-    pair.node.own.commit(&node_key(), 1, &[b"and on".to_vec()]);
-    pair.reconnect();
-    pair.drive();
-    assert_eq!(pair.hub.held, pair.node.own);
-    assert_eq!(pair.node.acked, Some(no(1, 71)));
-}
-
-#[test]
-fn a_box_put_back_that_wrote_on_goes_on_behind_the_hubs_history_in_a_new_epoch() {
-    for own in [1, 60, 200_u64] {
-        let mut pair = restored();
-        let mut last = None;
-        for number in 0..own {
-            last = Some(pair.node.own.commit(&node_key(), 1, &[b"another".to_vec(), number.to_be_bytes().to_vec()]));
-        }
-        pair.reconnect();
-        pair.drive();
-        assert_eq!(pair.faults, []);
-        let evidence = pair.hub.evidence.take().expect("a seal that does not fit");
-        assert_eq!(Some(evidence.no), last);
-        let taken = core::mem::take(&mut pair.node.taken);
-        assert!(taken[0].first <= no(1, 11), "from a place that both have");
-        pair.node.own.heal(taken);
-        let parent = Point::new(no(1, 70), pair.node.own.heads[&no(1, 70)]);
-
-        let whole = pair.node.own.clone();
-        for (strange, why) in [
-            (b"no opening".to_vec(), EpochFault::NoOpening),
-            (opening(2, None), EpochFault::OtherParent),
-            (opening(3, Some(parent.clone())), EpochFault::Elsewhere),
-        ] {
-            pair.node.own.commit(&node_key(), 2, &[strange]);
-            pair.reconnect();
-            pair.drive();
-            assert_eq!(pair.faults, [PeerFault::BadEpoch(no(2, 1), why)]);
-            pair.faults.clear();
-            pair.node.own = whole.clone();
-        }
-        pair.node.own.commit(&node_key(), 2, &[opening(2, Some(parent)), b"another".to_vec()]);
-        pair.reconnect();
-        pair.drive();
-        assert_eq!(pair.faults, []);
-        assert_eq!(pair.hub.held, pair.node.own);
-        assert_eq!(pair.node.acked, Some(no(2, 2)));
-    }
-}
-
-/// What comes back is checked like anything else: by the box's own key and its own chain.
-#[test]
-fn a_hub_cannot_make_a_box_take_what_it_never_wrote() {
-    let mut pair = restored();
-    let (last, first) = (no(1, 70), no(1, 12));
-    pair.hub.held.facts.insert(first, b"never written".to_vec());
-    pair.drive();
-    assert!(matches!(pair.faults[..], [PeerFault::BadChain(_)]), "{:?}", pair.faults);
-    assert!(pair.node.taken.iter().all(|batch| batch.seal.no < last));
-
-    let mut pair = restored();
-    pair.hub.held.commit(&hub_key(), 1, &[b"never written".to_vec()]);
-    pair.reconnect();
-    pair.drive();
-    assert_eq!(pair.faults, [PeerFault::BadSeal(no(1, 71))]);
-}
-
-#[test]
-fn only_a_box_recalls_and_only_once_and_within_bounds() {
-    let (pair, _) = open_pair();
-    let point = Point::new(no(1, 0), [0; 32]);
-    let recall = |writer, count: usize, seal| Recall { writer, known: vec![point.clone(); count], seal };
-    drop(pair);
-    let strange = Seal::sign(&hub_key(), &node_journal(), no(1, 9), [3; 32]);
-    for (frames, fault) in [
-        (vec![recall(Writer::Hub, 1, None)], PeerFault::NoLane(Writer::Hub)),
-        (vec![recall(Writer::Node, 81, None)], PeerFault::TooLong),
-        (vec![recall(Writer::Node, 1, Some(strange))], PeerFault::BadSeal(no(1, 9))),
-        (vec![recall(Writer::Node, 1, None), recall(Writer::Node, 1, None)], PeerFault::OutOfTurn("Recall")),
-    ] {
-        let (mut pair, _) = open_pair();
-        for frame in frames {
-            pair.forge_to_hub(frame);
-        }
-        pair.drive();
-        assert_eq!(pair.faults.first(), Some(&fault), "{:?}", pair.faults);
-    }
-}
-
-#[test]
-fn a_false_claim_of_a_fork_convinces_nobody() {
-    let mut pair = Pair::with_backlog(2);
-    let forged = Seal::sign(&hub_key(), &node_journal(), no(1, 9), chain::start(&node_journal(), 1));
-    pair.hub.held.seals.insert(no(1, 9), forged);
-    pair.node.own.commit(&node_key(), 1, &vec![vec![1]; 20]);
-    pair.reconnect();
-    pair.drive();
-    assert_eq!(pair.node.hangup, Some(Hangup::Fault(PeerFault::BadSeal(no(1, 9)))));
-}
-
 #[test]
 fn the_roster_has_the_word() {
     let answers = [
@@ -559,113 +414,4 @@ fn a_goodbye_reaches_the_other_end() {
     pair.drive();
     assert_eq!(pair.hub.hangup, Some(Hangup::Asked(ByeReason::Revoked)));
     assert!(matches!(&pair.node.hangup, Some(Hangup::Peer(bye)) if bye.reason == ByeReason::Revoked));
-}
-
-/// A small generator, so that a failing seed is a complete reproduction.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 11) % bound
-    }
-}
-
-/// Whatever the sizes of commits and deliveries and wherever the wire is cut: in the end each side holds the other's journal,
-/// and at no time has more been acknowledged than is durable, or anything been taken twice (the disks assert that).
-#[test]
-fn any_weather_ends_with_equal_journals() {
-    for seed in 1..=300_u64 {
-        let mut dice = Dice(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15));
-        let mut pair = Pair::new();
-        for _ in 0..dice.below(60) {
-            match dice.below(8) {
-                0 => pair.reconnect(),
-                1 => pair.hub.slow_disk = true,
-                2 => {
-                    pair.hub.slow_disk = false;
-                    pair.hub.flush();
-                }
-                3 | 4 => {
-                    let size = usize::try_from(dice.below(9_000)).expect("small");
-                    let count = usize::try_from(1 + dice.below(5)).expect("small");
-                    let bodies: Vec<Vec<u8>> = vec![vec![u8::try_from(seed % 251).expect("small"); size]; count];
-                    if dice.below(3) == 0 {
-                        let upto = pair.hub.own.commit(&hub_key(), 1, &bodies);
-                        pair.hub.session.appended(upto);
-                    } else {
-                        let upto = pair.node.own.commit(&node_key(), 1, &bodies);
-                        pair.node.session.appended(upto);
-                    }
-                }
-                _ => {
-                    for _ in 0..dice.below(20) {
-                        pair.step(usize::try_from(1 + dice.below(6_000)).expect("small"));
-                    }
-                }
-            }
-            assert!(pair.node.acked <= pair.hub.held.last(), "seed {seed}: acknowledged but not durable");
-            assert!(pair.hub.acked <= pair.node.held.last(), "seed {seed}: acknowledged but not durable");
-        }
-        pair.hub.slow_disk = false;
-        pair.reconnect();
-        pair.drive();
-        assert_eq!(pair.faults, [], "seed {seed}");
-        assert_eq!(pair.hub.held, pair.node.own, "seed {seed}");
-        assert_eq!(pair.node.held, pair.hub.own, "seed {seed}");
-    }
-}
-
-/// Frames of every kind with numbers at their edges, at any moment: nothing panics, and nothing is taken that was not sealed.
-#[test]
-fn a_storm_of_frames_changes_nothing() {
-    for seed in 1..=200_u64 {
-        let mut dice = Dice(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15));
-        let mut pair = Pair::with_backlog(2);
-        for _ in 0..dice.below(12) {
-            pair.step(200);
-        }
-        for _ in 0..10 {
-            let numbers = [0, 1, 2, 3, u64::MAX - 1, u64::MAX];
-            let mut any_no = || {
-                let epoch = [0, 1, 2, u32::MAX][usize::try_from(dice.below(4)).expect("small")];
-                no(epoch, numbers[usize::try_from(dice.below(6)).expect("small")])
-            };
-            let (at, other) = (any_no(), any_no());
-            let strange = Seal::sign(&hub_key(), &node_journal(), at, [3; 32]);
-            let own = Seal::sign(&node_key(), &node_journal(), at, [3; 32]);
-            let writer = if dice.below(2) == 0 { Writer::Node } else { Writer::Hub };
-            let frame: Frame = match dice.below(12) {
-                0 => Have { writer, head: Some(at) }.into(),
-                1 => Have { writer, head: None }.into(),
-                2 => Want { writer, after: Some(strange) }.into(),
-                3 => Want { writer, after: Some(own) }.into(),
-                4 => {
-                    Chunk { writer, first: at, bodies: vec![vec![1], vec![2]], seal: None, records: Vec::new() }.into()
-                }
-                5 => Chunk { writer, first: at, bodies: vec![vec![1]], seal: Some(own), records: Vec::new() }.into(),
-                6 => Chunk { writer, first: other, bodies: vec![Vec::new()], seal: Some(strange), records: Vec::new() }
-                    .into(),
-                7 => Ack { writer, upto: at }.into(),
-                8 => Enrol { code_id: [0; 8], proof: [0; 32] }.into(),
-                9 => EnrolRefused { reason: EnrolRefusal::Used }.into(),
-                10 => DocMessage { doc: "d".into(), bytes: vec![0] }.into(),
-                _ => Bye { reason: ByeReason::Stopping, evidence: None }.into(),
-            };
-            if dice.below(2) == 0 {
-                pair.forge_to_hub(frame);
-            } else {
-                pair.to_node.extend(frame.to_wire());
-            }
-            pair.step(usize::MAX);
-        }
-        pair.drive();
-        assert!(pair.hub.held.facts.iter().all(|(at, body)| pair.node.own.facts.get(at) == Some(body)), "seed {seed}");
-        assert!(pair.node.held.facts.is_empty(), "seed {seed}");
-        pair.reconnect();
-        pair.drive();
-        assert_eq!(pair.hub.held, pair.node.own, "seed {seed}");
-    }
 }

@@ -15,6 +15,7 @@
 //! Any other frame is a fault, and a fault closes the session.
 
 mod hello;
+mod lanes;
 
 use alloc::{boxed::Box, collections::VecDeque, string::String, vec::Vec};
 
@@ -39,6 +40,7 @@ use crate::{
 };
 
 pub use hello::{ENROL_TIMEOUT_MS, HELLO_TIMEOUT_MS};
+use lanes::{Lanes, Recalled};
 
 /// Between two status frames when nothing changed: an end that is silent for 10 s has missed two.
 pub const STATUS_INTERVAL_MS: u64 = 4_000;
@@ -71,67 +73,6 @@ enum Phase {
     Open(Box<Lanes>),
     Closing(Hangup),
     Closed,
-}
-
-/// Both journals of an open session: each end sends its own and receives the other's.
-#[derive(Debug)]
-struct Lanes {
-    outgoing: Outgoing,
-    incoming: Incoming,
-    recall: Recalled,
-}
-
-/// A box's own journal on its way back to it, after a fork.
-#[derive(Debug)]
-enum Recalled {
-    Nothing,
-    /// We are the hub.
-    Giving(Outgoing),
-    /// We are the box.
-    Taking(Incoming),
-}
-
-impl Lanes {
-    fn next_load(&mut self) -> Option<(Writer, FactNo)> {
-        let own = self.outgoing.next_load().map(|from| (self.outgoing.writer(), from));
-        own.or_else(|| match &mut self.recall {
-            Recalled::Giving(giving) => giving.next_load().map(|from| (giving.writer(), from)),
-            Recalled::Nothing | Recalled::Taking(_) => None,
-        })
-    }
-
-    /// The lane on which facts of this writer leave.
-    fn leaving(&mut self, writer: Writer) -> Result<&mut Outgoing, PeerFault> {
-        match &mut self.recall {
-            Recalled::Giving(giving) if giving.writer() == writer => Ok(giving),
-            Recalled::Giving(_) | Recalled::Nothing | Recalled::Taking(_) => {
-                self.outgoing.check(writer)?;
-                Ok(&mut self.outgoing)
-            }
-        }
-    }
-
-    /// The lane on which facts of this writer come.
-    fn coming(&mut self, writer: Writer) -> Result<&mut Incoming, PeerFault> {
-        match &mut self.recall {
-            Recalled::Taking(taking) if taking.writer() == writer => Ok(taking),
-            Recalled::Taking(_) | Recalled::Nothing | Recalled::Giving(_) => {
-                self.incoming.check(writer)?;
-                Ok(&mut self.incoming)
-            }
-        }
-    }
-
-    /// Our own journal is not what the other end holds. A box can take it back; nobody gives the hub its own.
-    fn forked(&mut self, fault: PeerFault) -> Result<Output, PeerFault> {
-        match fault {
-            PeerFault::Forked(fork) if self.outgoing.writer() == Writer::Node => {
-                self.outgoing.stop();
-                Ok(Output::Forked(fork))
-            }
-            fault => Err(fault),
-        }
-    }
 }
 
 /// When the own status goes out.

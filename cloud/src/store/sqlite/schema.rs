@@ -1,0 +1,34 @@
+//! The hub's own tables, made once.
+
+use std::path::Path;
+
+use guitai_store::{Database, StoreError};
+use rusqlite::{Connection, TransactionBehavior};
+
+/// Raised with every change of `schema.sql`.
+const HUB_SCHEMA: &[u8] = b"2";
+
+const HUB_SCHEMA_NOTE: &str = "hub_schema";
+
+const SCHEMA: &str = include_str!("../schema.sql");
+
+/// Makes the hub's own tables in a new file; another version's file is refused.
+pub(super) fn adopt(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
+    if Database::note(connection, HUB_SCHEMA_NOTE)?.as_deref() == Some(HUB_SCHEMA) {
+        return Ok(());
+    }
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    match Database::note(&transaction, HUB_SCHEMA_NOTE)?.as_deref() {
+        // Another process was faster.
+        Some(HUB_SCHEMA) => {}
+        Some(_) => {
+            let why = format!("{} was written by another version of the hub: update Guitai", path.display());
+            return Err(StoreError::ForeignFile(why));
+        }
+        None => {
+            transaction.execute_batch(SCHEMA)?;
+            Database::set_note(&transaction, HUB_SCHEMA_NOTE, HUB_SCHEMA)?;
+        }
+    }
+    Ok(transaction.commit()?)
+}

@@ -1,0 +1,169 @@
+//! What goes back to the customer: voids, refunds, and what is owed.
+
+use super::*;
+
+#[test]
+fn a_return_without_an_end_is_ended_by_a_manager() {
+    let settle = |how| Input::Settle { how, approval: approval(), note: None, late: Late::Fits };
+    for (how, refund, void) in
+        [(Settlement::Accept, State::Paid, State::Paid), (Settlement::Close, State::Refunded, State::Reversed)]
+    {
+        for (kind, end) in [("refund", refund), ("void", void)] {
+            let mut story = in_state(State::Paid);
+            let (approval, place) = (approval(), place(story.now.wall));
+            story.input(match kind {
+                "void" => Input::Void { approval, place },
+                _ => {
+                    Input::Refund(ReturnOrder { amount: Fen::new(1250), place, approval: Some(approval), reason: None })
+                }
+            });
+            assert_eq!(story.input(settle(how)), Some(Refused::State), "not before its deadline");
+            story.now.wall.0 += 100_000;
+            story.now.up = story.now.up.after_ms(100_000);
+            assert_eq!(story.input(settle(how)), None);
+            assert_eq!(story.payment.state(), end, "{kind}");
+        }
+    }
+}
+
+#[test]
+fn a_void_is_for_the_same_beijing_day() {
+    let mut story = in_state(State::Paid);
+    story.now.wall = parse_beijing("20260106000000").expect("a time");
+    let (approval, place) = (approval(), place(story.now.wall));
+    assert_eq!(story.input(Input::Void { approval, place }), Some(Refused::OtherDay));
+    assert_eq!(story.payment.state(), State::Paid);
+}
+
+#[test]
+fn refunds_never_exceed_what_was_paid() {
+    let mut story = in_state(State::PartRefunded);
+    assert_eq!(story.payment.standing().remaining(), Fen::new(1000));
+    let order =
+        |fen| ReturnOrder { amount: Fen::new(fen), place: place(UtcMs(0)), approval: Some(approval()), reason: None };
+    assert_eq!(story.input(Input::Refund(order(1001))), Some(Refused::OverRemaining));
+    assert_eq!(story.input(Input::Refund(order(1000))), None);
+    assert_eq!(story.input(Input::Refund(order(1))), Some(Refused::State), "one at a time");
+    story.input(Input::RefundAnswered(RefundAnswer::Processing));
+    story.wait();
+    story.input(Input::RefundQueried(RefundAnswer::NotFound));
+    story.wait();
+    story.input(Input::RefundAnswered(RefundAnswer::Done { acquirer_no: "3".into() }));
+    story.ends(State::Refunded, "charge refund refund query_refund refund");
+}
+
+#[test]
+fn a_void_keeps_its_row_through_all_tries() {
+    let mut story = in_state(State::Paid);
+    let (approval, place) = (approval(), place(story.now.wall));
+    story.input(Input::Void { approval, place });
+    let story = story
+        .reversal(silence(|detail| ReversalAnswer::Unknown { detail }))
+        .reversal(ReversalAnswer::Refused(refusal()))
+        .reversal(ReversalAnswer::Done);
+    let intended = story.facts.iter().filter_map(|fact| match fact {
+        Fact::ReversalIntended(f) => Some(f.reversal_no),
+        _ => None,
+    });
+    let numbers: Vec<_> = intended.collect();
+    assert_eq!(numbers.len(), 2);
+    let Some(Fact::Reversed(reversed)) = story.facts.last() else { panic!("{:?}", story.facts.last()) };
+    assert_eq!((reversed.void_no, reversed.reversal_no), (Some(numbers[0]), Some(numbers[1])));
+    assert_eq!(story.receipts, 2, "one of the sale, one of the void");
+}
+
+#[test]
+fn a_give_back_that_is_refused_is_owed_until_it_is_done() {
+    let mut story = reversing_unpaid().reversal(ReversalAnswer::Done).query(QueryAnswer::Failed(refusal()));
+    story.wait();
+    story.answer_query(QueryAnswer::Paid(evidence()), Late::SettledOtherwise);
+    for _ in 0..3 {
+        assert_eq!(story.payment.state(), State::Refunding);
+        story.input(Input::RefundAnswered(RefundAnswer::Refused(refusal())));
+        assert_eq!(story.payment.state(), State::Paid);
+        let replayed = Payment::replay(&story.facts, TIMINGS).map(|mut payment| {
+            let _ = payment.resume(story.now);
+            payment.wake()
+        });
+        assert_eq!(replayed, Some(Some(story.now.up)), "also after a restart");
+        story.wait();
+    }
+    story.input(Input::RefundAnswered(RefundAnswer::Done { acquirer_no: "9".into() }));
+    assert_eq!(story.payment.state(), State::Refunded);
+    assert!(story.payment.is_at_rest());
+}
+
+#[test]
+fn a_refused_void_after_an_unanswered_try_asks_before_it_says_paid() {
+    let void = || {
+        let mut story = in_state(State::Paid);
+        let (approval, place) = (approval(), place(story.now.wall));
+        story.input(Input::Void { approval, place });
+        story
+            .reversal(silence(|detail| ReversalAnswer::Unknown { detail }))
+            .reversal(ReversalAnswer::NotFound)
+            .reversal(ReversalAnswer::Refused(refusal()))
+    };
+    void().query(QueryAnswer::Reversed).ends(State::Reversed, "charge reverse query_reversal reverse query");
+    void().query(QueryAnswer::Paid(evidence())).ends(State::Paid, "charge reverse query_reversal reverse query");
+}
+
+#[test]
+fn what_was_discounted_is_not_given_back() {
+    let mut story = Story::begin().charge(ChargeAnswer::Paid(PaidEvidence { received: Fen::new(1125), ..evidence() }));
+    let order =
+        |fen| ReturnOrder { amount: Fen::new(fen), place: place(UtcMs(0)), approval: Some(approval()), reason: None };
+    assert_eq!(story.input(Input::Refund(order(1126))), Some(Refused::OverRemaining));
+    assert_eq!(story.input(Input::Refund(order(1125))), None);
+    story.input(Input::RefundAnswered(RefundAnswer::Done { acquirer_no: "2".into() }));
+    assert_eq!(story.payment.state(), State::Refunded);
+}
+
+#[test]
+fn a_debt_outlives_what_people_try() {
+    let owing = || {
+        let mut story = expired_unreversed();
+        story.answer_query(QueryAnswer::Paid(evidence()), Late::SettledOtherwise);
+        story.input(Input::RefundAnswered(RefundAnswer::Refused(refusal())));
+        assert_eq!(story.payment.state(), State::Paid);
+        story
+    };
+    let order =
+        |fen| ReturnOrder { amount: Fen::new(fen), place: place(UtcMs(0)), approval: Some(approval()), reason: None };
+    // A manager's try is refused as well.
+    let mut story = owing();
+    story.input(Input::Refund(order(1250)));
+    story.input(Input::RefundAnswered(RefundAnswer::Refused(refusal())));
+    assert_eq!(story.payment.standing().owed(), Fen::new(1250));
+    assert!(story.payment.wake().is_some());
+    // A manager gives a part back: the rest follows by itself.
+    let mut story = owing();
+    story.input(Input::Refund(order(250)));
+    story.input(Input::RefundAnswered(RefundAnswer::Done { acquirer_no: "2".into() }));
+    assert_eq!(story.payment.standing().owed(), Fen::new(1000));
+    story.wait();
+    story.input(Input::RefundAnswered(RefundAnswer::Done { acquirer_no: "3".into() }));
+    assert_eq!(story.payment.state(), State::Refunded);
+    // Written off by a manager: nothing goes back any more, and nothing of it pays a bill.
+    let mut story = owing();
+    let settled = Input::Settle { how: Settlement::WriteOff, approval: approval(), note: None, late: Late::Fits };
+    assert_eq!(story.input(settled), None);
+    assert!(story.payment.is_at_rest());
+    assert_eq!(story.payment.standing().claim(), crate::bill::Claim::NONE);
+}
+
+#[test]
+fn a_void_keeps_its_bill_until_it_is_done_and_a_doubt_frees_it_with_an_approver_only() {
+    use crate::bill::Claim;
+    let all = Fen::new(1250);
+    let voiding = in_state(State::Reversing);
+    assert_eq!(voiding.payment.standing().claim(), Claim::covers(all));
+    assert_eq!(voiding.reversal(ReversalAnswer::Done).payment.standing().claim(), Claim::NONE);
+    assert_eq!(reversing_unpaid().payment.standing().claim(), Claim::locks(all));
+    let mut story = Story::begin().charge(no_answer()).after(70 * SECOND);
+    story.input(Input::NotHandedOver(say()));
+    assert_eq!(story.payment.standing().claim(), Claim::locks(all));
+    let approver = AccountId::parse("01").ok();
+    assert_eq!(story.input(Input::NotHandedOver(Say { approver, ..say() })), None, "now with an approver");
+    assert_eq!(story.payment.standing().claim(), Claim::NONE);
+}
