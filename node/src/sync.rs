@@ -12,15 +12,8 @@ use ed25519_dalek::SigningKey;
 use guitai_core::{
     ids::{FactNo, JournalId},
     sync::{
-<<<<<<< HEAD
-        contract::{Hangup, Papers, PeerFault, Standing},
-        fault::Fork,
-        frame::{Bye, ByeReason, EnrolRefusal, Status, Verdict, Word},
-        journal_lane::{Batch, Loaded},
-=======
         contract::{Hangup, PeerFault, Standing},
         frame::{Bye, ByeReason, EnrolRefusal},
->>>>>>> split
     },
     time::UtcMs,
     trust::{self, Grant, KeyBytes},

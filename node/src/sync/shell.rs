@@ -15,8 +15,9 @@ use guitai_core::{
     limits,
     sync::{
         contract::Papers,
+        fault::Fork,
         frame::{ByeReason, Status, Verdict, Word},
-        journal_lane::{Batch, Fork, Loaded},
+        journal_lane::{Batch, Loaded},
     },
     time::UtcMs,
 };

@@ -12,7 +12,8 @@ use guitai_core::{
         epoch::Point,
     },
     sync::{
-        journal_lane::{Batch, Fork, Loaded},
+        fault::Fork,
+        journal_lane::{Batch, Loaded},
         session::Session,
     },
 };
