@@ -12,7 +12,9 @@ test('m03: what is no amount charges nothing and is said so', async ({ counter, 
     await counter.keyboard.press('Enter')
     await expect(counter.getByTestId('amount-error'), typed).toBeVisible()
     await gun(counter, paymentCode())
+    await expect(counter.getByTestId('amount-error'), `${typed}, and a code`).toBeVisible()
     await expect(counter.getByTestId('result-word'), typed).toHaveCount(0)
+    await counter.reload()
   }
   expect(await world.book()).toHaveLength(before)
 })
