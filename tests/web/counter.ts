@@ -92,6 +92,11 @@ export async function enter(page: Page, origin: string, account: string, passwor
   await page.goto(origin + path)
 }
 
+/** The page has asked who is logged in and listens to keys: nobody presses one before the amount can be seen. */
+async function standsReady(page: Page): Promise<void> {
+  await expect(page.getByTestId('amount')).toBeFocused()
+}
+
 /** One more browser, as on another desk. */
 export async function desk(browser: Browser): Promise<Page> {
   const context = await browser.newContext()
@@ -142,11 +147,13 @@ export const test = base.extend<Fixtures>({
   }, { auto: true }],
   counter: async ({ page, world }, use) => {
     await enter(page, world.node, '03', world.about.password, '/collect')
+    await standsReady(page)
     await use(page)
   },
   administrator: async ({ browser, world }, use) => {
     const page = await desk(browser)
     await enter(page, world.node, '01', world.about.password, '/collect')
+    await standsReady(page)
     await use(page)
     await page.context().close()
   },
