@@ -97,13 +97,19 @@ impl Payment {
         }
     }
 
-    /// A new try is a new number: acquirers refuse a used one (Allinpay 3888). The person's approval stands in the first. What
-    /// was to be reversed yesterday is closed today.
+    /// A new try is a new number: acquirers refuse a used one (Allinpay 3888). The person's approval stands in the first.
     fn send_again(&mut self, now: Now, numbers: &mut Numbering) -> Step {
-        let Some(Reversal { place, void_no, .. }) = self.standing.reversal().cloned() else {
+        let Some(Reversal { place, void_no, how, refused, .. }) = self.standing.reversal().cloned() else {
             return Step::nothing();
         };
-        let how = if void_no.is_some() { TakeBack::Reverse } else { self.take_back(now) };
+        let how = match (void_no, how) {
+            // Only a reversal gives money back.
+            (Some(_), _) => TakeBack::Reverse,
+            // Refused, and the charge is unpaid: it may be of another day by the acquirer's clock, and closing has no day.
+            (None, TakeBack::Reverse) if refused => TakeBack::Close,
+            // What was to be reversed yesterday is closed today.
+            (None, TakeBack::Reverse | TakeBack::Close) => self.take_back(now),
+        };
         self.intend_reversal(now, place, how, None, numbers).then(self.send_reversal())
     }
 

@@ -160,3 +160,22 @@ async fn m17_a_sale_pending_over_midnight_has_an_end() {
         })
         .await;
 }
+
+// Neighbour: by the acquirer's books it is yesterday's sale while every clock here says today. Before: 只能撤销当日交易 each minute,
+// `reversing` until a manager closed it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn m17_what_the_acquirer_will_not_reverse_is_closed() {
+    World::builder()
+        .play(async |world| {
+            let client = world.node().program()?;
+            let opened = charged(&client, &on_bill(4_003, "P9", 4_003).wait_ms(100), "pending").await?;
+            let order_no = text(&opened, "order_no");
+            tokio::time::sleep(CANCEL_AFTER).await;
+            world.sandbox.advance(Duration::from_hours(24)).await?;
+            cancel(&client, order_no).await?;
+            sales::becomes(&client, order_no, &["closed"], Duration::from_secs(30)).await?;
+            ensure!(kept(world).await? == 0, "{:?}", world.sandbox.book().await?);
+            charged(&client, &on_bill(4_000, "P9", 4_003), "paid").await.map(drop)
+        })
+        .await;
+}

@@ -79,7 +79,21 @@ fn a_refused_reversal_is_tried_again_and_late_money_is_given_back() {
     assert_eq!(story.payment.standing().owed(), Fen::new(1250));
     story.input(Input::RefundAnswered(RefundAnswer::Done { acquirer_no: "2".into() }));
     assert_eq!(story.payment.standing().owed(), Fen::ZERO);
-    story.ends(State::Refunded, "reverse query reverse query refund");
+    story.ends(State::Refunded, "reverse query close query refund");
+}
+
+#[test]
+fn what_the_acquirer_will_not_reverse_is_closed() {
+    reversing_unpaid()
+        .reversal(ReversalAnswer::Refused(refusal()))
+        .query(QueryAnswer::Pending)
+        .reversal(ReversalAnswer::Refused(refusal()))
+        .query(QueryAnswer::Pending)
+        .reversal(ReversalAnswer::Refused(refusal()))
+        .query(QueryAnswer::Pending)
+        .reversal(ReversalAnswer::Done)
+        .query(QueryAnswer::Failed(refusal()))
+        .ends(State::Closed, "reverse query close query reverse query close query");
 }
 
 #[test]
