@@ -24,7 +24,11 @@ use guitai_http::{
     dto,
     password::{Passwords, check_policy},
 };
-use guitai_store::{Journal, Reader, bills, ingest, journal, query, record, refold};
+use guitai_store::{
+    Journal, Reader, bills, ingest,
+    journal::{self, BranchFact},
+    query, record, refold,
+};
 
 use crate::{
     clock::wall,
@@ -74,7 +78,8 @@ fn dispatch(verb: Verb) -> anyhow::Result<ExitCode> {
             let color = !no_color && !json && std::io::stdout().is_terminal();
             diagnose(&at.config, &doctor::Options { json, lang, only, color })
         }
-        Verb::Journal { at, from } => done(print_journal(&at.config, from.as_deref())),
+        Verb::Journal { at, branches: true, .. } => done(print_branches(&at.config)),
+        Verb::Journal { at, from, .. } => done(print_journal(&at.config, from.as_deref())),
         Verb::Verify(at) => done(verify(&at.config)),
         Verb::Rebuild(at) => done(rebuild(&at.config)),
         Verb::ApiKey { verb: ApiKeyVerb::Create { at, name, scope } } => done(api_key(&at.config, name, &scope)),
@@ -243,6 +248,26 @@ fn print_journal(config: &Path, from: Option<&str>) -> anyhow::Result<()> {
                 return Ok(());
             }
             next.number += 1;
+        }
+    }
+    Ok(())
+}
+
+/// What was answered before a fork healed names a fact by its number in the branch.
+fn print_branches(config: &Path) -> anyhow::Result<()> {
+    let config = Config::load(config)?;
+    let place = Place::open(&config.data)?;
+    let journal = place.enrolled()?.journal()?;
+    let mut out = std::io::stdout().lock();
+    for BranchFact { branch, no, body } in journal::branch_facts(&place.journal()?.reader()?, &journal)? {
+        let branch = trust::key_text(&branch);
+        let (kind, shown) = match Fact::from_bytes(&body) {
+            Ok(fact) => (fact.name().to_owned(), format!("{fact:?}")),
+            Err(error) => ("undigested".into(), format!("{error:?}")),
+        };
+        let line = serde_json::json!({ "branch": branch, "fact": no.to_string(), "kind": kind, "body": shown });
+        if writeln!(out, "{line}").is_err() {
+            break;
         }
     }
     Ok(())

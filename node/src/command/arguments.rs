@@ -76,6 +76,9 @@ pub(super) enum Verb {
         /// From this number on, as epoch-number.
         #[arg(long)]
         from: Option<String>,
+        /// Instead, the facts of dead branches: what an older copy of this folder wrote before it heard the hub.
+        #[arg(long, conflicts_with = "from")]
+        branches: bool,
     },
     /// Checks the whole chain and every seal.
     Verify(Configured),

@@ -8,7 +8,7 @@
 
 mod fill;
 
-pub use fill::Filled;
+pub use fill::{BranchFact, Filled, branch_facts};
 
 use std::borrow::Cow;
 

@@ -1,7 +1,7 @@
 //! A journal takes back what it lost, from the copy the hub holds.
 
 use guitai_core::{
-    ids::{FactNo, Issuer},
+    ids::{FactNo, Issuer, JournalId},
     journal::{
         branch::entered_again,
         chain::{self, ChainHash, Seal},
@@ -31,6 +31,32 @@ pub struct Filled {
     pub entered: usize,
     /// Facts written after the fork that are kept as evidence only: the history taken tells the same.
     pub kept: usize,
+}
+
+/// A fact of a dead branch, as it was written.
+#[derive(Debug)]
+pub struct BranchFact {
+    /// The branch's name: the chain's value after its first fact.
+    pub branch: ChainHash,
+    /// The number it had. Facts of other branches, or of the living journal, may have the same.
+    pub no: FactNo,
+    /// Its bytes.
+    pub body: Vec<u8>,
+}
+
+/// The facts of this journal's dead branches, branch by branch. There are few: a box writes them between waking up in the past and
+/// hearing the hub.
+///
+/// # Errors
+/// What SQLite says.
+pub fn branch_facts(connection: &Connection, id: &JournalId) -> Result<Vec<BranchFact>, StoreError> {
+    let mut statement = connection.prepare(
+        "SELECT epoch, number, branch, body FROM branch WHERE store = ?1 AND writer = ?2 ORDER BY branch, epoch, number",
+    )?;
+    let rows = statement.query_map(params![id.store.as_str(), id.writer.text()], |row| {
+        Ok(BranchFact { no: fact_no(row)?, branch: row.get(2)?, body: row.get(3)? })
+    })?;
+    rows.map(|row| Ok(row?)).collect()
 }
 
 /// A fact written after the fork.
