@@ -18,6 +18,9 @@ use std::sync::Arc;
 
 use axum::{
     Router,
+    extract::{Request, State},
+    middleware::{self, Next},
+    response::Response,
     routing::{get, patch, post},
 };
 use guitai_http::{embed, openapi, problem};
@@ -69,9 +72,7 @@ pub(crate) struct Description;
 
 /// Every route.
 pub(crate) fn router(app: Arc<App>) -> Router {
-    let api = Router::new()
-        .route("/sessions", post(sessions::log_in))
-        .route("/sessions/current", get(sessions::current).delete(sessions::log_out))
+    let money = Router::new()
         .route("/payments", get(payments::list).post(payments::charge))
         .route("/payments/{order_no}", get(payments::one))
         .route("/payments/{order_no}/cancel", post(payments::cancel))
@@ -85,6 +86,11 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/bills/{source}/{number}/total", post(bills::total))
         .route("/exceptions", get(exceptions::list))
         .route("/exceptions/{id}/{action}", post(exceptions::settle))
+        .route_layer(middleware::from_fn_with_state(Arc::clone(&app), caught_up));
+    let api = Router::new()
+        .merge(money)
+        .route("/sessions", post(sessions::log_in))
+        .route("/sessions/current", get(sessions::current).delete(sessions::log_out))
         .route("/stats/day", get(stats::day))
         .route("/sync", get(status::sync))
         .route("/health", get(status::health))
@@ -100,4 +106,10 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .merge(openapi::route(&Description::openapi()))
         .fallback(embed::page::<CashierPage>)
         .with_state(app)
+}
+
+/// Nothing is said or done about money before this journal has what the hub has of it, if the hub can be reached.
+async fn caught_up(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    app.membership.caught_up().await;
+    next.run(request).await
 }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use guitai_core::{
-    ids::{AccountId, FactNo, StoreId, TillId},
+    ids::{AccountId, FactNo, Issuer, StoreId, TillId},
     time::{BusinessClock, Now, Ticks, UtcMs},
 };
 use guitai_http::{
@@ -38,6 +38,8 @@ use crate::{
 pub(crate) struct App {
     pub(crate) store: StoreId,
     pub(crate) store_name: String,
+    /// Whose order numbers this box draws.
+    pub(crate) issuer: Issuer,
     pub(crate) title: String,
     pub(crate) clock: BusinessClock,
     pub(crate) tills: BTreeMap<TillId, Till>,

@@ -28,15 +28,33 @@ const FORKED: &str = "forked";
 /// has done so by then.
 const COMPARED_WITHIN: Duration = Duration::from_secs(5);
 
+/// How long after the start any other request waits for it: a hub that can be reached answers in a fraction.
+const HEARD_WITHIN: Duration = Duration::from_secs(2);
+
+/// How long requests wait while the hub gives back what this journal lost.
+const HEALED_WITHIN: Duration = Duration::from_secs(10);
+
 /// This node's membership; shared by the line, the pages and the engine.
 pub(crate) struct Membership {
     own: Own,
     side: Arc<Mutex<Connection>>,
     till: Handle,
     state: Mutex<State>,
-    /// Whether the hub has said since the start how this journal and its copy compare, or that it will not.
-    compared: watch::Sender<bool>,
+    compared: watch::Sender<Compared>,
     opened_at: Instant,
+}
+
+/// How this journal compares with the hub's copy of it, as far as was said since the start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Compared {
+    NotYet,
+    /// The hub will not say.
+    Refused,
+    /// The hub holds facts that are missing here.
+    Behind {
+        since: Instant,
+    },
+    Same,
 }
 
 /// What does not change while the node runs.
@@ -72,7 +90,7 @@ impl Membership {
             side,
             till,
             state: Mutex::new(state),
-            compared: watch::Sender::new(false),
+            compared: watch::Sender::new(Compared::NotYet),
             opened_at: Instant::now(),
         };
         let bar = this.bar();
@@ -88,10 +106,28 @@ impl Membership {
     /// Waits for the hub's first word about the journal: an older copy that was put back does not know what it gave back. Without
     /// a hub it ends soon after the start.
     pub(crate) async fn compared(&self) {
+        self.compared_by(self.opened_at + COMPARED_WITHIN, |compared| compared != Compared::NotYet).await;
+    }
+
+    /// Waits until this journal has what the hub has of it, but never long: without a hub, or with one that gives nothing back,
+    /// the counter sells on. An older copy that was put back knows neither its payments nor the keys they were asked under.
+    pub(crate) async fn caught_up(&self) {
+        self.compared_by(self.opened_at + HEARD_WITHIN, |compared| compared != Compared::NotYet).await;
+        let compared = *self.compared.borrow();
+        if let Compared::Behind { since } = compared {
+            self.compared_by(since + HEALED_WITHIN, |compared| !matches!(compared, Compared::Behind { .. })).await;
+        }
+    }
+
+    /// Whether what is not found in this journal does not exist.
+    pub(crate) fn is_whole(&self) -> bool {
+        *self.compared.borrow() == Compared::Same
+    }
+
+    async fn compared_by(&self, deadline: Instant, enough: impl Fn(Compared) -> bool) {
         let mut compared = self.compared.subscribe();
         // The sender lives as long as this; out of time is an answer too.
-        let _ =
-            tokio::time::timeout_at(self.opened_at + COMPARED_WITHIN, compared.wait_for(|compared| *compared)).await;
+        let _ = tokio::time::timeout_at(deadline, compared.wait_for(|compared| enough(*compared))).await;
     }
 
     /// What the hello shows.
@@ -127,7 +163,7 @@ impl Membership {
             state.kept.hub_word = Some(verdict_name(verdict).to_owned());
         });
         if verdict != Verdict::Ok {
-            self.compared.send_replace(true);
+            self.compared.send_replace(Compared::Refused);
         }
     }
 
@@ -137,7 +173,13 @@ impl Membership {
             state.forked = true;
             state.kept.hub_word = Some(FORKED.to_owned());
         });
-        self.compared.send_replace(true);
+        self.compared.send_if_modified(|compared| {
+            let news = !matches!(compared, Compared::Behind { .. });
+            if news {
+                *compared = Compared::Behind { since: Instant::now() };
+            }
+            news
+        });
     }
 
     /// The hub acknowledged facts of this journal: both hold the same.
@@ -148,7 +190,7 @@ impl Membership {
                 state.kept.hub_word = Some(verdict_name(Verdict::Ok).to_owned());
             });
         }
-        self.compared.send_replace(true);
+        self.compared.send_replace(Compared::Same);
     }
 
     fn is_newer(&self, entry: &RosterEntry, state: &State) -> bool {

@@ -154,6 +154,7 @@ fn start(config: &Config, place: &Place, enrolment: &Enrolment, stop: &watch::Re
     let app = Arc::new(App {
         store,
         store_name: enrolment.store_name.clone(),
+        issuer,
         title,
         clock: config.clock.clone(),
         tills: config.tills.clone(),

@@ -34,6 +34,9 @@ use crate::{app::App, config::Till, refusal};
 
 type Shared = State<Arc<App>>;
 
+/// When to ask again for a number that this journal may have lost, in s.
+const JOURNAL_BEHIND_RETRY_S: u64 = 5;
+
 /// Charges a customer's payment code.
 #[utoipa::path(post, path = "/api/v1/payments", request_body = dto::Charge,
     params(("Idempotency-Key" = String, Header, description = "8 to 64 visible ASCII characters, kept for ever")),
@@ -219,9 +222,21 @@ pub(super) fn answer(app: &App, no: OrderNo) -> Result<Json<dto::Payment>, Probl
 
 /// A row this caller may see; what they may not see does not exist for them.
 pub(super) fn visible(app: &App, who: &Principal, order_no: &str) -> Result<PaymentRow, Problem> {
-    let row = app.look(|connection| query::payment(connection, order_no))?;
     let own = own_only(who);
-    row.filter(|row| own.as_ref().is_none_or(|own| *own == row.cashier)).ok_or_else(|| Code::NotFound.into())
+    match app.look(|connection| query::payment(connection, order_no))? {
+        Some(row) if own.is_none_or(|own| own == row.cashier) => Ok(row),
+        Some(_) => Err(Code::NotFound.into()),
+        None => Err(missing(app, order_no)),
+    }
+}
+
+/// A number of this box's own that is not in its journal was never drawn, or is among what an older copy of the folder lost.
+fn missing(app: &App, order_no: &str) -> Problem {
+    let own = OrderNo::parse(order_no).is_some_and(|no| no.issuer() == Some(app.issuer));
+    if own && !app.membership.is_whole() {
+        return Problem::new(Code::JournalBehind).retry_after(JOURNAL_BEHIND_RETRY_S);
+    }
+    Code::NotFound.into()
 }
 
 /// Administrators and programs see everything, cashiers only their own.

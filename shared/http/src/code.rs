@@ -104,6 +104,8 @@ codes! {
     BillTotalMissing "bill_total_missing" UNPROCESSABLE_ENTITY,
     /// The node takes no payments now.
     NotAccepting "not_accepting" SERVICE_UNAVAILABLE,
+    /// The number is not here, and the hub has not said yet whether this journal is whole.
+    JournalBehind "journal_behind" SERVICE_UNAVAILABLE,
     /// The payment can no longer be voided.
     NotReversible "not_reversible" CONFLICT,
     /// More than what is left to refund.

@@ -267,6 +267,18 @@ impl Words {
                     "See the reason on the status page; retry later with the same key.",
                 ),
             ),
+            Code::JournalBehind => words(
+                ("还不能确定", "Not certain yet"),
+                (
+                    "本机没有这个单号，但还没有和总部核对过账本；可能是数据目录被恢复到旧的备份。",
+                    "This number is not here, but the journal was not compared with headquarters since the start: an older copy \
+                     of the folder may have been put back.",
+                ),
+                (
+                    "不要当作没有收款。连上总部后再查，或在总部查询。",
+                    "Do not take it as unpaid. Ask again when the node has its line to headquarters, or ask there.",
+                ),
+            ),
             Code::NotReversible => words(
                 ("已不能撤销", "Can no longer be voided"),
                 ("这笔款已不能撤销。", "This payment can no longer be voided."),

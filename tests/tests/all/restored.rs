@@ -4,7 +4,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use anyhow::ensure;
-use guitai_tests::{client::text, wait::until, world::World};
+use guitai_tests::{charge::Charge, client::text, wait::until, world::World};
 
 use crate::sales;
 
@@ -93,6 +93,62 @@ async fn a_restored_disk_that_wrote_nothing_has_back_what_it_lost() {
             sales::pays(&client, 1_400).await?;
             world.node().synced(SYNC_LIMIT).await?;
             verifies(world).await
+        })
+        .await;
+}
+
+/// A sale is made under a key and delivered to the hub; then the disk is put back to before it.
+async fn lose_a_sale(world: &mut World, key: &str) -> anyhow::Result<(Charge, String)> {
+    let client = world.node().program()?;
+    sales::pays(&client, 1_000).await?;
+    world.node().synced(SYNC_LIMIT).await?;
+    world.node_mut().stop().await?;
+    let backup = world.node().back_up()?;
+    world.node_mut().start().await?;
+    let charge = Charge::of(1_100).keyed(key);
+    let paid = client.charge(&charge).await?;
+    ensure!(paid.text("state") == "paid", "{paid:?}");
+    world.node().synced(SYNC_LIMIT).await?;
+    world.node_mut().stop().await?;
+    world.node().put_back(&backup)?;
+    Ok((charge, paid.text("order_no").to_owned()))
+}
+
+// A program that lost the answer asks again under its key, and the box does not know the key yet.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_charge_asked_again_after_a_restore_is_one_charge() {
+    World::builder()
+        .play(async |world| {
+            let (charge, order_no) = lose_a_sale(world, "asked-before-the-restore").await?;
+            world.node_mut().start().await?;
+            let again = world.node().program()?.charge(&charge).await?;
+            ensure!(again.status == 200 && again.text("order_no") == order_no, "{again:?}");
+            let book = world.sandbox.book().await?;
+            ensure!(book.values().map(|line| line.charges).sum::<u64>() == 2, "{book:?}");
+            Ok(())
+        })
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_number_is_not_called_unknown() {
+    World::builder()
+        .play(async |world| {
+            let (_, order_no) = lose_a_sale(world, "lost-with-its-number").await?;
+            world.hub.stop().await?;
+            world.node_mut().start().await?;
+            let client = world.node().program()?;
+            let path = format!("/payments/{order_no}");
+            let doubted = client.get(&path).await?;
+            ensure!(doubted.status == 503 && doubted.text("code") == "journal_behind", "{doubted:?}");
+            ensure!(doubted.retry_after_s().is_some(), "{doubted:?}");
+            sales::pays(&client, 1_200).await?;
+            world.hub.start_again().await?;
+            world.node().synced(SYNC_LIMIT).await?;
+            ensure!(client.get(&path).await?.status == 200, "it is back");
+            let never = client.get("/payments/24110000001234567890").await?;
+            ensure!(never.status == 404, "{never:?}");
+            Ok(())
         })
         .await;
 }
