@@ -1,7 +1,6 @@
 // What a test says: log in, type, scan, look; and the sandbox's book to check what was really taken.
 import { expect, test as base, type Browser, type Locator, type Page } from '@playwright/test'
-import type { Merchant } from './merchant.ts'
-import { MERCHANT } from './setup.ts'
+import { BUILD_MS, Household, type Merchant } from './merchant.ts'
 
 export { expect }
 export type { Locator, Page }
@@ -123,6 +122,11 @@ export async function orderShown(page: Page): Promise<string> {
   return shown
 }
 
+interface Shared {
+  /** A merchant of the worker's own: its tests cut its line and stop its hub. */
+  merchant: Merchant
+}
+
 interface Fixtures {
   world: World
   /** Headquarters' page, logged in, on its own desk. */
@@ -134,9 +138,17 @@ interface Fixtures {
   mended: undefined
 }
 
-export const test = base.extend<Fixtures>({
-  world: async ({}, use) => {
-    await use(new World(JSON.parse(process.env[MERCHANT] ?? 'null')))
+export const test = base.extend<Fixtures, Shared>({
+  merchant: [async ({}, use, worker) => {
+    const household = new Household(worker.parallelIndex)
+    try {
+      await use(await household.open())
+    } finally {
+      await household.close()
+    }
+  }, { scope: 'worker', timeout: BUILD_MS }],
+  world: async ({ merchant }, use) => {
+    await use(new World(merchant))
   },
   // Whatever a test broke is whole again for the next one.
   mended: [async ({ world }, use) => {

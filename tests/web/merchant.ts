@@ -12,11 +12,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 const ROOT = resolve(import.meta.dirname, '../..')
 const PORTS = 5
-/** Above what Linux hands out by itself. */
+/** Above what Linux hands out by itself; so many for each worker. */
 const PORT_FIRST = 61_000
-const PORT_LAST = 65_000
+const PORTS_A_WORKER = 1_000
 /** A cold build of the programs fits. */
-const DEMO_MS = 30 * 60_000
+export const BUILD_MS = 30 * 60_000
 const START_MS = 30_000
 const STOP_MS = 10_000
 
@@ -38,6 +38,9 @@ export class Household {
   private readonly programs = new Map<string, Program>()
   private keeper: Server | null = null
   private about!: Merchant
+
+  /** `place`: which worker's, from 0. */
+  constructor(private readonly place: number) {}
 
   async open(): Promise<Merchant> {
     const demo = join(this.folder, 'demo')
@@ -66,8 +69,8 @@ export class Household {
 
   /** scripts/demo makes the keys, stores, people and a week of trade, and is then ended. */
   private async provision(demo: string): Promise<void> {
-    const child = this.spawn('demo', join(ROOT, 'scripts/demo'), ['--dir', demo, '--port-base', String(await freePorts())])
-    await until('scripts/demo', DEMO_MS, async () => {
+    const child = this.spawn('demo', join(ROOT, 'scripts/demo'), ['--dir', demo, '--port-base', String(await freePorts(this.place))])
+    await until('scripts/demo', BUILD_MS, async () => {
       if (child.exitCode !== null) throw new Error(`scripts/demo ended:\n${readFileSync(join(this.folder, 'demo.log'), 'utf8')}`)
       return existsSync(join(demo, 'demo.json'))
     })
@@ -156,9 +159,9 @@ async function until(what: string, mostMs: number, look: () => Promise<boolean>)
 }
 
 /** The first of five neighbours that nobody uses. */
-async function freePorts(): Promise<number> {
+async function freePorts(place: number): Promise<number> {
   for (let tries = 0; tries < 50; tries += 1) {
-    const base = PORT_FIRST + Math.floor(Math.random() * (PORT_LAST - PORT_FIRST - PORTS))
+    const base = PORT_FIRST + place * PORTS_A_WORKER + Math.floor(Math.random() * (PORTS_A_WORKER - PORTS))
     const free = await Promise.all(Array.from({ length: PORTS }, (_, n) => isFree(base + n)))
     if (free.every(Boolean)) return base
   }

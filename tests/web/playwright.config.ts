@@ -1,4 +1,4 @@
-// One merchant, one worker, one browser: the tests share a sandbox whose line they cut and a hub which they stop.
+// Each worker has a merchant of its own: its tests share a sandbox whose line they cut and a hub which they stop.
 import { defineConfig } from '@playwright/test'
 
 const browser = {
@@ -10,9 +10,9 @@ const browser = {
 }
 
 export default defineConfig({
-  globalSetup: './setup.ts',
   outputDir: './test-results',
-  workers: 1,
+  // On two cores: most of a test's time is waiting for the node's own pace.
+  workers: process.env.GUITAI_PICTURES === undefined ? 2 : 1,
   fullyParallel: false,
   forbidOnly: true,
   // A test that passes the second time has found a race.
