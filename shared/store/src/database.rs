@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
-use crate::refold;
+use crate::{StoreError, refold};
 
 /// `GUIT`: tells our files from any other SQLite file.
 const APPLICATION_ID: i64 = 0x4755_4954;
@@ -25,38 +25,6 @@ const SQLITE_MIN: i32 = 3_051_003;
 const SHARED_WAIT_MS: u32 = 5_000;
 
 const HARD: &str = include_str!("hard.sql");
-
-/// Why the store cannot do what was asked.
-#[derive(Debug)]
-pub enum StoreError {
-    /// SQLite says no: disk full, I/O error, locked by another process.
-    Sqlite(rusqlite::Error),
-    /// The bundled SQLite is older than [`SQLITE_MIN`].
-    OldSqlite(String),
-    /// The file belongs to another program, or to a newer version of this one.
-    ForeignFile(String),
-    /// A stored value is not what the schema promises.
-    Corrupt(String),
-}
-
-impl std::fmt::Display for StoreError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Sqlite(error) => write!(f, "database: {error}"),
-            Self::OldSqlite(version) => write!(f, "SQLite {version} is too old; 3.51.3 or later is needed"),
-            Self::ForeignFile(what) => write!(f, "{what}"),
-            Self::Corrupt(what) => write!(f, "stored data is damaged: {what}"),
-        }
-    }
-}
-
-impl std::error::Error for StoreError {}
-
-impl From<rusqlite::Error> for StoreError {
-    fn from(error: rusqlite::Error) -> Self {
-        Self::Sqlite(error)
-    }
-}
 
 /// The path of one database, opened once for writing and any number of times for reading.
 #[derive(Clone, Debug)]

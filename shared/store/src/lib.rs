@@ -9,10 +9,12 @@
 //! - `standings`: where payments stand while their facts are folded.
 //! - [`ingest`]: journals as they travel, and the hub's copies of its stores' journals.
 //! - [`document`]: stored changes of documents, and what each peer has of them.
+//! - `error`: what all of them say no with.
 
 pub mod bills;
 pub mod database;
 pub mod document;
+mod error;
 pub mod ingest;
 pub mod journal;
 pub mod query;
@@ -21,6 +23,7 @@ pub mod refold;
 pub mod rows;
 mod standings;
 
-pub use database::{Database, StoreError};
+pub use database::Database;
+pub use error::StoreError;
 pub use journal::{Filled, Integrity, Journal};
 pub use query::Reader;
