@@ -19,9 +19,9 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
 
 use crate::{
     StoreError,
-    journal::{durable, fact_no, insert_fact, insert_seal, of, unsigned},
-    record, refold,
-    rows::{self, integer},
+    column::{fact_no, integer, of, unsigned},
+    journal::{durable, insert_fact, insert_seal},
+    record, refold, rows,
     standings::Standings,
 };
 

@@ -10,8 +10,6 @@ mod fill;
 
 pub use fill::{BranchFact, Filled, branch_facts};
 
-use std::borrow::Cow;
-
 use ed25519_dalek::{SigningKey, VerifyingKey};
 use guitai_core::{
     ids::{FactNo, Issuer, JournalId, OrderNo, StoreId},
@@ -28,8 +26,9 @@ use guitai_core::{
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::{
-    Database, StoreError, record, refold,
-    rows::{self, integer},
+    Database, StoreError,
+    column::{fact_no, integer, of},
+    record, refold, rows,
     standings::Standings,
 };
 
@@ -416,17 +415,4 @@ pub fn verify(
         seals += 1;
     }
     Ok((last, seals))
-}
-
-/// The first two values of a statement about one journal.
-pub(crate) fn of(journal: &JournalId) -> (&str, Cow<'static, str>) {
-    (journal.store.as_str(), journal.writer.text())
-}
-
-pub(crate) fn fact_no(row: &rusqlite::Row<'_>) -> rusqlite::Result<FactNo> {
-    Ok(FactNo { epoch: row.get(0)?, number: unsigned(row.get(1)?) })
-}
-
-pub(crate) fn unsigned(value: i64) -> u64 {
-    u64::try_from(value).unwrap_or(0)
 }

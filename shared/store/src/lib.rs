@@ -9,9 +9,11 @@
 //! - `standings`: where payments stand while their facts are folded.
 //! - [`ingest`]: journals as they travel, and the hub's copies of its stores' journals.
 //! - [`document`]: stored changes of documents, and what each peer has of them.
+//! - `column`: how values of core lie in columns.
 //! - `error`: what all of them say no with.
 
 pub mod bills;
+mod column;
 pub mod database;
 pub mod document;
 mod error;

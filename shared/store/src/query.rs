@@ -18,8 +18,7 @@ use rusqlite::{OptionalExtension, Row, params, params_from_iter, types::Value};
 
 use crate::{
     Database, StoreError,
-    journal::{fact_no, of, unsigned},
-    rows::integer,
+    column::{fact_no, integer, of, unsigned},
 };
 
 /// Idle read connections kept open.

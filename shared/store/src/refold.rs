@@ -7,7 +7,12 @@
 use guitai_core::ids::{FactNo, Issuer, JournalId, StoreId, Writer};
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
-use crate::{Database, StoreError, ingest, journal::unsigned, record, rows::integer, standings::Standings};
+use crate::{
+    Database, StoreError,
+    column::{integer, unsigned},
+    ingest, record,
+    standings::Standings,
+};
 
 /// Raised with every change of `rows.sql`, or of what a fact does to rows.
 const ROWS_VERSION: u32 = 2;

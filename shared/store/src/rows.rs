@@ -11,7 +11,12 @@ use guitai_core::{
 };
 use rusqlite::{Connection, params};
 
-use crate::{StoreError, query, standings::Standings};
+use crate::{
+    StoreError,
+    column::{bill_day, fen, integer},
+    query,
+    standings::Standings,
+};
 
 /// Writes every row a fact changes. Rows are keyed by store, since only the journal of a store's own box is folded into them;
 /// when the hub writes facts of its own, they get rows of their own or a writer in their keys, and all are folded anew.
@@ -53,20 +58,6 @@ pub(crate) fn fold(
         write_row(connection, &journal.store, no, &change)?;
     }
     Ok(())
-}
-
-/// SQLite integers are signed; every amount and count is far below 2^63.
-pub(crate) fn integer(value: u64) -> i64 {
-    i64::try_from(value).unwrap_or(i64::MAX)
-}
-
-fn fen(amount: Fen) -> i64 {
-    integer(amount.get())
-}
-
-/// A bill whose source numbers on for ever has day 0.
-pub(crate) fn bill_day(bill: &BillKey) -> u32 {
-    bill.day.map_or(0, guitai_core::time::Day::number)
 }
 
 fn write_row(connection: &Connection, store: &StoreId, fact_no: FactNo, change: &RowChange) -> Result<(), StoreError> {

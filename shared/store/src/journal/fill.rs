@@ -13,12 +13,12 @@ use guitai_core::{
 };
 use rusqlite::{Connection, params};
 
-use super::{Journal, fact_no};
+use super::Journal;
 use crate::{
     StoreError,
+    column::{fact_no, integer},
     ingest::{self, Run},
     record, refold,
-    rows::integer,
     standings::Standings,
 };
 

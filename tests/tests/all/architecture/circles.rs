@@ -17,17 +17,12 @@ use crate::tidy;
 /// Circles known and not yet cut: the root file of the crate, and an arrow that would cut them. This list only shrinks: an
 /// arrow that no longer lies in a circle fails here.
 const KNOWN: &[(&str, &str, &str)] = &[
-    // A new file gets its rows' tables from where rows are made anew; journals, rows and standings lend each other
-    // readings of columns.
+    // A new file gets its rows' tables from where rows are made anew; journals lend each other their statements.
     ("shared/store/src/lib.rs", "database", "refold"),
     ("shared/store/src/lib.rs", "ingest", "journal"),
     ("shared/store/src/lib.rs", "ingest", "refold"),
     ("shared/store/src/lib.rs", "journal", "refold"),
     ("shared/store/src/lib.rs", "rows", "query"),
-    ("shared/store/src/lib.rs", "rows", "standings"),
-    ("shared/store/src/lib.rs", "record", "rows"),
-    ("shared/store/src/lib.rs", "standings", "journal"),
-    ("shared/store/src/lib.rs", "standings", "rows"),
 ];
 
 /// An arrow between two children of one module, and the lines that draw it.
