@@ -20,8 +20,7 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
 use crate::{
     StoreError,
     column::{fact_no, integer, of, unsigned},
-    journal::{durable, insert_fact, insert_seal},
-    record, refold, rows,
+    facts, record, refold, rows,
     standings::Standings,
 };
 
@@ -153,7 +152,7 @@ pub fn persist(
     let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     let digested = append(&transaction, journal, Some(issuers), run)?;
     transaction.commit()?;
-    Ok((durable(), digested))
+    Ok((facts::durable(), digested))
 }
 
 /// [`persist`] inside a transaction.
@@ -200,7 +199,7 @@ fn write(
         head = chain::link(&head, no, body);
         let mut fact = Fact::from_bytes(body);
         let order_no = fact.as_ref().ok().and_then(Fact::order_no);
-        insert_fact(connection, journal, no, body, &head, order_no)?;
+        facts::insert(connection, journal, no, body, &head, order_no)?;
         let beside = std::iter::from_fn(|| records.next_if(|found| found.number == no.number));
         keep_records(connection, journal, no, fact.as_mut().ok(), beside.map(|found| found.record.clone()).collect())?;
         if !folded_later {
@@ -211,7 +210,7 @@ fn write(
         }
         no.number += 1;
     }
-    insert_seal(connection, journal, &run.seal)?;
+    facts::insert_seal(connection, journal, &run.seal)?;
     Ok(digested)
 }
 

@@ -3,6 +3,7 @@
 //! - [`database`]: opening, the version gate, settings, schema.
 //! - [`journal`]: the one writer of a store's facts; group commit, seals, the check at start.
 //! - [`rows`]: writes the row changes that core's fold names, in the same transaction as the fact.
+//! - `facts`: facts and seals as they are stored.
 //! - [`record`]: the texts beside facts.
 //! - [`refold`]: rows made anew.
 //! - [`query`]: what people and programs read; [`bills`]: bills, and what waits for a person.
@@ -17,6 +18,7 @@ mod column;
 pub mod database;
 pub mod document;
 mod error;
+mod facts;
 pub mod ingest;
 pub mod journal;
 pub mod query;

@@ -17,11 +17,9 @@ use crate::tidy;
 /// Circles known and not yet cut: the root file of the crate, and an arrow that would cut them. This list only shrinks: an
 /// arrow that no longer lies in a circle fails here.
 const KNOWN: &[(&str, &str, &str)] = &[
-    // A new file gets its rows' tables from where rows are made anew; journals lend each other their statements.
+    // A new file gets its rows' tables from where rows are made anew, and those come from facts as copies digest them.
     ("shared/store/src/lib.rs", "database", "refold"),
-    ("shared/store/src/lib.rs", "ingest", "journal"),
     ("shared/store/src/lib.rs", "ingest", "refold"),
-    ("shared/store/src/lib.rs", "journal", "refold"),
     ("shared/store/src/lib.rs", "rows", "query"),
 ];
 
