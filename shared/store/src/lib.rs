@@ -4,6 +4,7 @@
 //! - [`journal`]: the one writer of a store's facts; group commit, seals, the check at start.
 //! - [`rows`]: writes the row changes that core's fold names, in the same transaction as the fact.
 //! - `facts`: facts and seals as they are stored.
+//! - [`digest`]: a stored fact becomes rows, or is flagged.
 //! - [`record`]: the texts beside facts.
 //! - [`refold`]: rows made anew.
 //! - [`query`]: what people and programs read; [`bills`]: bills, and what waits for a person.
@@ -16,6 +17,7 @@
 pub mod bills;
 mod column;
 pub mod database;
+pub mod digest;
 pub mod document;
 mod error;
 mod facts;

@@ -10,7 +10,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 use crate::{
     Database, StoreError,
     column::{integer, unsigned},
-    ingest, record,
+    digest, record,
     standings::Standings,
 };
 
@@ -144,17 +144,11 @@ fn slice(connection: &Connection, draws: Draws<'_>, done: &mut Refolded) -> Resu
         let (_, draws_as) = issuers.insert((journal, draws_as));
         let fact = record::read(connection, journal, *no, body)?;
         done.facts += 1;
-        match ingest::digest(connection, (journal, draws_as.as_deref()), &mut standings, *no, fact)? {
-            Ok(_) => {
-                connection
-                    .prepare_cached(
-                        "DELETE FROM undigested WHERE store = ?1 AND writer = ?2 AND epoch = ?3 AND number = ?4",
-                    )?
-                    .execute(params![journal.store.as_str(), journal.writer.text(), no.epoch, integer(no.number)])?;
-            }
+        match digest::digest(connection, (journal, draws_as.as_deref()), &mut standings, *no, fact)? {
+            Ok(_) => digest::unflag(connection, journal, *no)?,
             Err(why) => {
                 done.undigested += 1;
-                ingest::flag(connection, journal, *no, &why)?;
+                digest::flag(connection, journal, *no, &why)?;
             }
         }
     }

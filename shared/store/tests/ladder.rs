@@ -8,7 +8,7 @@ use guitai_core::{
     people::{AccountSet, Role},
     time::UtcMs,
 };
-use guitai_store::{Database, Journal, StoreError, ingest, query, record, refold};
+use guitai_store::{Database, Journal, StoreError, digest, ingest, query, record, refold};
 use rusqlite::Connection;
 
 const VERSION_1: &str = include_str!("schema/1.sql");
@@ -178,7 +178,7 @@ fn a_fact_that_an_older_version_could_not_digest_gets_its_rows() {
         .expect("as an older version left it");
     let done = refold::refold(&mut raw, &|_, _| Ok(None)).expect("folded");
     assert_eq!((done.facts, done.undigested), (2, 0));
-    assert_eq!(ingest::undigested(&raw, &id()).expect("read"), 0);
+    assert_eq!(digest::undigested(&raw, &id()).expect("read"), 0);
     assert_eq!(query::accounts(&raw, "S001").expect("read").len(), 1);
 }
 
