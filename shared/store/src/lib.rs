@@ -6,6 +6,7 @@
 //! - `facts`: facts and seals as they are stored.
 //! - [`digest`]: a stored fact becomes rows, or is flagged.
 //! - [`record`]: the texts beside facts.
+//! - [`request`]: requests that move money, by their callers' keys.
 //! - [`refold`]: rows made anew.
 //! - [`query`]: what people and programs read; [`bills`]: bills, and what waits for a person.
 //! - `standings`: where payments stand while their facts are folded.
@@ -26,6 +27,7 @@ pub mod journal;
 pub mod query;
 pub mod record;
 pub mod refold;
+pub mod request;
 pub mod rows;
 mod standings;
 

@@ -14,7 +14,7 @@ use rusqlite::{Connection, params};
 use crate::{
     StoreError,
     column::{bill_day, fen, integer},
-    query,
+    request,
     standings::Standings,
 };
 
@@ -51,7 +51,7 @@ pub(crate) fn fold(
     let (before, after) = standings.step(connection, journal, no, fact)?;
     for change in changes(fact, before.as_ref(), after) {
         if let RowChange::Requested { idempotency, .. } = &change
-            && query::earlier_request(connection, journal, &idempotency.caller, &idempotency.key)?.is_some()
+            && request::earlier(connection, journal, &idempotency.caller, &idempotency.key)?.is_some()
         {
             continue;
         }
@@ -80,19 +80,7 @@ fn write_row(connection: &Connection, store: &StoreId, fact_no: FactNo, change: 
                 integer(fact_no.number)
             ],
         ),
-        // Only the box's own journal is folded into rows (see `write`).
-        RowChange::Requested { idempotency, order_no } => run(
-            connection,
-            "INSERT INTO request VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            params![
-                store.as_str(),
-                Writer::Node.text(),
-                idempotency.caller,
-                idempotency.key,
-                idempotency.body_hash,
-                order_no.as_str()
-            ],
-        ),
+        RowChange::Requested { idempotency, order_no } => request::insert(connection, store, idempotency, *order_no),
         RowChange::Counted(change) => count(connection, store, change),
         RowChange::BillTotal { bill, total, opened } => bill_total(connection, store, bill, *total, opened.as_ref()),
         RowChange::Account { account, name, role, verifier, disabled } => run(
