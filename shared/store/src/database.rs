@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension};
+use rusqlite::{Connection, OpenFlags};
 
 use crate::{StoreError, refold};
 
@@ -87,26 +87,6 @@ impl Database {
         )?;
         connection.set_prepared_statement_cache_capacity(32);
         Ok(connection)
-    }
-
-    /// A note about this box that is no fact: its enrolment, what the hub has acknowledged.
-    ///
-    /// # Errors
-    /// What SQLite says.
-    pub fn note(connection: &Connection, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        let mut statement = connection.prepare_cached("SELECT value FROM note WHERE key = ?1")?;
-        Ok(statement.query_row([key], |row| row.get(0)).optional()?)
-    }
-
-    /// Writes a note.
-    ///
-    /// # Errors
-    /// What SQLite says.
-    pub fn set_note(connection: &Connection, key: &str, value: &[u8]) -> Result<(), StoreError> {
-        connection
-            .prepare_cached("INSERT INTO note VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = excluded.value")?
-            .execute((key, value))?;
-        Ok(())
     }
 }
 

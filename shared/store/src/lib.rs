@@ -1,6 +1,7 @@
 //! guitai-store: SQLite under node and hub. Synchronous; the one place that knows SQL.
 //!
 //! - [`database`]: opening, the version gate, settings, schema.
+//! - [`note`]: notes about this box that are no facts.
 //! - [`journal`]: the one writer of a store's facts; group commit, seals, the check at start.
 //! - [`rows`]: writes the row changes that core's fold names, in the same transaction as the fact.
 //! - `facts`: facts and seals as they are stored.
@@ -24,6 +25,7 @@ mod error;
 mod facts;
 pub mod ingest;
 pub mod journal;
+pub mod note;
 pub mod query;
 pub mod record;
 pub mod refold;

@@ -8,9 +8,9 @@ use guitai_core::ids::{FactNo, Issuer, JournalId, StoreId, Writer};
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
 use crate::{
-    Database, StoreError,
+    StoreError,
     column::{integer, unsigned},
-    digest, record,
+    digest, note, record,
     standings::Standings,
 };
 
@@ -53,7 +53,7 @@ pub(crate) fn create(connection: &Connection) -> Result<(), StoreError> {
     let mut names = tables(connection)?;
     names.retain(|name| !before.contains(name));
     let note = format!("{ROWS_VERSION} {}", names.join(" "));
-    Database::set_note(connection, VERSION_NOTE, note.as_bytes())
+    note::set(connection, VERSION_NOTE, note.as_bytes())
 }
 
 /// Brings rows to this version if they are of another one, or goes on where a refold was stopped; called by whoever writes the
@@ -65,7 +65,7 @@ pub fn fit(connection: &mut Connection, draws: Draws<'_>) -> Result<(), StoreErr
     let (version, _) = versioned(connection)?;
     if version != Some(ROWS_VERSION) {
         begin(connection)?;
-    } else if Database::note(connection, CURSOR_NOTE)?.is_none() {
+    } else if note::get(connection, CURSOR_NOTE)?.is_none() {
         return Ok(());
     }
     finish(connection, draws).map(|_| ())
@@ -93,7 +93,7 @@ fn begin_in(connection: &Connection) -> Result<(), StoreError> {
         connection.execute_batch(&format!("DROP TABLE IF EXISTS \"{name}\""))?;
     }
     create(connection)?;
-    Database::set_note(connection, CURSOR_NOTE, b"")
+    note::set(connection, CURSOR_NOTE, b"")
 }
 
 fn finish(connection: &mut Connection, draws: Draws<'_>) -> Result<Refolded, StoreError> {
@@ -126,11 +126,11 @@ fn slice(connection: &Connection, draws: Draws<'_>, done: &mut Refolded) -> Resu
     let Some(cursor) = cursor(connection)? else { return Ok(false) };
     let facts = next(connection, &cursor)?;
     let Some((last, no, _)) = facts.last() else {
-        connection.execute("DELETE FROM note WHERE key = ?1", [CURSOR_NOTE])?;
+        note::remove(connection, CURSOR_NOTE)?;
         return Ok(false);
     };
     let reached = format!("{} {} {} {}", last.store, last.writer, no.epoch, no.number);
-    Database::set_note(connection, CURSOR_NOTE, reached.as_bytes())?;
+    note::set(connection, CURSOR_NOTE, reached.as_bytes())?;
     let mut issuers: Option<(&JournalId, Option<Vec<Issuer>>)> = None;
     let mut standings = Standings::default();
     for (journal, no, body) in &facts {
@@ -183,7 +183,7 @@ pub(crate) fn behind(connection: &Connection, id: &JournalId) -> Result<bool, St
 
 /// Where the fold is: none if rows are whole, `Some(None)` before the first fact.
 fn cursor(connection: &Connection) -> Result<Option<Option<Place>>, StoreError> {
-    let Some(bytes) = Database::note(connection, CURSOR_NOTE)? else { return Ok(None) };
+    let Some(bytes) = note::get(connection, CURSOR_NOTE)? else { return Ok(None) };
     let corrupt = || StoreError::Corrupt(format!("note {CURSOR_NOTE}"));
     let text = String::from_utf8(bytes).map_err(|_| corrupt())?;
     if text.is_empty() {
@@ -205,7 +205,7 @@ fn journal(store: &str, writer: &str) -> Result<JournalId, StoreError> {
 
 /// The version of the rows in this file, and their tables.
 fn versioned(connection: &Connection) -> Result<(Option<u32>, String), StoreError> {
-    let note = Database::note(connection, VERSION_NOTE)?.and_then(|bytes| String::from_utf8(bytes).ok());
+    let note = note::get(connection, VERSION_NOTE)?.and_then(|bytes| String::from_utf8(bytes).ok());
     let Some((version, names)) = note.as_deref().and_then(|note| note.split_once(' ')) else {
         return Ok((None, UNVERSIONED.to_owned()));
     };
