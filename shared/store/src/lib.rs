@@ -1,6 +1,6 @@
 //! guitai-store: SQLite under node and hub. Synchronous; the one place that knows SQL.
 //!
-//! - [`database`]: opening, the version gate, settings, schema.
+//! - [`database`]: opening, the version gate, settings; `schema`: its tables, and how they come to this version.
 //! - [`note`]: notes about this box that are no facts.
 //! - [`journal`]: the one writer of a store's facts; group commit, seals, the check at start.
 //! - [`rows`]: writes the row changes that core's fold names, in the same transaction as the fact.
@@ -31,6 +31,7 @@ pub mod record;
 pub mod refold;
 pub mod request;
 pub mod rows;
+mod schema;
 mod standings;
 
 pub use database::Database;

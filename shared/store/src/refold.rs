@@ -10,23 +10,12 @@ use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 use crate::{
     StoreError,
     column::{integer, unsigned},
-    digest, note, record,
+    digest, note, record, schema,
     standings::Standings,
 };
 
-/// Raised with every change of `rows.sql`, or of what a fact does to rows.
-const ROWS_VERSION: u32 = 2;
-
-/// Holds the version and the names of the tables that belong to it.
-const VERSION_NOTE: &str = "rows_version";
-
 /// Holds the last fact folded while rows are made anew.
 const CURSOR_NOTE: &str = "rows_folded";
-
-const ROWS: &str = include_str!("rows.sql");
-
-/// The tables of files that have no [`VERSION_NOTE`].
-const UNVERSIONED: &str = "payment stat account api_key";
 
 /// Facts of one slice: some 50 ms, so that others who share the file get their turn.
 const SLICE_FACTS: usize = 1_000;
@@ -46,24 +35,13 @@ pub struct Refolded {
     pub undigested: u64,
 }
 
-/// Makes the tables of a new file.
-pub(crate) fn create(connection: &Connection) -> Result<(), StoreError> {
-    let before = tables(connection)?;
-    connection.execute_batch(ROWS)?;
-    let mut names = tables(connection)?;
-    names.retain(|name| !before.contains(name));
-    let note = format!("{ROWS_VERSION} {}", names.join(" "));
-    note::set(connection, VERSION_NOTE, note.as_bytes())
-}
-
 /// Brings rows to this version if they are of another one, or goes on where a refold was stopped; called by whoever writes the
 /// file before it writes.
 ///
 /// # Errors
 /// What SQLite says.
 pub fn fit(connection: &mut Connection, draws: Draws<'_>) -> Result<(), StoreError> {
-    let (version, _) = versioned(connection)?;
-    if version != Some(ROWS_VERSION) {
+    if !schema::rows_are_current(connection)? {
         begin(connection)?;
     } else if note::get(connection, CURSOR_NOTE)?.is_none() {
         return Ok(());
@@ -88,11 +66,7 @@ fn begin(connection: &mut Connection) -> Result<(), StoreError> {
 }
 
 fn begin_in(connection: &Connection) -> Result<(), StoreError> {
-    let (_, names) = versioned(connection)?;
-    for name in names.split(' ').filter(|name| !name.is_empty()) {
-        connection.execute_batch(&format!("DROP TABLE IF EXISTS \"{name}\""))?;
-    }
-    create(connection)?;
+    schema::clear_rows(connection)?;
     note::set(connection, CURSOR_NOTE, b"")
 }
 
@@ -201,21 +175,6 @@ fn journal(store: &str, writer: &str) -> Result<JournalId, StoreError> {
         store: StoreId::parse(store).map_err(|_| corrupt())?,
         writer: Writer::parse(writer).ok_or_else(corrupt)?,
     })
-}
-
-/// The version of the rows in this file, and their tables.
-fn versioned(connection: &Connection) -> Result<(Option<u32>, String), StoreError> {
-    let note = note::get(connection, VERSION_NOTE)?.and_then(|bytes| String::from_utf8(bytes).ok());
-    let Some((version, names)) = note.as_deref().and_then(|note| note.split_once(' ')) else {
-        return Ok((None, UNVERSIONED.to_owned()));
-    };
-    Ok((version.parse().ok(), names.to_owned()))
-}
-
-fn tables(connection: &Connection) -> Result<Vec<String>, StoreError> {
-    let mut statement = connection.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")?;
-    let names = statement.query_map([], |row| row.get(0))?;
-    names.map(|name| Ok(name?)).collect()
 }
 
 fn immediate(connection: &mut Connection) -> Result<Transaction<'_>, StoreError> {
