@@ -1,20 +1,25 @@
 //! guitai-store: SQLite under node and hub. Synchronous; the one place that knows SQL.
 //!
-//! - [`database`]: opening, the version gate, settings; `schema`: its tables, and how they come to this version.
-//! - [`note`]: notes about this box that are no facts.
-//! - [`journal`]: the one writer of a store's facts; group commit, seals, the check at start.
-//! - [`rows`]: writes the row changes that core's fold names, in the same transaction as the fact.
-//! - `facts`: facts and seals as they are stored.
-//! - [`digest`]: a stored fact becomes rows, or is flagged.
-//! - [`record`]: the texts beside facts.
-//! - [`request`]: requests that move money, by their callers' keys.
-//! - [`refold`]: rows made anew.
-//! - [`query`]: what people and programs read; [`bills`]: bills, and what waits for a person.
-//! - `standings`: where payments stand while their facts are folded.
+//! From above to below; a module knows only what stands under it.
+//!
+//! - [`journal`]: the one writer of a store's facts; group commit, seals, the check at start, what a restored box takes back.
 //! - [`ingest`]: journals as they travel, and the hub's copies of its stores' journals.
+//! - [`refold`]: rows made anew.
+//! - [`digest`]: a stored fact becomes rows, or is flagged.
+//! - `rows`: writes the row changes that core's fold names, in the same transaction as the fact.
+//! - `standings`: where payments stand while their facts are folded.
+//! - `facts`: facts and seals as they are stored; [`record`]: the texts beside them; [`request`]: what callers' keys stand for.
+//!
+//! Beside these, over what they wrote:
+//!
+//! - [`bills`]: bills, and what waits for a person; [`query`]: what else people and programs read.
 //! - [`document`]: stored changes of documents, and what each peer has of them.
-//! - `column`: how values of core lie in columns.
-//! - `error`: what all of them say no with.
+//!
+//! Under all:
+//!
+//! - [`database`]: opening, the version gate, settings; `schema`: its tables, and how they come to this version.
+//! - [`note`]: what is remembered about this box and is no fact.
+//! - `column`: how values of core lie in columns; `error`: what all of them say no with.
 
 pub mod bills;
 mod column;
@@ -30,7 +35,7 @@ pub mod query;
 pub mod record;
 pub mod refold;
 pub mod request;
-pub mod rows;
+mod rows;
 mod schema;
 mod standings;
 
