@@ -21,7 +21,7 @@ use guitai_core::{
     journal::{chain::ChainHash, epoch::Point},
     trust::{Grant, Instance, RosterEntry},
 };
-use guitai_store::{Database, query::Connection};
+use guitai_store::{Database, note, query::Connection};
 use serde::{Deserialize, Serialize};
 
 const ENROLMENT_NOTE: &str = "enrolment";
@@ -108,12 +108,12 @@ pub(crate) struct Kept {
 /// Reads what is kept.
 pub(crate) fn kept(side: &Connection) -> anyhow::Result<Kept> {
     let text = |name| -> anyhow::Result<Option<String>> {
-        let note = Database::note(side, name)?.and_then(|bytes| String::from_utf8(bytes).ok());
+        let note = note::get(side, name)?.and_then(|bytes| String::from_utf8(bytes).ok());
         Ok(note.filter(|text| !text.is_empty()))
     };
     Ok(Kept {
-        grant: Database::note(side, GRANT_NOTE)?.and_then(|bytes| Grant::from_bytes(&bytes)),
-        entry: Database::note(side, ENTRY_NOTE)?.and_then(|bytes| RosterEntry::from_bytes(&bytes)),
+        grant: note::get(side, GRANT_NOTE)?.and_then(|bytes| Grant::from_bytes(&bytes)),
+        entry: note::get(side, ENTRY_NOTE)?.and_then(|bytes| RosterEntry::from_bytes(&bytes)),
         moved: text(MOVED_NOTE)?,
         hub_word: text(HUB_WORD_NOTE)?,
     })
@@ -121,7 +121,7 @@ pub(crate) fn kept(side: &Connection) -> anyhow::Result<Kept> {
 
 /// The enrolment as it stands now; an operator may change the hub's address while the node runs.
 pub(crate) fn enrolment(side: &Connection) -> anyhow::Result<Option<Enrolment>> {
-    let note = Database::note(side, ENROLMENT_NOTE)?;
+    let note = note::get(side, ENROLMENT_NOTE)?;
     note.map(|bytes| serde_json::from_slice(&bytes).context("the enrolment note is damaged")).transpose()
 }
 
@@ -129,10 +129,10 @@ pub(crate) fn enrolment(side: &Connection) -> anyhow::Result<Option<Enrolment>> 
 pub(crate) fn keep(side: &Connection, said: &Kept) -> anyhow::Result<()> {
     let transaction = side.unchecked_transaction()?;
     if let Some(entry) = &said.entry {
-        Database::set_note(&transaction, ENTRY_NOTE, &entry.to_bytes())?;
+        note::set(&transaction, ENTRY_NOTE, &entry.to_bytes())?;
     }
-    Database::set_note(&transaction, MOVED_NOTE, said.moved.as_deref().unwrap_or_default().as_bytes())?;
-    Database::set_note(&transaction, HUB_WORD_NOTE, said.hub_word.as_deref().unwrap_or_default().as_bytes())?;
+    note::set(&transaction, MOVED_NOTE, said.moved.as_deref().unwrap_or_default().as_bytes())?;
+    note::set(&transaction, HUB_WORD_NOTE, said.hub_word.as_deref().unwrap_or_default().as_bytes())?;
     Ok(transaction.commit()?)
 }
 
@@ -220,12 +220,12 @@ impl Place {
         let transaction = connection.unchecked_transaction()?;
         if let Some(before) = before {
             let name = format!("{ENROLMENT_NOTE}/{}", before.issuer);
-            Database::set_note(&transaction, &name, &serde_json::to_vec(&before)?)?;
+            note::set(&transaction, &name, &serde_json::to_vec(&before)?)?;
         }
-        Database::set_note(&transaction, ENROLMENT_NOTE, &serde_json::to_vec(enrolment)?)?;
-        Database::set_note(&transaction, GRANT_NOTE, &grant.to_bytes())?;
-        Database::set_note(&transaction, MOVED_NOTE, b"")?;
-        Database::set_note(&transaction, HUB_WORD_NOTE, b"")?;
+        note::set(&transaction, ENROLMENT_NOTE, &serde_json::to_vec(enrolment)?)?;
+        note::set(&transaction, GRANT_NOTE, &grant.to_bytes())?;
+        note::set(&transaction, MOVED_NOTE, b"")?;
+        note::set(&transaction, HUB_WORD_NOTE, b"")?;
         Ok(transaction.commit()?)
     }
 
@@ -233,8 +233,8 @@ impl Place {
     pub(crate) fn readdress(&self, enrolment: &Enrolment) -> anyhow::Result<()> {
         let connection = self.side()?.shared_writer()?;
         let transaction = connection.unchecked_transaction()?;
-        Database::set_note(&transaction, ENROLMENT_NOTE, &serde_json::to_vec(enrolment)?)?;
-        Database::set_note(&transaction, MOVED_NOTE, b"")?;
+        note::set(&transaction, ENROLMENT_NOTE, &serde_json::to_vec(enrolment)?)?;
+        note::set(&transaction, MOVED_NOTE, b"")?;
         Ok(transaction.commit()?)
     }
 

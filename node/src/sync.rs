@@ -23,7 +23,7 @@ use guitai_link::{
     backoff, quic,
     session::{Admitted, EVENTS_MAX, Ended, Event, run_node_session},
 };
-use guitai_store::{Database, Reader, query};
+use guitai_store::{Database, Reader, note, query};
 use guitai_till::Handle;
 use tokio::sync::{mpsc, watch};
 
@@ -78,7 +78,7 @@ pub(crate) struct Line {
 
 /// The state before the first dial, with what the hub acknowledged in earlier lives.
 pub(crate) fn start(side: &Database) -> anyhow::Result<SyncState> {
-    let note = Database::note(&side.reader()?, ACKED_NOTE)?;
+    let note = note::get(&side.reader()?, ACKED_NOTE)?;
     let acked = note.and_then(|bytes| {
         let text = String::from_utf8(bytes).ok()?;
         let (epoch, number) = text.split_once('-')?;
@@ -96,7 +96,7 @@ pub(crate) fn start(side: &Database) -> anyhow::Result<SyncState> {
 
 /// The last offset of this machine's clock that the running node measured, in ms.
 pub(crate) fn last_clock_offset(side: &Database) -> anyhow::Result<Option<i64>> {
-    let note = Database::note(&side.reader()?, CLOCK_NOTE)?;
+    let note = note::get(&side.reader()?, CLOCK_NOTE)?;
     Ok(note.and_then(|bytes| String::from_utf8(bytes).ok()?.parse().ok()))
 }
 
@@ -234,7 +234,7 @@ impl Line {
         let is_news = |offset: &i64| noted.is_none_or(|noted| offset.abs_diff(noted) >= CLOCK_NEWS_MS);
         let Some(offset) = offset.filter(is_news) else { return };
         let connection = self.side.lock().unwrap_or_else(PoisonError::into_inner);
-        match Database::set_note(&connection, CLOCK_NOTE, offset.to_string().as_bytes()) {
+        match note::set(&connection, CLOCK_NOTE, offset.to_string().as_bytes()) {
             Ok(()) => *noted = Some(offset),
             Err(error) => tracing::warn!(%error, "the clock's offset is not noted"),
         }

@@ -30,7 +30,7 @@ use guitai_http::{
     session::Person,
 };
 use guitai_store::{
-    Database, Integrity, Reader, StoreError, ingest, journal,
+    Database, Integrity, Reader, StoreError, ingest, journal, note,
     query::{self, PaymentFilter, PaymentRow, StatRow},
     refold::{self, Refolded},
 };
@@ -138,13 +138,13 @@ impl Sqlite {
 
     /// The merchant's name, if one was set.
     pub(crate) fn merchant(&self) -> Result<Option<String>, StoreError> {
-        let name = self.reader.read(|connection| Database::note(connection, MERCHANT_NOTE))?;
+        let name = self.reader.read(|connection| note::get(connection, MERCHANT_NOTE))?;
         Ok(name.and_then(|bytes| String::from_utf8(bytes).ok()))
     }
 
     /// Sets the merchant's name.
     pub(crate) fn set_merchant(&self, name: &str) -> Result<(), StoreError> {
-        self.write(|tx| Database::set_note(tx, MERCHANT_NOTE, name.as_bytes()))
+        self.write(|tx| note::set(tx, MERCHANT_NOTE, name.as_bytes()))
     }
 
     /// Adds a store.
@@ -174,7 +174,7 @@ impl Sqlite {
 
     /// Tells nodes where to find the hub from now on; an empty address: where they always did.
     pub(crate) fn set_address(&self, address: &str) -> Result<(), StoreError> {
-        self.write(|tx| Database::set_note(tx, ADDRESS_NOTE, address.as_bytes()))
+        self.write(|tx| note::set(tx, ADDRESS_NOTE, address.as_bytes()))
     }
 
     /// What a running hub watches for changes made beside it: the newest roster entry, and the address.
@@ -423,7 +423,7 @@ pub(crate) struct Watched {
 }
 
 fn address(connection: &Connection) -> Result<Option<String>, StoreError> {
-    let note = Database::note(connection, ADDRESS_NOTE)?;
+    let note = note::get(connection, ADDRESS_NOTE)?;
     Ok(note.and_then(|bytes| String::from_utf8(bytes).ok()).filter(|address| !address.is_empty()))
 }
 

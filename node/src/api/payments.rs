@@ -26,7 +26,10 @@ use guitai_http::{
     serve::Peer,
     session::Role,
 };
-use guitai_store::query::{self, PaymentFilter, PaymentRow};
+use guitai_store::{
+    query::{self, PaymentFilter, PaymentRow},
+    request,
+};
 use guitai_till::{Accepted, Cashier, ChargeRequest, Command, NamedBill, Pays, Reply};
 
 use super::approval;
@@ -196,7 +199,7 @@ async fn said(
 /// What the same request did before; another body under the same key is a conflict.
 fn earlier(app: &App, asked: &Idempotency) -> Result<Option<OrderNo>, Problem> {
     let journal = JournalId::node(app.store.clone());
-    let found = app.look(|connection| query::earlier_request(connection, &journal, &asked.caller, &asked.key))?;
+    let found = app.look(|connection| request::earlier(connection, &journal, &asked.caller, &asked.key))?;
     match found {
         Some(found) if found.body_hash != asked.body_hash => Err(Code::IdempotencyConflict.into()),
         found => Ok(found.map(|found| found.order_no)),

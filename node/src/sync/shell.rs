@@ -24,9 +24,8 @@ use guitai_core::{
 use guitai_http::dto::HubLink;
 use guitai_link::session::{DocumentTurn, Event, Shell, ShellError};
 use guitai_store::{
-    Database,
     ingest::{self, Run},
-    query,
+    note, query,
 };
 use guitai_till::Command;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -137,7 +136,7 @@ impl Shell for NodeShell {
     async fn acked(&self, upto: FactNo) -> Result<(), ShellError> {
         self.blocking(move |line| {
             let connection = line.side.lock().unwrap_or_else(PoisonError::into_inner);
-            Database::set_note(&connection, ACKED_NOTE, upto.to_string().as_bytes())?;
+            note::set(&connection, ACKED_NOTE, upto.to_string().as_bytes())?;
             Ok(())
         })
         .await?;

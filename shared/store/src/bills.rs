@@ -10,9 +10,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::{
     StoreError,
-    journal::unsigned,
+    column::{bill_day, unsigned},
     query::{PAYMENT_COLUMNS, PaymentRow, payment_row},
-    rows::bill_day,
 };
 
 /// A bill as it stands, with what each of its payments claims of it; none if nobody named it yet.

@@ -1,62 +1,16 @@
-//! One SQLite file: settings chosen for money, a gate against versions that lose pages, and two schemas.
-//!
-//! What cannot be made anew (`hard.sql`) climbs a ladder of numbered steps, each in the transaction that raises `user_version`.
-//! Rows (`rows.sql`) are dropped and folded anew from the facts: see [`crate::refold`].
+//! One SQLite file: settings chosen for money, and a gate against versions that lose pages.
 
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension};
+use rusqlite::{Connection, OpenFlags};
 
-use crate::refold;
-
-/// `GUIT`: tells our files from any other SQLite file.
-const APPLICATION_ID: i64 = 0x4755_4954;
-
-/// The version of [`HARD`]: the last step of the [`LADDER`].
-const HARD_VERSION: i64 = 3;
-
-/// Each step takes a file of the version before to its own. Steps are never changed once released.
-const LADDER: [(i64, &str); 2] = [(2, include_str!("ladder/2.sql")), (HARD_VERSION, include_str!("ladder/3.sql"))];
+use crate::{StoreError, schema};
 
 /// 3.51.3: earlier ones can lose committed pages when a WAL is reset (sqlite.org/wal.html).
 const SQLITE_MIN: i32 = 3_051_003;
 
 /// How long a shared writer waits for another one's transaction, in ms: the longest of ours takes some ten.
 const SHARED_WAIT_MS: u32 = 5_000;
-
-const HARD: &str = include_str!("hard.sql");
-
-/// Why the store cannot do what was asked.
-#[derive(Debug)]
-pub enum StoreError {
-    /// SQLite says no: disk full, I/O error, locked by another process.
-    Sqlite(rusqlite::Error),
-    /// The bundled SQLite is older than [`SQLITE_MIN`].
-    OldSqlite(String),
-    /// The file belongs to another program, or to a newer version of this one.
-    ForeignFile(String),
-    /// A stored value is not what the schema promises.
-    Corrupt(String),
-}
-
-impl std::fmt::Display for StoreError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Sqlite(error) => write!(f, "database: {error}"),
-            Self::OldSqlite(version) => write!(f, "SQLite {version} is too old; 3.51.3 or later is needed"),
-            Self::ForeignFile(what) => write!(f, "{what}"),
-            Self::Corrupt(what) => write!(f, "stored data is damaged: {what}"),
-        }
-    }
-}
-
-impl std::error::Error for StoreError {}
-
-impl From<rusqlite::Error> for StoreError {
-    fn from(error: rusqlite::Error) -> Self {
-        Self::Sqlite(error)
-    }
-}
 
 /// The path of one database, opened once for writing and any number of times for reading.
 #[derive(Clone, Debug)]
@@ -75,7 +29,7 @@ impl Database {
         }
         let database = Self { path: path.to_owned() };
         let connection = database.shared_writer()?;
-        adopt(&connection, path)?;
+        schema::adopt(&connection, path)?;
         Ok(database)
     }
 
@@ -120,76 +74,4 @@ impl Database {
         connection.set_prepared_statement_cache_capacity(32);
         Ok(connection)
     }
-
-    /// A note about this box that is no fact: its enrolment, what the hub has acknowledged.
-    ///
-    /// # Errors
-    /// What SQLite says.
-    pub fn note(connection: &Connection, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        let mut statement = connection.prepare_cached("SELECT value FROM note WHERE key = ?1")?;
-        Ok(statement.query_row([key], |row| row.get(0)).optional()?)
-    }
-
-    /// Writes a note.
-    ///
-    /// # Errors
-    /// What SQLite says.
-    pub fn set_note(connection: &Connection, key: &str, value: &[u8]) -> Result<(), StoreError> {
-        connection
-            .prepare_cached("INSERT INTO note VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = excluded.value")?
-            .execute((key, value))?;
-        Ok(())
-    }
-}
-
-fn adopt(connection: &Connection, path: &Path) -> Result<(), StoreError> {
-    if versions(connection)? == (APPLICATION_ID, HARD_VERSION) {
-        return Ok(());
-    }
-    connection.execute_batch("BEGIN IMMEDIATE")?;
-    let climbed = climb(connection, path);
-    connection.execute_batch(if climbed.is_ok() { "COMMIT" } else { "ROLLBACK" })?;
-    climbed
-}
-
-/// What the file says now, read inside the transaction: another process may have been faster.
-fn climb(connection: &Connection, path: &Path) -> Result<(), StoreError> {
-    let shown = path.display();
-    let foreign = |why: String| Err(StoreError::ForeignFile(why));
-    match versions(connection)? {
-        (APPLICATION_ID, HARD_VERSION) => return Ok(()),
-        (APPLICATION_ID, newer) if newer > HARD_VERSION => {
-            return foreign(format!(
-                "{shown} was written by a newer version (schema {newer}, this one knows {HARD_VERSION}): update Guitai"
-            ));
-        }
-        (APPLICATION_ID, 1) if count(connection, "fact")? > 0 => {
-            return foreign(format!(
-                "{shown} holds facts of a version that was never released (schema 1); they cannot be carried over. Keep \
-                 the folder, and enrol this box anew with an empty one"
-            ));
-        }
-        (APPLICATION_ID, older) => {
-            for (_, step) in LADDER.iter().filter(|(version, _)| *version > older) {
-                connection.execute_batch(step)?;
-            }
-        }
-        (0, 0) if count(connection, "sqlite_schema")? == 0 => {
-            connection.execute_batch(HARD)?;
-            refold::create(connection)?;
-        }
-        _ => return foreign(format!("{shown} is another program's database")),
-    }
-    connection
-        .execute_batch(&format!("PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version={HARD_VERSION};"))?;
-    Ok(())
-}
-
-fn versions(connection: &Connection) -> Result<(i64, i64), StoreError> {
-    let pragma = |name: &str| connection.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0));
-    Ok((pragma("application_id")?, pragma("user_version")?))
-}
-
-fn count(connection: &Connection, table: &str) -> Result<i64, StoreError> {
-    Ok(connection.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0))?)
 }

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::StoreError;
+use crate::{StoreError, column::unsigned};
 
 /// Names of all stored documents that begin with `prefix`.
 ///
@@ -41,7 +41,7 @@ pub fn append(connection: &Connection, document: &str, bytes: &[u8]) -> Result<u
     let pieces = connection
         .prepare_cached("SELECT count(*) FROM document_change WHERE document = ?1")?
         .query_row([document], |row| row.get::<_, i64>(0))?;
-    Ok(crate::journal::unsigned(pieces))
+    Ok(unsigned(pieces))
 }
 
 /// Replaces all pieces of a document by one snapshot of them.

@@ -1,5 +1,5 @@
 -- What cannot be made anew, and what must be there while rows are made anew. One schema for node and hub: a node's file holds
--- its own store, the hub's file all of them. Changed only by a step of the ladder in database.rs.
+-- its own store, the hub's file all of them. Changed only by a step of the ladder in schema.rs.
 -- A journal is (store, writer): see core's JournalId.
 
 CREATE TABLE fact (

@@ -1,12 +1,12 @@
 //! Journals as they travel: loading a range to send, and the hub's copies of what its stores wrote.
 
 use guitai_core::{
-    ids::{FactNo, Issuer, JournalId, OrderNo, Writer},
+    ids::{FactNo, Issuer, JournalId},
     journal::{
         Committed,
         chain::{self, ChainHash, Seal},
         epoch::{Point, opening},
-        fact::{Fact, FactError},
+        fact::Fact,
         text::Record,
     },
     limits,
@@ -15,13 +15,12 @@ use guitai_core::{
         journal_lane::{Batch, Loaded},
     },
 };
-use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::{
     StoreError,
-    journal::{durable, fact_no, insert_fact, insert_seal, of, unsigned},
-    record, refold,
-    rows::{self, integer},
+    column::{fact_no, integer, of},
+    digest, facts, record, refold,
     standings::Standings,
 };
 
@@ -153,7 +152,7 @@ pub fn persist(
     let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     let digested = append(&transaction, journal, Some(issuers), run)?;
     transaction.commit()?;
-    Ok((durable(), digested))
+    Ok((facts::durable(), digested))
 }
 
 /// [`persist`] inside a transaction.
@@ -200,18 +199,18 @@ fn write(
         head = chain::link(&head, no, body);
         let mut fact = Fact::from_bytes(body);
         let order_no = fact.as_ref().ok().and_then(Fact::order_no);
-        insert_fact(connection, journal, no, body, &head, order_no)?;
+        facts::insert(connection, journal, no, body, &head, order_no)?;
         let beside = std::iter::from_fn(|| records.next_if(|found| found.number == no.number));
         keep_records(connection, journal, no, fact.as_mut().ok(), beside.map(|found| found.record.clone()).collect())?;
         if !folded_later {
-            match digest(connection, (journal, issuers), &mut standings, no, fact)? {
+            match digest::digest(connection, (journal, issuers), &mut standings, no, fact)? {
                 Ok(fact) => digested.push(fact),
-                Err(why) => flag(connection, journal, no, &why)?,
+                Err(why) => digest::flag(connection, journal, no, &why)?,
             }
         }
         no.number += 1;
     }
-    insert_seal(connection, journal, &run.seal)?;
+    facts::insert_seal(connection, journal, &run.seal)?;
     Ok(digested)
 }
 
@@ -231,59 +230,6 @@ fn keep_records(
         records.retain(|record| !strange.contains(record));
     }
     records.iter().try_for_each(|record| record::insert(connection, journal, no, record))
-}
-
-/// Notes that no rows are made of a fact, and why.
-pub(crate) fn flag(connection: &Connection, journal: &JournalId, no: FactNo, why: &str) -> Result<(), StoreError> {
-    connection.prepare_cached("INSERT OR REPLACE INTO undigested VALUES (?1, ?2, ?3, ?4, ?5)")?.execute(params![
-        journal.store.as_str(),
-        journal.writer.text(),
-        no.epoch,
-        integer(no.number),
-        why
-    ])?;
-    Ok(())
-}
-
-/// Writes a fact's rows, or says why they cannot be: a newer kind, a number that is not this store's to draw, or rows that
-/// contradict what the store wrote before. None of that may stop the facts behind it.
-pub(crate) fn digest(
-    connection: &Connection,
-    (journal, issuers): (&JournalId, Option<&[Issuer]>),
-    standings: &mut Standings,
-    no: FactNo,
-    fact: Result<Fact, FactError>,
-) -> Result<Result<Fact, String>, StoreError> {
-    let fact = match fact {
-        Ok(fact) => fact,
-        Err(why) => return Ok(Err(format!("{why:?}"))),
-    };
-    if journal.writer != Writer::Node {
-        return Ok(Err(format!("no rows are made of what {} writes", journal.writer)));
-    }
-    let foreign =
-        |drawn: &OrderNo| issuers.is_some_and(|issuers| drawn.issuer().is_none_or(|issuer| !issuers.contains(&issuer)));
-    // A fact about a number that is not this store's to draw counts for nothing, whatever it says happened to it.
-    if let Some(number) = fact.draws().into_iter().chain(fact.order_no()).find(foreign) {
-        return Ok(Err(format!("number {number} is of no issuer of store {}", journal.store)));
-    }
-    if fact.greatest_amount().is_some_and(|amount| amount.get() > limits::BILL_TOTAL_MAX_FEN) {
-        return Ok(Err(format!("a {} of more money than there is", fact.name())));
-    }
-    connection.execute_batch("SAVEPOINT rows")?;
-    match rows::fold(connection, journal, standings, no, &fact) {
-        Ok(()) => {
-            connection.execute_batch("RELEASE rows")?;
-            Ok(Ok(fact))
-        }
-        Err(StoreError::Sqlite(error)) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {
-            connection.execute_batch("ROLLBACK TO rows; RELEASE rows")?;
-            // What its payment came to by this fact was not written.
-            standings.forget(&fact);
-            Ok(Err(error.to_string()))
-        }
-        Err(error) => Err(error),
-    }
 }
 
 /// Places of a journal's own history, newest first: steps that double back from its end, the ends of earlier epochs, its
@@ -350,15 +296,4 @@ pub fn common(connection: &Connection, journal: &JournalId, known: &[Point]) -> 
         }
     }
     Ok(None)
-}
-
-/// How many facts of a journal are kept undigested.
-///
-/// # Errors
-/// What SQLite says.
-pub fn undigested(connection: &Connection, journal: &JournalId) -> Result<u64, StoreError> {
-    let count = connection
-        .prepare_cached("SELECT count(*) FROM undigested WHERE store = ?1 AND writer = ?2")?
-        .query_row(of(journal), |row| row.get::<_, i64>(0))?;
-    Ok(unsigned(count))
 }

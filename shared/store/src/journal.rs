@@ -10,8 +10,6 @@ mod fill;
 
 pub use fill::{BranchFact, Filled, branch_facts};
 
-use std::borrow::Cow;
-
 use ed25519_dalek::{SigningKey, VerifyingKey};
 use guitai_core::{
     ids::{FactNo, Issuer, JournalId, OrderNo, StoreId},
@@ -28,8 +26,9 @@ use guitai_core::{
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::{
-    Database, StoreError, record, refold,
-    rows::{self, integer},
+    Database, StoreError,
+    column::{fact_no, integer, of},
+    facts, record, refold, rows,
     standings::Standings,
 };
 
@@ -173,7 +172,7 @@ impl Journal {
     fn append_bytes(&mut self, body: &[u8], order_no: Option<OrderNo>, records: &[Record]) -> Result<(), StoreError> {
         let no = FactNo { epoch: self.last.epoch, number: self.last.number + 1 };
         self.head = chain::link(&self.head, no, body);
-        insert_fact(&self.connection, &self.id, no, body, &self.head, order_no)?;
+        facts::insert(&self.connection, &self.id, no, body, &self.head, order_no)?;
         for record in records {
             record::insert(&self.connection, &self.id, no, record)?;
         }
@@ -188,11 +187,11 @@ impl Journal {
     pub fn commit(&mut self) -> Result<Committed, StoreError> {
         if self.in_transaction {
             let seal = Seal::sign(&self.identity, &self.id, self.last, self.head);
-            insert_seal(&self.connection, &self.id, &seal)?;
+            facts::insert_seal(&self.connection, &self.id, &seal)?;
             self.connection.execute_batch("COMMIT")?;
             self.in_transaction = false;
         }
-        Ok(durable())
+        Ok(facts::durable())
     }
 
     /// The facts of one payment, oldest first.
@@ -260,44 +259,6 @@ pub fn last_issued(connection: &Connection, journal: &JournalId) -> Result<Optio
         }
     }
     Ok(None)
-}
-
-/// The only place where facts become known as durable.
-#[expect(clippy::disallowed_methods, reason = "the transaction holding the facts has just been committed")]
-pub(crate) const fn durable() -> Committed {
-    Committed::after_durable_commit()
-}
-
-pub(crate) fn insert_fact(
-    connection: &Connection,
-    journal: &JournalId,
-    no: FactNo,
-    body: &[u8],
-    head: &ChainHash,
-    order_no: Option<OrderNo>,
-) -> Result<(), StoreError> {
-    let order_no = order_no.as_ref().map(OrderNo::as_str);
-    connection.prepare_cached("INSERT INTO fact VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?.execute(params![
-        journal.store.as_str(),
-        journal.writer.text(),
-        no.epoch,
-        integer(no.number),
-        body,
-        head,
-        order_no
-    ])?;
-    Ok(())
-}
-
-pub(crate) fn insert_seal(connection: &Connection, journal: &JournalId, seal: &Seal) -> Result<(), StoreError> {
-    connection.prepare_cached("INSERT INTO seal VALUES (?1, ?2, ?3, ?4, ?5)")?.execute(params![
-        journal.store.as_str(),
-        journal.writer.text(),
-        seal.no.epoch,
-        integer(seal.no.number),
-        seal.signature(),
-    ])?;
-    Ok(())
 }
 
 fn no_fact(error: FactError) -> StoreError {
@@ -416,17 +377,4 @@ pub fn verify(
         seals += 1;
     }
     Ok((last, seals))
-}
-
-/// The first two values of a statement about one journal.
-pub(crate) fn of(journal: &JournalId) -> (&str, Cow<'static, str>) {
-    (journal.store.as_str(), journal.writer.text())
-}
-
-pub(crate) fn fact_no(row: &rusqlite::Row<'_>) -> rusqlite::Result<FactNo> {
-    Ok(FactNo { epoch: row.get(0)?, number: unsigned(row.get(1)?) })
-}
-
-pub(crate) fn unsigned(value: i64) -> u64 {
-    u64::try_from(value).unwrap_or(0)
 }

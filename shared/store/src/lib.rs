@@ -1,26 +1,45 @@
 //! guitai-store: SQLite under node and hub. Synchronous; the one place that knows SQL.
 //!
-//! - [`database`]: opening, the version gate, settings, schema.
-//! - [`journal`]: the one writer of a store's facts; group commit, seals, the check at start.
-//! - [`rows`]: writes the row changes that core's fold names, in the same transaction as the fact.
-//! - [`record`]: the texts beside facts.
-//! - [`refold`]: rows made anew.
-//! - [`query`]: what people and programs read; [`bills`]: bills, and what waits for a person.
-//! - `standings`: where payments stand while their facts are folded.
+//! From above to below; a module knows only what stands under it.
+//!
+//! - [`journal`]: the one writer of a store's facts; group commit, seals, the check at start, what a restored box takes back.
 //! - [`ingest`]: journals as they travel, and the hub's copies of its stores' journals.
+//! - [`refold`]: rows made anew.
+//! - [`digest`]: a stored fact becomes rows, or is flagged.
+//! - `rows`: writes the row changes that core's fold names, in the same transaction as the fact.
+//! - `standings`: where payments stand while their facts are folded.
+//! - `facts`: facts and seals as they are stored; [`record`]: the texts beside them; [`request`]: what callers' keys stand for.
+//!
+//! Beside these, over what they wrote:
+//!
+//! - [`bills`]: bills, and what waits for a person; [`query`]: what else people and programs read.
 //! - [`document`]: stored changes of documents, and what each peer has of them.
+//!
+//! Under all:
+//!
+//! - [`database`]: opening, the version gate, settings; `schema`: its tables, and how they come to this version.
+//! - [`note`]: what is remembered about this box and is no fact.
+//! - `column`: how values of core lie in columns; `error`: what all of them say no with.
 
 pub mod bills;
+mod column;
 pub mod database;
+pub mod digest;
 pub mod document;
+mod error;
+mod facts;
 pub mod ingest;
 pub mod journal;
+pub mod note;
 pub mod query;
 pub mod record;
 pub mod refold;
-pub mod rows;
+pub mod request;
+mod rows;
+mod schema;
 mod standings;
 
-pub use database::{Database, StoreError};
+pub use database::Database;
+pub use error::StoreError;
 pub use journal::{Filled, Integrity, Journal};
 pub use query::Reader;

@@ -18,8 +18,7 @@ use rusqlite::{OptionalExtension, Row, params, params_from_iter, types::Value};
 
 use crate::{
     Database, StoreError,
-    journal::{fact_no, of, unsigned},
-    rows::integer,
+    column::{fact_no, integer, of, unsigned},
 };
 
 /// Idle read connections kept open.
@@ -123,15 +122,6 @@ pub struct AccountRow {
     pub role: String,
     pub verifier: String,
     pub disabled: bool,
-}
-
-/// What a money-moving request with this key did before.
-#[derive(Clone, Debug)]
-pub struct EarlierRequest {
-    /// The charge it is about.
-    pub order_no: OrderNo,
-    /// The keyed hash of what was asked then.
-    pub body_hash: Vec<u8>,
 }
 
 impl Reader {
@@ -276,29 +266,6 @@ pub(crate) fn payment_row(row: &Row<'_>) -> Result<PaymentRow, StoreError> {
         given_up: row.get(33)?,
         fact: FactNo { epoch: row.get(25)?, number: unsigned(row.get(26)?) },
     })
-}
-
-/// What this request did before, if it was seen.
-///
-/// # Errors
-/// What SQLite says.
-pub fn earlier_request(
-    connection: &Connection,
-    journal: &JournalId,
-    caller: &str,
-    key: &str,
-) -> Result<Option<EarlierRequest>, StoreError> {
-    let mut statement = connection.prepare_cached(
-        "SELECT order_no, body_hash FROM request WHERE store = ?1 AND writer = ?2 AND caller = ?3 AND idem_key = ?4",
-    )?;
-    let found = statement
-        .query_row(params![journal.store.as_str(), journal.writer.text(), caller, key], |row| {
-            Ok((row.get::<_, String>(0)?, row.get(1)?))
-        })
-        .optional()?;
-    let Some((order_no, body_hash)) = found else { return Ok(None) };
-    let order_no = OrderNo::parse(&order_no).ok_or_else(|| StoreError::Corrupt("request.order_no".into()))?;
-    Ok(Some(EarlierRequest { order_no, body_hash }))
 }
 
 /// The day's figures, of one store or of all.

@@ -9,7 +9,7 @@ use guitai_core::{
 };
 use rusqlite::{Connection, params};
 
-use crate::{StoreError, rows::integer};
+use crate::{StoreError, column::integer};
 
 /// Commits to every text of a fact about to be written; answers their records.
 ///

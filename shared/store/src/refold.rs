@@ -7,21 +7,15 @@
 use guitai_core::ids::{FactNo, Issuer, JournalId, StoreId, Writer};
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
-use crate::{Database, StoreError, ingest, journal::unsigned, record, rows::integer, standings::Standings};
-
-/// Raised with every change of `rows.sql`, or of what a fact does to rows.
-const ROWS_VERSION: u32 = 2;
-
-/// Holds the version and the names of the tables that belong to it.
-const VERSION_NOTE: &str = "rows_version";
+use crate::{
+    StoreError,
+    column::{integer, unsigned},
+    digest, note, record, schema,
+    standings::Standings,
+};
 
 /// Holds the last fact folded while rows are made anew.
 const CURSOR_NOTE: &str = "rows_folded";
-
-const ROWS: &str = include_str!("rows.sql");
-
-/// The tables of files that have no [`VERSION_NOTE`].
-const UNVERSIONED: &str = "payment stat account api_key";
 
 /// Facts of one slice: some 50 ms, so that others who share the file get their turn.
 const SLICE_FACTS: usize = 1_000;
@@ -41,26 +35,15 @@ pub struct Refolded {
     pub undigested: u64,
 }
 
-/// Makes the tables of a new file.
-pub(crate) fn create(connection: &Connection) -> Result<(), StoreError> {
-    let before = tables(connection)?;
-    connection.execute_batch(ROWS)?;
-    let mut names = tables(connection)?;
-    names.retain(|name| !before.contains(name));
-    let note = format!("{ROWS_VERSION} {}", names.join(" "));
-    Database::set_note(connection, VERSION_NOTE, note.as_bytes())
-}
-
 /// Brings rows to this version if they are of another one, or goes on where a refold was stopped; called by whoever writes the
 /// file before it writes.
 ///
 /// # Errors
 /// What SQLite says.
 pub fn fit(connection: &mut Connection, draws: Draws<'_>) -> Result<(), StoreError> {
-    let (version, _) = versioned(connection)?;
-    if version != Some(ROWS_VERSION) {
+    if !schema::rows_are_current(connection)? {
         begin(connection)?;
-    } else if Database::note(connection, CURSOR_NOTE)?.is_none() {
+    } else if note::get(connection, CURSOR_NOTE)?.is_none() {
         return Ok(());
     }
     finish(connection, draws).map(|_| ())
@@ -83,12 +66,8 @@ fn begin(connection: &mut Connection) -> Result<(), StoreError> {
 }
 
 fn begin_in(connection: &Connection) -> Result<(), StoreError> {
-    let (_, names) = versioned(connection)?;
-    for name in names.split(' ').filter(|name| !name.is_empty()) {
-        connection.execute_batch(&format!("DROP TABLE IF EXISTS \"{name}\""))?;
-    }
-    create(connection)?;
-    Database::set_note(connection, CURSOR_NOTE, b"")
+    schema::clear_rows(connection)?;
+    note::set(connection, CURSOR_NOTE, b"")
 }
 
 fn finish(connection: &mut Connection, draws: Draws<'_>) -> Result<Refolded, StoreError> {
@@ -121,11 +100,11 @@ fn slice(connection: &Connection, draws: Draws<'_>, done: &mut Refolded) -> Resu
     let Some(cursor) = cursor(connection)? else { return Ok(false) };
     let facts = next(connection, &cursor)?;
     let Some((last, no, _)) = facts.last() else {
-        connection.execute("DELETE FROM note WHERE key = ?1", [CURSOR_NOTE])?;
+        note::remove(connection, CURSOR_NOTE)?;
         return Ok(false);
     };
     let reached = format!("{} {} {} {}", last.store, last.writer, no.epoch, no.number);
-    Database::set_note(connection, CURSOR_NOTE, reached.as_bytes())?;
+    note::set(connection, CURSOR_NOTE, reached.as_bytes())?;
     let mut issuers: Option<(&JournalId, Option<Vec<Issuer>>)> = None;
     let mut standings = Standings::default();
     for (journal, no, body) in &facts {
@@ -139,17 +118,11 @@ fn slice(connection: &Connection, draws: Draws<'_>, done: &mut Refolded) -> Resu
         let (_, draws_as) = issuers.insert((journal, draws_as));
         let fact = record::read(connection, journal, *no, body)?;
         done.facts += 1;
-        match ingest::digest(connection, (journal, draws_as.as_deref()), &mut standings, *no, fact)? {
-            Ok(_) => {
-                connection
-                    .prepare_cached(
-                        "DELETE FROM undigested WHERE store = ?1 AND writer = ?2 AND epoch = ?3 AND number = ?4",
-                    )?
-                    .execute(params![journal.store.as_str(), journal.writer.text(), no.epoch, integer(no.number)])?;
-            }
+        match digest::digest(connection, (journal, draws_as.as_deref()), &mut standings, *no, fact)? {
+            Ok(_) => digest::unflag(connection, journal, *no)?,
             Err(why) => {
                 done.undigested += 1;
-                ingest::flag(connection, journal, *no, &why)?;
+                digest::flag(connection, journal, *no, &why)?;
             }
         }
     }
@@ -184,7 +157,7 @@ pub(crate) fn behind(connection: &Connection, id: &JournalId) -> Result<bool, St
 
 /// Where the fold is: none if rows are whole, `Some(None)` before the first fact.
 fn cursor(connection: &Connection) -> Result<Option<Option<Place>>, StoreError> {
-    let Some(bytes) = Database::note(connection, CURSOR_NOTE)? else { return Ok(None) };
+    let Some(bytes) = note::get(connection, CURSOR_NOTE)? else { return Ok(None) };
     let corrupt = || StoreError::Corrupt(format!("note {CURSOR_NOTE}"));
     let text = String::from_utf8(bytes).map_err(|_| corrupt())?;
     if text.is_empty() {
@@ -202,21 +175,6 @@ fn journal(store: &str, writer: &str) -> Result<JournalId, StoreError> {
         store: StoreId::parse(store).map_err(|_| corrupt())?,
         writer: Writer::parse(writer).ok_or_else(corrupt)?,
     })
-}
-
-/// The version of the rows in this file, and their tables.
-fn versioned(connection: &Connection) -> Result<(Option<u32>, String), StoreError> {
-    let note = Database::note(connection, VERSION_NOTE)?.and_then(|bytes| String::from_utf8(bytes).ok());
-    let Some((version, names)) = note.as_deref().and_then(|note| note.split_once(' ')) else {
-        return Ok((None, UNVERSIONED.to_owned()));
-    };
-    Ok((version.parse().ok(), names.to_owned()))
-}
-
-fn tables(connection: &Connection) -> Result<Vec<String>, StoreError> {
-    let mut statement = connection.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")?;
-    let names = statement.query_map([], |row| row.get(0))?;
-    names.map(|name| Ok(name?)).collect()
 }
 
 fn immediate(connection: &mut Connection) -> Result<Transaction<'_>, StoreError> {

@@ -11,7 +11,12 @@ use guitai_core::{
 };
 use rusqlite::{Connection, params};
 
-use crate::{StoreError, query, standings::Standings};
+use crate::{
+    StoreError,
+    column::{bill_day, fen, integer},
+    request,
+    standings::Standings,
+};
 
 /// Writes every row a fact changes. Rows are keyed by store, since only the journal of a store's own box is folded into them;
 /// when the hub writes facts of its own, they get rows of their own or a writer in their keys, and all are folded anew.
@@ -46,27 +51,13 @@ pub(crate) fn fold(
     let (before, after) = standings.step(connection, journal, no, fact)?;
     for change in changes(fact, before.as_ref(), after) {
         if let RowChange::Requested { idempotency, .. } = &change
-            && query::earlier_request(connection, journal, &idempotency.caller, &idempotency.key)?.is_some()
+            && request::earlier(connection, journal, &idempotency.caller, &idempotency.key)?.is_some()
         {
             continue;
         }
         write_row(connection, &journal.store, no, &change)?;
     }
     Ok(())
-}
-
-/// SQLite integers are signed; every amount and count is far below 2^63.
-pub(crate) fn integer(value: u64) -> i64 {
-    i64::try_from(value).unwrap_or(i64::MAX)
-}
-
-fn fen(amount: Fen) -> i64 {
-    integer(amount.get())
-}
-
-/// A bill whose source numbers on for ever has day 0.
-pub(crate) fn bill_day(bill: &BillKey) -> u32 {
-    bill.day.map_or(0, guitai_core::time::Day::number)
 }
 
 fn write_row(connection: &Connection, store: &StoreId, fact_no: FactNo, change: &RowChange) -> Result<(), StoreError> {
@@ -89,19 +80,7 @@ fn write_row(connection: &Connection, store: &StoreId, fact_no: FactNo, change: 
                 integer(fact_no.number)
             ],
         ),
-        // Only the box's own journal is folded into rows (see `write`).
-        RowChange::Requested { idempotency, order_no } => run(
-            connection,
-            "INSERT INTO request VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            params![
-                store.as_str(),
-                Writer::Node.text(),
-                idempotency.caller,
-                idempotency.key,
-                idempotency.body_hash,
-                order_no.as_str()
-            ],
-        ),
+        RowChange::Requested { idempotency, order_no } => request::insert(connection, store, idempotency, *order_no),
         RowChange::Counted(change) => count(connection, store, change),
         RowChange::BillTotal { bill, total, opened } => bill_total(connection, store, bill, *total, opened.as_ref()),
         RowChange::Account { account, name, role, verifier, disabled } => run(

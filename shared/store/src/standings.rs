@@ -10,7 +10,11 @@ use guitai_core::{
 };
 use rusqlite::{Connection, params};
 
-use crate::{StoreError, journal::fact_no, record, rows::integer};
+use crate::{
+    StoreError,
+    column::{fact_no, integer},
+    record,
+};
 
 /// Payments kept at a time: far more than are open at once at any store; beyond, all are let go and read again when needed.
 const KEPT_MAX: usize = 8_192;

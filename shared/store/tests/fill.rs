@@ -12,9 +12,9 @@ use guitai_core::{
     time::{BusinessClock, UtcMs},
 };
 use guitai_store::{
-    Database, Filled, Journal, StoreError,
+    Database, Filled, Journal, StoreError, digest,
     ingest::{self, Run},
-    journal, query,
+    journal, query, request,
 };
 use rusqlite::Connection;
 
@@ -247,8 +247,8 @@ fn one_that_wrote_on_loses_nothing_and_counts_nothing_twice() {
     assert!(buried.iter().all(|fact| fact.branch == buried[0].branch && fact.no >= buried[0].no));
     let of = |fact: &journal::BranchFact| Fact::from_bytes(&fact.body).expect("a fact").order_no();
     assert!(buried.iter().any(|fact| of(fact) == Some(own)), "what was answered can be found under its old number");
-    assert_eq!(ingest::undigested(&hub.0, &id()).expect("read"), 0);
-    let first = query::earlier_request(&hub.0, &id(), "erp", "key-after-7").expect("read").expect("known");
+    assert_eq!(digest::undigested(&hub.0, &id()).expect("read"), 0);
+    let first = request::earlier(&hub.0, &id(), "erp", "key-after-7").expect("read").expect("known");
     assert_ne!(first.order_no, again, "of two under one key the first stands");
     drop(restored);
 

@@ -8,7 +8,7 @@ use guitai_core::{
     people::{AccountSet, Role},
     time::UtcMs,
 };
-use guitai_store::{Database, Integrity, Journal, StoreError, ingest, journal, query};
+use guitai_store::{Database, Integrity, Journal, StoreError, digest, ingest, journal, query};
 
 fn id() -> JournalId {
     JournalId::node(StoreId::parse("S001").expect("a name"))
@@ -150,7 +150,7 @@ fn a_fact_of_a_newer_version_is_kept_and_flagged_and_blocks_nothing() {
     let mut to = there.writer().expect("a writer");
     let (_, digested) = ingest::persist(&mut to, &id(), &[issuer()], &run).expect("persisted");
     assert_eq!(digested.len(), run.bodies.len() - 1);
-    assert_eq!(ingest::undigested(&to, &id()).expect("read"), 1);
+    assert_eq!(digest::undigested(&to, &id()).expect("read"), 1);
     let kept: Vec<u8> = to.query_row("SELECT body FROM fact WHERE number = 2", [], |row| row.get(0)).expect("read");
     assert_eq!(kept, unknown_kind);
 }

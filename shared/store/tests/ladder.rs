@@ -8,7 +8,7 @@ use guitai_core::{
     people::{AccountSet, Role},
     time::UtcMs,
 };
-use guitai_store::{Database, Journal, StoreError, ingest, query, record, refold};
+use guitai_store::{Database, Journal, StoreError, digest, ingest, note, query, record, refold};
 use rusqlite::Connection;
 
 const VERSION_1: &str = include_str!("schema/1.sql");
@@ -105,7 +105,7 @@ fn a_file_of_version_1_climbs_without_facts_and_is_refused_with_them() {
     raw.execute("DELETE FROM fact", []).expect("deleted");
     drop(raw);
     let climbed = open(&folder).expect("climbs");
-    let note = Database::note(&climbed.reader().expect("a reader"), "enrolment").expect("read");
+    let note = note::get(&climbed.reader().expect("a reader"), "enrolment").expect("read");
     assert_eq!(note.as_deref(), Some(&b"{}"[..]));
     assert_eq!(journal(&climbed).last(), FactNo { epoch: 1, number: 1 });
 }
@@ -122,10 +122,10 @@ fn rows_of_another_version_are_dropped_and_folded_anew() {
     drop(written);
     let raw = database.writer().expect("a writer");
     raw.execute_batch("CREATE TABLE fancy (x); UPDATE account SET name = 'of an older fold'").expect("changed");
-    let note = Database::note(&raw, "rows_version").expect("read").expect("a version");
+    let note = note::get(&raw, "rows_version").expect("read").expect("a version");
     let note = String::from_utf8(note).expect("text");
     let (_, tables) = note.split_once(' ').expect("a version and its tables");
-    Database::set_note(&raw, "rows_version", format!("999 {tables} fancy").as_bytes()).expect("set");
+    note::set(&raw, "rows_version", format!("999 {tables} fancy").as_bytes()).expect("set");
     drop(raw);
     let reopened = journal(&database);
     let accounts = query::accounts(reopened.connection(), "S001").expect("read");
@@ -178,7 +178,7 @@ fn a_fact_that_an_older_version_could_not_digest_gets_its_rows() {
         .expect("as an older version left it");
     let done = refold::refold(&mut raw, &|_, _| Ok(None)).expect("folded");
     assert_eq!((done.facts, done.undigested), (2, 0));
-    assert_eq!(ingest::undigested(&raw, &id()).expect("read"), 0);
+    assert_eq!(digest::undigested(&raw, &id()).expect("read"), 0);
     assert_eq!(query::accounts(&raw, "S001").expect("read").len(), 1);
 }
 

@@ -20,7 +20,7 @@ use guitai_core::{
     time::UtcMs,
     trust::{Bar, Grant, KeyBytes, RosterEntry, key_short},
 };
-use guitai_store::{Database, StoreError, journal, query};
+use guitai_store::{StoreError, journal, note, query};
 use rusqlite::{Connection, OptionalExtension};
 use tracing::{error, warn};
 
@@ -76,7 +76,7 @@ pub(crate) fn authorise(
 
 /// The lowest number for the next grant.
 pub(super) fn issuer_floor(connection: &Connection) -> Result<u32, StoreError> {
-    let note = Database::note(connection, ISSUER_FLOOR_NOTE)?;
+    let note = note::get(connection, ISSUER_FLOOR_NOTE)?;
     Ok(note.and_then(|bytes| bytes.try_into().ok()).map_or(0, u32::from_be_bytes))
 }
 
@@ -140,7 +140,7 @@ fn readmit(
         "a node this hub does not know shows this hub's own grant: a backup was restored; it is taken in again"
     );
     let floor = grant.issuer.get().saturating_add(ISSUERS_SKIPPED).max(issuer_floor(connection)?);
-    Database::set_note(connection, ISSUER_FLOOR_NOTE, &floor.to_be_bytes())?;
+    note::set(connection, ISSUER_FLOOR_NOTE, &floor.to_be_bytes())?;
     if store(connection, &grant.store)?.is_none() {
         // Its name was lost with it; the id serves until somebody renames it.
         match add_store(connection, &grant.store, grant.store.as_str(), now) {

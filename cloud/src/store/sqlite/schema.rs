@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use guitai_store::{Database, StoreError};
+use guitai_store::{StoreError, note};
 use rusqlite::{Connection, TransactionBehavior};
 
 /// Raised with every change of `schema.sql`.
@@ -14,11 +14,11 @@ const SCHEMA: &str = include_str!("../schema.sql");
 
 /// Makes the hub's own tables in a new file; another version's file is refused.
 pub(super) fn adopt(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
-    if Database::note(connection, HUB_SCHEMA_NOTE)?.as_deref() == Some(HUB_SCHEMA) {
+    if note::get(connection, HUB_SCHEMA_NOTE)?.as_deref() == Some(HUB_SCHEMA) {
         return Ok(());
     }
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    match Database::note(&transaction, HUB_SCHEMA_NOTE)?.as_deref() {
+    match note::get(&transaction, HUB_SCHEMA_NOTE)?.as_deref() {
         // Another process was faster.
         Some(HUB_SCHEMA) => {}
         Some(_) => {
@@ -27,7 +27,7 @@ pub(super) fn adopt(connection: &mut Connection, path: &Path) -> Result<(), Stor
         }
         None => {
             transaction.execute_batch(SCHEMA)?;
-            Database::set_note(&transaction, HUB_SCHEMA_NOTE, HUB_SCHEMA)?;
+            note::set(&transaction, HUB_SCHEMA_NOTE, HUB_SCHEMA)?;
         }
     }
     Ok(transaction.commit()?)

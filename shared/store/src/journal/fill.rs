@@ -13,12 +13,13 @@ use guitai_core::{
 };
 use rusqlite::{Connection, params};
 
-use super::{Journal, fact_no};
+use super::Journal;
 use crate::{
     StoreError,
+    column::{fact_no, integer},
+    facts,
     ingest::{self, Run},
     record, refold,
-    rows::integer,
     standings::Standings,
 };
 
@@ -132,7 +133,7 @@ impl Journal {
             }
         }
         let seal = Seal::sign(&self.identity, &self.id, self.last, self.head);
-        super::insert_seal(&self.connection, &self.id, &seal)?;
+        facts::insert_seal(&self.connection, &self.id, &seal)?;
         refold::refold_in(&self.connection)?;
         Ok(filled)
     }

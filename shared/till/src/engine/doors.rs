@@ -10,7 +10,7 @@ use guitai_core::{
     people::{AccountSet, Idempotency},
     time::{Now, UtcMs},
 };
-use guitai_store::{StoreError, bills, query};
+use guitai_store::{StoreError, bills, query, request};
 
 use super::{Engine, accepted};
 use crate::command::{
@@ -236,7 +236,7 @@ impl Engine {
     /// What the same request did before; the unique index on (caller, key) stands behind this.
     fn earlier(&self, request: &Idempotency) -> Result<Option<Result<Accepted, Refusal>>, StoreError> {
         let journal = &self.setup.journal;
-        let found = query::earlier_request(journal.connection(), journal.id(), &request.caller, &request.key)?;
+        let found = request::earlier(journal.connection(), journal.id(), &request.caller, &request.key)?;
         let Some(found) = found else { return Ok(None) };
         if found.body_hash != request.body_hash {
             return Ok(Some(Err(Refusal::IdempotencyConflict)));

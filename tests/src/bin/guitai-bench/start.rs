@@ -16,7 +16,7 @@ use guitai_core::{
     secret::{CodeTrace, Wallet},
     time::{BusinessClock, UtcMs},
 };
-use guitai_store::{Database, Journal};
+use guitai_store::{Database, Journal, note};
 use guitai_tests::{process::program, world::World};
 
 use crate::table::{Table, median};
@@ -66,7 +66,7 @@ fn fill(journal: &Path) -> anyhow::Result<()> {
     let database = Database::open(journal)?;
     let issuer: u32 = {
         let side = Database::open(&folder.join("side.db"))?;
-        let note = Database::note(&side.reader()?, "enrolment")?.context("the enrolment")?;
+        let note = note::get(&side.reader()?, "enrolment")?.context("the enrolment")?;
         let note: serde_json::Value = serde_json::from_slice(&note)?;
         u32::try_from(note["issuer"].as_u64().context("an issuer")?)?
     };

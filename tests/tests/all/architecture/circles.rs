@@ -14,47 +14,21 @@ use anyhow::ensure;
 use super::modules::{self, Arrow};
 use crate::tidy;
 
-/// Circles known and not yet cut: the root file of the crate, and an arrow that would cut them. This list only shrinks: an
-/// arrow that no longer lies in a circle fails here.
-const KNOWN: &[(&str, &str, &str)] = &[
-    // A new file gets its rows' tables from where rows are made anew; journals, rows and standings lend each other
-    // readings of columns.
-    ("shared/store/src/lib.rs", "database", "refold"),
-    ("shared/store/src/lib.rs", "ingest", "journal"),
-    ("shared/store/src/lib.rs", "ingest", "refold"),
-    ("shared/store/src/lib.rs", "journal", "refold"),
-    ("shared/store/src/lib.rs", "rows", "query"),
-    ("shared/store/src/lib.rs", "rows", "standings"),
-    ("shared/store/src/lib.rs", "record", "rows"),
-    ("shared/store/src/lib.rs", "standings", "journal"),
-    ("shared/store/src/lib.rs", "standings", "rows"),
-];
-
 /// An arrow between two children of one module, and the lines that draw it.
 type Siblings = BTreeMap<(String, String), BTreeSet<String>>;
 
 #[test]
 fn files_know_each_other_in_one_direction() -> anyhow::Result<()> {
     let read = |path: &Path| std::fs::read_to_string(path).ok();
-    let (mut wrong, mut unknown) = (Vec::new(), BTreeSet::from_iter(KNOWN));
+    let mut wrong = Vec::new();
     for root in roots()? {
         let name = tidy::shown(&root);
-        let mut siblings = siblings(&modules::arrows(&root, &read));
-        let circular = circular(&siblings);
-        for known @ (_, from, to) in KNOWN.iter().filter(|(of, ..)| *of == name) {
-            let arrow = ((*from).to_owned(), (*to).to_owned());
-            if circular.contains_key(&arrow) {
-                unknown.remove(known);
-            }
-            siblings.remove(&arrow);
-        }
-        for ((from, to), lines) in self::circular(&siblings) {
+        for ((from, to), lines) in circular(&siblings(&modules::arrows(&root, &read))) {
             let lines: Vec<_> = lines.iter().take(4).map(String::as_str).collect();
             wrong.push(format!("{name}: {from} -> {to}: {}", lines.join(", ")));
         }
     }
     ensure!(wrong.is_empty(), "arrows that close circles:\n{}", wrong.join("\n"));
-    ensure!(unknown.is_empty(), "no longer in a circle, take them off the list: {unknown:?}");
     Ok(())
 }
 

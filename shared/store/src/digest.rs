@@ -1,0 +1,96 @@
+//! A stored fact becomes rows, or is flagged as one that they cannot be made of.
+
+use guitai_core::{
+    ids::{FactNo, Issuer, JournalId, OrderNo, Writer},
+    journal::fact::{Fact, FactError},
+    limits,
+};
+use rusqlite::{Connection, ErrorCode, params};
+
+use crate::{
+    StoreError,
+    column::{integer, of, unsigned},
+    rows,
+    standings::Standings,
+};
+
+/// Writes a fact's rows, or says why they cannot be: a newer kind, a number that is not this store's to draw, or rows that
+/// contradict what the store wrote before. None of that may stop the facts behind it.
+///
+/// # Errors
+/// What SQLite says; the inner one is why there are no rows.
+pub(crate) fn digest(
+    connection: &Connection,
+    (journal, issuers): (&JournalId, Option<&[Issuer]>),
+    standings: &mut Standings,
+    no: FactNo,
+    fact: Result<Fact, FactError>,
+) -> Result<Result<Fact, String>, StoreError> {
+    let fact = match fact {
+        Ok(fact) => fact,
+        Err(why) => return Ok(Err(format!("{why:?}"))),
+    };
+    if journal.writer != Writer::Node {
+        return Ok(Err(format!("no rows are made of what {} writes", journal.writer)));
+    }
+    let foreign =
+        |drawn: &OrderNo| issuers.is_some_and(|issuers| drawn.issuer().is_none_or(|issuer| !issuers.contains(&issuer)));
+    // A fact about a number that is not this store's to draw counts for nothing, whatever it says happened to it.
+    if let Some(number) = fact.draws().into_iter().chain(fact.order_no()).find(foreign) {
+        return Ok(Err(format!("number {number} is of no issuer of store {}", journal.store)));
+    }
+    if fact.greatest_amount().is_some_and(|amount| amount.get() > limits::BILL_TOTAL_MAX_FEN) {
+        return Ok(Err(format!("a {} of more money than there is", fact.name())));
+    }
+    connection.execute_batch("SAVEPOINT rows")?;
+    match rows::fold(connection, journal, standings, no, &fact) {
+        Ok(()) => {
+            connection.execute_batch("RELEASE rows")?;
+            Ok(Ok(fact))
+        }
+        Err(StoreError::Sqlite(error)) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {
+            connection.execute_batch("ROLLBACK TO rows; RELEASE rows")?;
+            // What its payment came to by this fact was not written.
+            standings.forget(&fact);
+            Ok(Err(error.to_string()))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Notes that no rows are made of a fact, and why.
+///
+/// # Errors
+/// What SQLite says.
+pub(crate) fn flag(connection: &Connection, journal: &JournalId, no: FactNo, why: &str) -> Result<(), StoreError> {
+    connection.prepare_cached("INSERT OR REPLACE INTO undigested VALUES (?1, ?2, ?3, ?4, ?5)")?.execute(params![
+        journal.store.as_str(),
+        journal.writer.text(),
+        no.epoch,
+        integer(no.number),
+        why
+    ])?;
+    Ok(())
+}
+
+/// A fact that was flagged by an older version has its rows now.
+///
+/// # Errors
+/// What SQLite says.
+pub(crate) fn unflag(connection: &Connection, journal: &JournalId, no: FactNo) -> Result<(), StoreError> {
+    connection
+        .prepare_cached("DELETE FROM undigested WHERE store = ?1 AND writer = ?2 AND epoch = ?3 AND number = ?4")?
+        .execute(params![journal.store.as_str(), journal.writer.text(), no.epoch, integer(no.number)])?;
+    Ok(())
+}
+
+/// How many facts of a journal are kept undigested.
+///
+/// # Errors
+/// What SQLite says.
+pub fn undigested(connection: &Connection, journal: &JournalId) -> Result<u64, StoreError> {
+    let count = connection
+        .prepare_cached("SELECT count(*) FROM undigested WHERE store = ?1 AND writer = ?2")?
+        .query_row(of(journal), |row| row.get::<_, i64>(0))?;
+    Ok(unsigned(count))
+}

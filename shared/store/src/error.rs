@@ -1,0 +1,33 @@
+//! The one error of this crate: all its modules know it, so it knows none of them.
+
+/// Why the store cannot do what was asked.
+#[derive(Debug)]
+pub enum StoreError {
+    /// SQLite says no: disk full, I/O error, locked by another process.
+    Sqlite(rusqlite::Error),
+    /// The bundled SQLite is older than 3.51.3.
+    OldSqlite(String),
+    /// The file belongs to another program, or to a newer version of this one.
+    ForeignFile(String),
+    /// A stored value is not what the schema promises.
+    Corrupt(String),
+}
+
+impl std::fmt::Display for StoreError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Sqlite(error) => write!(f, "database: {error}"),
+            Self::OldSqlite(version) => write!(f, "SQLite {version} is too old; 3.51.3 or later is needed"),
+            Self::ForeignFile(what) => write!(f, "{what}"),
+            Self::Corrupt(what) => write!(f, "stored data is damaged: {what}"),
+        }
+    }
+}
+
+impl std::error::Error for StoreError {}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(error)
+    }
+}
