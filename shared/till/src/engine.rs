@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use guitai_core::{
     acquirer::{Call, Expected, QueryAnswer, Timings},
-    bill::Late,
+    bill::{COUNTER_BILLS, Late},
     clock::{Correction, Reading},
     ids::{FactNo, Issuer, Numbering, OrderNo},
     journal::{Committed, fact::Fact},
@@ -354,7 +354,7 @@ impl Engine {
         let Some(payment) = self.open.get(&order_no) else { return Ok(Late::SettledOtherwise) };
         let intent = payment.standing().intent();
         let (connection, store) = (self.setup.journal.connection(), self.setup.journal.store().as_str());
-        if intent.bill.is_none() {
+        if payment.standing().bill().source == COUNTER_BILLS {
             let newest = bills::newest_of_till(connection, store, &intent.place.till)?;
             if newest.is_some_and(|newest| newest.as_str() > order_no.as_str()) {
                 return Ok(Late::SettledOtherwise);

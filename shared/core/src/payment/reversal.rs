@@ -21,6 +21,9 @@ use crate::{
 /// A charge said to be paid this often after its reversal was done is believed.
 const CONTRADICTIONS_MAX: u8 = 3;
 
+/// After so many calls a refusal that only a question found is taken as one that was answered: the charge decides.
+const UNHEARD_TRIES: u32 = 4;
+
 /// The longest wait between two questions about a try that was not answered, in ms.
 const UNANSWERED_MAX_MS: u64 = 60_000;
 
@@ -141,6 +144,8 @@ impl Payment {
                 self.wait.word = Some(Word::Done { contradicted: 0 });
                 self.ask_charge(now)
             }
+            // As if its own answer had come, where that one never does.
+            ReversalAnswer::Refused(refusal) if self.wait.tries >= UNHEARD_TRIES => self.reversal_refused(now, refusal),
             // This try did nothing and never will: the next one is sent at once, since the wait came before the question.
             ReversalAnswer::Refused(_) | ReversalAnswer::NotFound => self.send_again(now, numbers),
             // Another's trade has this number: ours was never taken.
@@ -153,6 +158,12 @@ impl Payment {
                 self.wait_for_reversal(now, Next::Ask)
             }
         }
+    }
+
+    /// By the fact, or by a word on a void, which is no fact before the charge was asked about.
+    fn is_reversal_refused(&self) -> bool {
+        let on_record = self.standing.reversal().is_some_and(|reversal| reversal.refused);
+        on_record || matches!(self.wait.word, Some(Word::Refused(_)))
     }
 
     fn wait_for_reversal(&mut self, now: Now, next: Next) -> Step {
@@ -229,7 +240,7 @@ impl Payment {
                 self.reversed(now)
             }
             // Still the customer's to pay, and nothing on its way against it: once more.
-            QueryAnswer::Pending if self.wait.next == Next::Ask || matches!(self.wait.word, Some(Word::Refused(_))) => {
+            QueryAnswer::Pending if self.wait.next == Next::Ask || self.is_reversal_refused() => {
                 self.wait_for_reversal(now, Next::Send)
             }
             // A paid payment does not vanish: ask on.

@@ -94,8 +94,8 @@ impl Payment {
         if how == Settlement::Accept && !back_under_way && late == Late::SettledOtherwise {
             return Step::refuse(Refused::BillSettled);
         }
-        if how == Settlement::GiveBack && self.wait.calling.is_some() {
-            // An answer on its way would be taken for that of a later question.
+        if (how == Settlement::GiveBack || back_under_way) && self.wait.calling.is_some() {
+            // An answer on its way would be taken for that of a later question, or for none: what it tells would be lost.
             return Step::refuse(Refused::TooEarly(self.timings.answer_timeout_ms));
         }
         let note = note.map(Text::new);

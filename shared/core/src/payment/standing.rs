@@ -90,6 +90,8 @@ pub struct Reversal {
     pub at: UtcMs,
     /// Whether the acquirer refused it.
     pub refused: bool,
+    /// Where the payment stood before its first try, and stands again where a void is refused.
+    pub before: State,
 }
 
 /// A refund under way.
@@ -103,6 +105,8 @@ pub struct Refund {
     pub place: Place,
     /// When it was intended.
     pub at: UtcMs,
+    /// Where the payment stood before, and stands again where it is refused.
+    pub before: State,
 }
 
 /// An end after which money can still land.
@@ -197,12 +201,12 @@ impl Standing {
             }
             Fact::ReversalIntended(f) => {
                 // Later tries of a void carry no approval of their own: what it is was said by the first.
-                let void_no = match &self.reversal {
-                    Some(earlier) => earlier.void_no,
-                    None => f.void.as_ref().map(|_| f.reversal_no),
+                let (void_no, before) = match &self.reversal {
+                    Some(earlier) if self.state == State::Reversing => (earlier.void_no, earlier.before),
+                    Some(_) | None => (f.void.as_ref().map(|_| f.reversal_no), self.state),
                 };
                 let (no, place, how, at) = (f.reversal_no, f.place.clone(), f.how, f.at);
-                self.reversal = Some(Reversal { no, void_no, place, how, at, refused: false });
+                self.reversal = Some(Reversal { no, void_no, place, how, at, refused: false, before });
                 self.stands(State::Reversing, None);
             }
             Fact::Reversed(f) => {
@@ -217,8 +221,8 @@ impl Standing {
             }
             Fact::ReversalRefused(f) => {
                 if f.void_no.is_some() {
-                    self.reversal = None;
-                    self.stands(State::Paid, f.message.as_ref());
+                    let before = self.reversal.take().map_or(self.state, |reversal| reversal.before);
+                    self.stands(before, f.message.as_ref());
                 } else {
                     self.stands(State::Reversing, f.message.as_ref());
                     if let Some(reversal) = &mut self.reversal {
@@ -257,7 +261,10 @@ impl Standing {
                 self.intent.clock_doubted = false;
             }
             Fact::RefundIntended(f) => {
-                self.refund = Some(Refund { no: f.refund_no, amount: f.amount, place: f.place.clone(), at: f.at });
+                // Of the two branches of a restored box both may have begun one.
+                let before = self.refund.as_ref().map_or(self.state, |earlier| earlier.before);
+                self.refund =
+                    Some(Refund { no: f.refund_no, amount: f.amount, place: f.place.clone(), at: f.at, before });
                 self.stands(State::Refunding, None);
             }
             Fact::Refunded(f) => {
@@ -269,9 +276,8 @@ impl Standing {
                 self.stands(if all { State::Refunded } else { State::PartRefunded }, None);
             }
             Fact::RefundRefused(f) => {
-                self.refund = None;
-                let none = self.refunded == Fen::ZERO;
-                self.stands(if none { State::Paid } else { State::PartRefunded }, f.message.as_ref());
+                let before = self.refund.take().map_or(self.state, |refund| refund.before);
+                self.stands(before, f.message.as_ref());
             }
         }
     }

@@ -97,6 +97,35 @@ fn what_the_acquirer_will_not_reverse_is_closed() {
 }
 
 #[test]
+fn what_was_refused_before_a_restart_is_closed_after_it() {
+    let story = reversing_unpaid().reversal(ReversalAnswer::Refused(refusal()));
+    let now = Now { wall: UtcMs(story.now.wall.0 + 1_000), up: Ticks(7) };
+    let mut resumed = Story { now, payment: Payment::replay(&story.facts, TIMINGS).expect("an intent"), ..story };
+    let step = resumed.payment.resume(now);
+    resumed.take(step);
+    resumed
+        .query(QueryAnswer::Pending)
+        .reversal(ReversalAnswer::Done)
+        .query(QueryAnswer::Failed(refusal()))
+        .ends(State::Closed, "reverse query query close query");
+}
+
+#[test]
+fn a_reversal_whose_answers_never_come_is_closed_in_the_end() {
+    let mut story = reversing_unpaid();
+    for _ in 0..2 {
+        story = story
+            .reversal(silence(|detail| ReversalAnswer::Unknown { detail }))
+            .reversal(silence(|detail| ReversalAnswer::Unknown { detail }))
+            .reversal(ReversalAnswer::Refused(refusal()));
+    }
+    story.query(QueryAnswer::Pending).reversal(ReversalAnswer::Done).query(QueryAnswer::Failed(refusal())).ends(
+        State::Closed,
+        "reverse query_reversal query_reversal reverse query_reversal query_reversal query close query",
+    );
+}
+
+#[test]
 fn a_correction_of_the_clock_ends_no_wait() {
     let mut story = Story::begin();
     story = story.charge(ChargeAnswer::Pending);

@@ -20,6 +20,13 @@ fn a_return_without_an_end_is_ended_by_a_manager() {
             assert_eq!(story.input(settle(how)), Some(Refused::State), "not before its deadline");
             story.now.wall.0 += 100_000;
             story.now.up = story.now.up.after_ms(100_000);
+            assert!(matches!(story.input(settle(how)), Some(Refused::TooEarly(_))), "its answer may be on the way");
+            let silent = silence(|detail| ReversalAnswer::Unknown { detail });
+            story.input(if kind == "void" {
+                Input::ReversalAnswered(silent)
+            } else {
+                Input::RefundAnswered(silence(|detail| RefundAnswer::Unknown { detail }))
+            });
             assert_eq!(story.input(settle(how)), None);
             assert_eq!(story.payment.state(), end, "{kind}");
         }
@@ -166,4 +173,37 @@ fn a_void_keeps_its_bill_until_it_is_done_and_a_doubt_frees_it_with_an_approver_
     let approver = AccountId::parse("01").ok();
     assert_eq!(story.input(Input::NotHandedOver(Say { approver, ..say() })), None, "now with an approver");
     assert_eq!(story.payment.standing().claim(), Claim::NONE);
+}
+
+/// What the two branches of a restored box hold of one payment, one after the other.
+fn joined(living: &Story, dead: &[Fact]) -> Standing {
+    Standing::replay(living.facts.iter().chain(dead)).expect("begins with its intent")
+}
+
+#[test]
+fn a_return_refused_in_a_dead_branch_leaves_the_living_end() {
+    let at_backup = in_state(State::Paid).facts.len();
+    let returned = |kind: &str, answer: fn() -> Input| {
+        let mut story = in_state(State::Paid);
+        let (approval, place) = (approval(), place(story.now.wall));
+        story.input(if kind == "void" {
+            Input::Void { approval, place }
+        } else {
+            Input::Refund(ReturnOrder { amount: Fen::new(1250), place, approval: Some(approval), reason: None })
+        });
+        story.input(answer());
+        story
+    };
+    let refunded = || Input::RefundAnswered(RefundAnswer::Done { acquirer_no: "2".into() });
+    let refund_refused = || Input::RefundAnswered(RefundAnswer::Refused(refusal()));
+    let voided = || Input::ReversalAnswered(ReversalAnswer::Done);
+    let void_refused = || Input::ReversalAnswered(ReversalAnswer::Refused(refusal()));
+    for (living, end) in [(returned("refund", refunded), State::Refunded), (returned("void", voided), State::Reversed)]
+    {
+        assert_eq!(living.payment.state(), end);
+        for dead in [returned("refund", refund_refused), returned("void", void_refused)] {
+            let standing = joined(&living, &dead.facts[at_backup..]);
+            assert_eq!((standing.state(), standing.remaining()), (end, Fen::ZERO));
+        }
+    }
 }
