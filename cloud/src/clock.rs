@@ -19,7 +19,7 @@ impl Clock {
     /// Both clocks at this moment.
     pub(crate) fn now(&self) -> Now {
         let up = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        Now { wall: wall(), up: Ticks(up) }
+        Now::alone(wall(), Ticks(up))
     }
 }
 

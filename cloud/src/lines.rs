@@ -220,7 +220,7 @@ mod tests {
     }
 
     fn at(up: u64) -> Now {
-        Now { wall: UtcMs(1_000), up: Ticks(up) }
+        Now::alone(UtcMs(1_000), Ticks(up))
     }
 
     fn take(lines: &Lines, instance: Instance, now: Now) -> bool {

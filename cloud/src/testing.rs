@@ -15,7 +15,7 @@ use guitai_core::{
         frame::{EnrolRefusal, Enrolled},
         journal_lane::Batch,
     },
-    time::{BusinessClock, UtcMs},
+    time::{BusinessClock, UtcMs, beijing_day},
     trust::{Channel, EnrolmentCode},
 };
 use guitai_http::session::{Person, Role as HttpRole};
@@ -180,6 +180,7 @@ impl NodeSide {
             remark: None,
             idempotency: request(order_no),
             clock_doubted: false,
+            acquirer_day: beijing_day(at),
         });
         (order_no, at)
     }

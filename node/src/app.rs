@@ -67,7 +67,7 @@ pub(crate) struct App {
 impl App {
     pub(crate) fn now(&self) -> Now {
         let up = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        Now { wall: wall(), up: Ticks(up) }
+        Now::alone(wall(), Ticks(up))
     }
 
     /// Trusted time: for days, windows and everything people read as the time.

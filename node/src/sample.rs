@@ -75,12 +75,12 @@ pub(crate) fn write(
     let credentials: Credentials = serde_json::from_slice(&keys)?;
     let seed = u64::from(issuer.get()).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let mut trade = Trade {
-        engine: Engine::resume(setup, Now { wall: first, up: Ticks(0) })?,
+        engine: Engine::resume(setup, Now::vouched(first, Ticks(0)))?,
         codec: Allinpay::new(config.allinpay.clone()),
         sandbox: Sandbox::new(&credentials, Book::default()).map_err(|error| anyhow::anyhow!("{error}"))?,
         base_path: config.acquirer_base.splitn(4, '/').nth(3).map_or_else(String::new, |path| format!("/{path}")),
         first,
-        now: Now { wall: first, up: Ticks(0) },
+        now: Now::vouched(first, Ticks(0)),
         calls: VecDeque::new(),
         ended: VecDeque::new(),
         dice: Dice(seed),

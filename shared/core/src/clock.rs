@@ -25,8 +25,6 @@
 #[cfg(test)]
 mod tests;
 
-use alloc::vec::Vec;
-
 use crate::time::{Now, Ticks, UtcMs};
 
 /// A wall clock this far off trusted time is not used; below, days are as good as the clock.
@@ -71,9 +69,6 @@ const DRIFT_DIVISOR: i64 = 10_000;
 
 /// Before every stamp.
 const NEVER: UtcMs = UtcMs(i64::MIN);
-
-/// Corrections kept to measure waits right; a life sees one or two.
-const CORRECTIONS_KEPT: usize = 16;
 
 /// Who says what time it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -204,14 +199,6 @@ struct Stretch {
     doubted_since: Option<UtcMs>,
 }
 
-/// A stretch that a witness corrected.
-#[derive(Clone, Copy, Debug)]
-struct Corrected {
-    since: UtcMs,
-    until: UtcMs,
-    by_ms: i64,
-}
-
 /// The clock that money trusts; see the module's tables. Pure: it is told both clocks at every call.
 #[derive(Clone, Debug)]
 pub struct TrustedClock {
@@ -228,7 +215,6 @@ pub struct TrustedClock {
     standing: Option<Standing>,
     claims: [Option<Claim>; 2],
     stretch: Option<Stretch>,
-    corrected: Vec<Corrected>,
 }
 
 impl TrustedClock {
@@ -249,24 +235,20 @@ impl TrustedClock {
             standing: None,
             claims: [None; 2],
             stretch: None,
-            corrected: Vec::new(),
         }
     }
 
     /// What the last life measured as [`Self::offset_ms`], told before the first reading. If the wall clock was wrong then, it may
-    /// be so still or may have been set since. Of both times the earlier is taken and doubted: what is behind can be moved ahead
-    /// later, what is ahead can only be held.
+    /// be so still or may have been set since. Of both times the earlier is taken: what is behind can be moved ahead later, what is
+    /// ahead can only be held. It is doubted where the offset was more than days can bear.
     #[must_use]
     pub fn with_last_offset(mut self, offset_ms: i64, now: Now) -> Self {
-        if offset_ms.saturating_abs() <= WALL_TOLERANCE_MS {
-            return self;
-        }
         let without = UtcMs(now.wall.0.saturating_sub(offset_ms));
         let last_fact = (self.last != NEVER).then_some(self.last);
         if is_usable(self.built, last_fact, without) && (self.wall_unused || without < now.wall) {
             self.base = without.0.saturating_sub(ticks(now.up));
         }
-        self.wall_unused = true;
+        self.wall_unused |= offset_ms.saturating_abs() > WALL_TOLERANCE_MS;
         self
     }
 
@@ -338,16 +320,10 @@ impl TrustedClock {
         self.offset_ms(now).map_or(Deviation::Fine, Deviation::of)
     }
 
-    /// How long a wait has run, in ms: the longer of ticks since its start in this life and trusted time since the fact that began it,
-    /// so that neither restarts nor a sleeping machine starve it (rule 5). A fact doubted in an earlier life has no known time:
-    /// give the time of the restart instead, lest the wait end too early.
+    /// Whether a witness of this life vouches for the time. A machine that slept since is behind the truth, never ahead of it.
     #[must_use]
-    pub fn elapsed_ms(&self, since_fact: UtcMs, since_ticks: Ticks, now: Now) -> u64 {
-        let ticked = now.up.0.saturating_sub(since_ticks.0);
-        let covering = self.corrected.iter().find(|span| span.since <= since_fact && since_fact <= span.until);
-        let begun = since_fact.0.saturating_add(covering.map_or(0, |span| span.by_ms));
-        let passed = self.true_at(now.up).0.saturating_sub(begun);
-        ticked.max(u64::try_from(passed).unwrap_or(0))
+    pub const fn is_vouched(&self) -> bool {
+        self.standing.is_some()
     }
 
     fn true_at(&self, up: Ticks) -> UtcMs {
@@ -401,14 +377,6 @@ impl TrustedClock {
         // Once witnessed, what was stamped before a sleep is right; only what came after it is off.
         let witnessed = self.standing.is_some();
         let since = stretch.map(|stretch| stretch.doubted_since.filter(|_| witnessed).unwrap_or(stretch.since));
-        if let Some(since) = since
-            && by_ms.saturating_abs() > DATE_STEP_MS
-        {
-            if self.corrected.len() == CORRECTIONS_KEPT {
-                self.corrected.remove(0);
-            }
-            self.corrected.push(Corrected { since, until: self.last, by_ms });
-        }
         self.base = base;
         // The next stretch begins with a stamp of its own, so that a correction never covers facts of two.
         self.last.0 = self.last.0.saturating_add(i64::from(stretch.is_some()));

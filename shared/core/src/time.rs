@@ -23,13 +23,75 @@ impl Ticks {
     }
 }
 
-/// Both clocks at one moment.
+/// One moment on both clocks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Now {
     /// For stamps.
     pub wall: UtcMs,
     /// For waits.
     pub up: Ticks,
+    /// By how much `wall` is known to be ahead of the truth; none while nobody has vouched for the time.
+    pub ahead_ms: Option<u64>,
+}
+
+impl Now {
+    /// A moment whose time nobody vouched for.
+    #[must_use]
+    pub const fn alone(wall: UtcMs, up: Ticks) -> Self {
+        Self { wall, up, ahead_ms: None }
+    }
+
+    /// A moment whose time is known to be true.
+    #[must_use]
+    pub const fn vouched(wall: UtcMs, up: Ticks) -> Self {
+        Self { wall, up, ahead_ms: Some(0) }
+    }
+
+    /// The true time, where somebody vouched for it.
+    #[must_use]
+    pub fn truth(self) -> Option<UtcMs> {
+        self.ahead_ms.map(|ahead_ms| UtcMs(self.wall.0.saturating_sub_unsigned(ahead_ms)))
+    }
+
+    /// The true time as far as anybody knows: for days, never for a wait that must not end early.
+    #[must_use]
+    pub fn likeliest(self) -> UtcMs {
+        self.truth().unwrap_or(self.wall)
+    }
+}
+
+/// The moment from which a wait counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Since {
+    /// In an earlier life, by the fact that began it; none where its time was in doubt.
+    at: Option<UtcMs>,
+    /// In this life.
+    up: Ticks,
+}
+
+impl Since {
+    /// Within one life ticks alone count: whatever becomes of the clock ends no wait early.
+    pub(crate) const fn now(now: Now) -> Self {
+        Self { at: None, up: now.up }
+    }
+
+    /// From a fact of an earlier life on.
+    pub(crate) const fn fact(at: Option<UtcMs>, now: Now) -> Self {
+        Self { at, up: now.up }
+    }
+
+    /// The longer of ticks and, once somebody vouches for the time, of what has passed since the fact, in ms: restarts starve no
+    /// wait (rule 5).
+    pub(crate) fn elapsed_ms(self, now: Now) -> u64 {
+        let ticks = now.up.0.saturating_sub(self.up.0);
+        let passed = now.truth().zip(self.at).map(|(now, at)| now.0.saturating_sub(at.0));
+        ticks.max(passed.and_then(|passed| u64::try_from(passed).ok()).unwrap_or(0))
+    }
+
+    /// When `ms` will have passed; now if they have.
+    pub(crate) fn reaches(self, now: Now, ms: u64) -> Ticks {
+        now.up.after_ms(ms.saturating_sub(self.elapsed_ms(now)))
+    }
 }
 
 /// Day 0 of [`Day::count`].

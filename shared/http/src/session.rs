@@ -249,7 +249,7 @@ mod tests {
     use super::*;
 
     fn at(up: u64) -> Now {
-        Now { wall: UtcMs(1_767_579_072_000 + i64::try_from(up).unwrap()), up: Ticks(up) }
+        Now::alone(UtcMs(1_767_579_072_000 + i64::try_from(up).unwrap()), Ticks(up))
     }
 
     fn person(account: &str, role: Role) -> Person {

@@ -9,7 +9,7 @@ use guitai_core::{
     payment::{Intended, Paid, Place},
     people::{AccountSet, Idempotency, Role},
     secret::{CodeTrace, Wallet},
-    time::{BusinessClock, UtcMs},
+    time::{BusinessClock, UtcMs, beijing_day},
 };
 use guitai_store::{
     Database, Filled, Journal, StoreError, digest,
@@ -78,6 +78,7 @@ impl Counter {
             remark: None,
             idempotency: Idempotency { caller: "erp".into(), key: key.into(), body_hash: [3; 32] },
             clock_doubted: false,
+            acquirer_day: beijing_day(at),
         }));
         self.paid(order_no, amount, at);
         order_no

@@ -6,7 +6,7 @@ use std::{
 };
 
 use guitai_core::{
-    clock::{Correction, Deviation, Heard, Reading, TrustedClock, Witness},
+    clock::{Correction, Deviation, Heard, TrustedClock, Witness},
     time::{Now, Ticks, UtcMs},
 };
 
@@ -31,6 +31,16 @@ pub struct ClockState {
     pub doubted: bool,
 }
 
+/// The time of one turn of the engine.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Look {
+    raw: Now,
+    /// For decisions and stamps.
+    pub(crate) now: Now,
+    /// Facts made now are to be marked doubted.
+    pub(crate) doubted: bool,
+}
+
 /// The clock; clones share it.
 #[derive(Clone, Debug)]
 pub struct Clock {
@@ -43,7 +53,7 @@ impl Clock {
     /// by in the life before.
     #[must_use]
     pub fn start(last_fact: Option<UtcMs>, last_offset_ms: Option<i64>) -> Self {
-        let now = Now { wall: wall(), up: Ticks(0) };
+        let now = Now::alone(wall(), Ticks(0));
         let trusted = TrustedClock::resume(BUILT, last_fact, now);
         let trusted = match last_offset_ms {
             Some(offset_ms) => trusted.with_last_offset(offset_ms, now),
@@ -58,10 +68,11 @@ impl Clock {
         Ticks(u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX))
     }
 
-    /// Trusted time, for what is not stamped: screens, figures, windows.
+    /// Trusted time, for what is not stamped: screens, figures, windows. Where stamps are held it is behind them.
     #[must_use]
     pub fn trusted_now(&self) -> UtcMs {
-        self.lock().peek(self.both()).at
+        let reading = self.lock().peek(self.both());
+        UtcMs(reading.at.0.saturating_sub_unsigned(reading.ahead_ms))
     }
 
     /// How the wall clock is.
@@ -75,17 +86,18 @@ impl Clock {
         }
     }
 
-    /// Time before anything is stamped.
-    pub(crate) fn peek(&self) -> Now {
-        let now = self.both();
-        Now { wall: self.lock().peek(now).at, up: now.up }
+    /// A look. It changes nothing: a time ahead that no fact bears can still be taken back.
+    pub(crate) fn look(&self) -> Look {
+        let raw = self.both();
+        let trusted = self.lock();
+        let reading = trusted.peek(raw);
+        let ahead_ms = trusted.is_vouched().then_some(reading.ahead_ms);
+        Look { raw, now: Now { wall: reading.at, up: raw.up, ahead_ms }, doubted: reading.doubted }
     }
 
-    /// Time for stamps.
-    pub(crate) fn read(&self) -> (Now, Reading) {
-        let now = self.both();
-        let reading = self.lock().read(now);
-        (Now { wall: reading.at, up: now.up }, reading)
+    /// Facts bear the time of this look.
+    pub(crate) fn stamped(&self, look: &Look) {
+        self.lock().read(look.raw);
     }
 
     /// Hears a witness that was asked at `asked` and has answered since; time spent in a queue makes the measure wider, not wrong.
@@ -110,7 +122,7 @@ impl Clock {
     }
 
     fn both(&self) -> Now {
-        Now { wall: wall(), up: self.up() }
+        Now::alone(wall(), self.up())
     }
 
     fn lock(&self) -> MutexGuard<'_, TrustedClock> {

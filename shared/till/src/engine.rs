@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use guitai_core::{
     acquirer::{Call, Expected, QueryAnswer, Timings},
     bill::{COUNTER_BILLS, Late},
-    clock::{Correction, Reading},
+    clock::Correction,
     ids::{FactNo, Issuer, Numbering, OrderNo},
     journal::{Committed, fact::Fact},
     payment::{Effect, Held, Input, Payment, Standing, State, Step},
@@ -72,8 +72,6 @@ pub struct Engine {
     bar: Option<Bar>,
     /// Whether facts made now bear a time that no witness vouched for.
     clock_doubted: bool,
-    /// By how much stamps are known to be ahead: days and hours follow the true time.
-    ahead_ms: i64,
     open: BTreeMap<OrderNo, Payment>,
     waits: BTreeSet<(Ticks, OrderNo)>,
     /// Effects of steps taken, each with the last fact of its step.
@@ -100,7 +98,6 @@ impl Engine {
             numbers,
             bar,
             clock_doubted: false,
-            ahead_ms: 0,
             open: BTreeMap::new(),
             waits: BTreeSet::new(),
             held: Vec::new(),
@@ -136,10 +133,15 @@ impl Engine {
         self.waits.first().map(|(wake, _)| *wake)
     }
 
-    /// How the time of facts made from now on stands.
-    pub fn clock_stands(&mut self, reading: Reading) {
-        self.clock_doubted = reading.doubted;
-        self.ahead_ms = i64::try_from(reading.ahead_ms).unwrap_or(i64::MAX);
+    /// Whether the time of facts made from now on is in doubt.
+    pub const fn clock_stands(&mut self, doubted: bool) {
+        self.clock_doubted = doubted;
+    }
+
+    /// Whether facts wait for their commit, or will be made in it.
+    #[must_use]
+    pub fn has_news(&self) -> bool {
+        self.setup.journal.last() != self.sealed || !self.fills.is_empty()
     }
 
     /// Facts stamped in doubt turned out to be off: their days are put right by facts.

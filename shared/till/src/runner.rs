@@ -7,14 +7,11 @@ use std::{
     time::Duration,
 };
 
-use guitai_core::{
-    limits,
-    time::{Now, Ticks},
-};
+use guitai_core::{limits, time::Ticks};
 use guitai_store::StoreError;
 
 use crate::{
-    clock::Clock,
+    clock::{Clock, Look},
     command::Command,
     engine::{Engine, Output, Setup},
 };
@@ -60,7 +57,9 @@ pub fn spawn(
     fatal: impl FnOnce(StoreError) + Send + 'static,
 ) -> Result<(Handle, JoinHandle<()>), StoreError> {
     let clock = Clock::start(setup.journal.last_at()?, setup.last_offset_ms);
-    let mut engine = Engine::resume(setup, clock.peek())?;
+    let look = clock.look();
+    let mut engine = Engine::resume(setup, look.now)?;
+    stamp(&engine, &clock, &look);
     let (queue, receiver) = channel();
     let handle = Handle { queue, clock: clock.clone() };
     let run = move || {
@@ -91,27 +90,28 @@ fn turn_until_stopped(
             Err(RecvTimeoutError::Timeout) => None,
             Err(RecvTimeoutError::Disconnected) => return Ok(()),
         };
-        // An idle look stamps nothing: a time ahead that no fact bears can still be taken back.
         if first.is_none() && engine.next_wake().is_none_or(|wake| wake > clock.up()) {
             continue;
         }
-        let mut now = stamp(engine, clock);
-        engine.due(now)?;
+        let mut look = look(engine, clock);
+        engine.due(look.now)?;
         let mut stopping = false;
         let more = std::iter::from_fn(|| queue.try_recv().ok());
         for command in first.into_iter().chain(more).take(limits::COMMIT_MAX_INPUTS) {
             stopping |= matches!(command, Command::Stop);
             if let Command::TimeTold { said, by, asked } = command {
+                stamp(engine, clock, &look);
                 let correction = clock.witness(said, by, asked);
-                now = stamp(engine, clock);
+                look = self::look(engine, clock);
                 if let Some(correction) = correction {
                     tracing::warn!(since_ms = correction.since.0, correction.by_ms, "facts were stamped in doubt");
-                    engine.correct_days(now, correction)?;
+                    engine.correct_days(look.now, correction)?;
                 }
                 continue;
             }
-            engine.handle(now, command)?;
+            engine.handle(look.now, command)?;
         }
+        stamp(engine, clock, &look);
         engine.commit(&mut *output)?;
         if stopping {
             return Ok(());
@@ -119,11 +119,18 @@ fn turn_until_stopped(
     }
 }
 
-/// Time for the next facts, how far it is known to be ahead, and whether it is in doubt.
-fn stamp(engine: &mut Engine, clock: &Clock) -> Now {
-    let (now, reading) = clock.read();
-    engine.clock_stands(reading);
-    now
+/// Time for the next facts, and whether it is in doubt.
+fn look(engine: &mut Engine, clock: &Clock) -> Look {
+    let look = clock.look();
+    engine.clock_stands(look.doubted);
+    look
+}
+
+/// Time goes on from what facts bear, and only from that.
+fn stamp(engine: &Engine, clock: &Clock, look: &Look) {
+    if engine.has_news() {
+        clock.stamped(look);
+    }
 }
 
 /// Rounded up to the next millisecond, so that a wait that ends is over.

@@ -65,14 +65,14 @@ fn setup(folder: &std::path::Path, now: Now) -> Setup {
 impl Counter {
     fn open() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let now = Now { wall: UtcMs(1_767_579_072_000), up: Ticks(0) };
+        let now = Now::vouched(UtcMs(1_767_579_072_000), Ticks(0));
         let engine = Engine::resume(setup(folder.path(), now), now).expect("an engine");
         Self { folder, engine, now, calls: Rc::default(), shown: vec![], commits: 0 }
     }
 
     /// The process ends without a word and starts again, 10 s later by the wall and from zero by its own clock.
     fn restart(mut self) -> Self {
-        self.now = Now { wall: UtcMs(self.now.wall.0 + 10_000), up: Ticks(0) };
+        self.now = Now::vouched(UtcMs(self.now.wall.0 + 10_000), Ticks(0));
         let Self { folder, now, calls, .. } = self;
         let engine = Engine::resume(setup(folder.path(), now), now).expect("an engine");
         let mut counter = Self { folder, engine, now, calls, shown: vec![], commits: 0 };

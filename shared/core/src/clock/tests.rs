@@ -3,6 +3,7 @@
 mod any_life;
 
 use super::*;
+use crate::time::Since;
 
 /// 2026-01-05 10:11:12 in Beijing: when the program was built.
 const BUILT: UtcMs = UtcMs(1_767_579_072_000);
@@ -27,7 +28,7 @@ impl Till {
     fn started(closed_ms: i64, wall_off: i64) -> Self {
         let truth = BUILT.0 + 30 * DAY;
         let last_fact = UtcMs(truth - closed_ms);
-        let now = Now { wall: UtcMs(truth + wall_off), up: Ticks(0) };
+        let now = Now::alone(UtcMs(truth + wall_off), Ticks(0));
         Self { truth, booted: truth, wall_off, clock: TrustedClock::resume(BUILT, Some(last_fact), now), last_fact }
     }
 
@@ -37,7 +38,7 @@ impl Till {
 
     fn now(&self) -> Now {
         let up = u64::try_from(self.truth - self.booted).expect("it has booted");
-        Now { wall: UtcMs(self.truth + self.wall_off), up: Ticks(up) }
+        Now::alone(UtcMs(self.truth + self.wall_off), Ticks(up))
     }
 
     fn pass(&mut self, ms: i64) {
@@ -64,6 +65,13 @@ impl Till {
         let reading = self.clock.read(self.now());
         self.last_fact = self.last_fact.max(reading.at);
         reading
+    }
+
+    /// As decisions see it.
+    fn moment(&mut self) -> Now {
+        let reading = self.read();
+        let ahead_ms = self.clock.is_vouched().then_some(reading.ahead_ms);
+        Now { wall: reading.at, ahead_ms, ..self.now() }
     }
 
     /// An honest witness, asked now.
@@ -183,8 +191,8 @@ fn without_any_line_days_go_on_by_ticks() {
 
 #[test]
 fn an_empty_journal_takes_a_wall_clock_of_the_builds_life() {
-    let resume = |wall: UtcMs| TrustedClock::resume(BUILT, None, Now { wall, up: Ticks(5) });
-    let read = |wall: UtcMs| resume(wall).read(Now { wall, up: Ticks(5) });
+    let resume = |wall: UtcMs| TrustedClock::resume(BUILT, None, Now::alone(wall, Ticks(5)));
+    let read = |wall: UtcMs| resume(wall).read(Now::alone(wall, Ticks(5)));
     let year_later = UtcMs(BUILT.0 + 365 * DAY);
     assert_eq!(read(year_later), Reading { at: year_later, doubted: false, ahead_ms: 0 });
     for wall in [YEAR_1970, YEAR_2000, YEAR_2038, UtcMs(i64::MIN), UtcMs(i64::MAX)] {
@@ -195,7 +203,7 @@ fn an_empty_journal_takes_a_wall_clock_of_the_builds_life() {
 #[test]
 fn a_program_newer_than_the_last_fact_knows_at_least_its_build() {
     let wall = UtcMs(BUILT.0 + HOUR);
-    let now = Now { wall, up: Ticks(0) };
+    let now = Now::alone(wall, Ticks(0));
     let mut clock = TrustedClock::resume(BUILT, Some(UtcMs(BUILT.0 - 9 * DAY)), now);
     assert_eq!(clock.read(now), Reading { at: wall, doubted: false, ahead_ms: 0 });
 }
@@ -331,24 +339,28 @@ fn a_known_offset_is_taken_off_the_clock_or_doubted() {
 #[test]
 fn waits_run_by_ticks_and_over_restarts_by_trusted_time() {
     let mut till = Till::started(12 * HOUR, 0);
-    let begun = till.read().at;
-    let up = till.now().up;
+    till.hear(Witness::Acquirer);
+    let begun = till.moment();
+    let since = Since::now(begun);
     till.pass(90_000);
-    assert_eq!(till.clock.elapsed_ms(begun, up, till.now()), 90_000);
+    assert_eq!(since.elapsed_ms(till.moment()), 90_000);
     till.restart(5 * MINUTE);
-    assert_eq!(till.clock.elapsed_ms(begun, till.now().up, till.now()), 390_000);
+    let since = Since::fact(begun.truth(), till.moment());
+    assert_eq!(since.elapsed_ms(till.moment()), 0, "nobody has vouched for the time yet");
+    till.hear(Witness::Acquirer);
+    assert!((389_000..=391_000).contains(&since.elapsed_ms(till.moment())));
 }
 
 #[test]
 fn a_correction_ahead_does_not_end_a_wait_early() {
-    for off in [YEAR_2000.0 - BUILT.0, 8 * HOUR] {
+    for off in [YEAR_2000.0 - BUILT.0, 8 * HOUR, 6 * MINUTE, -6 * MINUTE] {
         let mut till = Till::started(12 * HOUR, off);
         till.read();
         till.pass(1000);
-        let (begun, up) = (till.read().at, till.now().up);
+        let since = Since::now(till.moment());
         till.pass(10_000);
         taken(till.hear(Witness::Acquirer));
-        let elapsed = till.clock.elapsed_ms(begun, up, till.now());
+        let elapsed = since.elapsed_ms(till.moment());
         assert!((10_000..12_000).contains(&elapsed), "{off}: {elapsed}");
         till.restart(0);
     }

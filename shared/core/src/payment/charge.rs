@@ -12,7 +12,7 @@ use crate::{
     acquirer::{Call, ChargeAnswer, ChargeCall, PaidEvidence, Refusal, Timings},
     ids::Numbering,
     text::Text,
-    time::{Now, UtcMs},
+    time::{Now, Since, UtcMs, beijing_day},
 };
 
 impl Payment {
@@ -31,6 +31,7 @@ impl Payment {
             idempotency: order.idempotency,
             place: order.place,
             clock_doubted: order.clock_doubted,
+            acquirer_day: beijing_day(now.likeliest()),
         };
         let call = Call::Charge(ChargeCall {
             order_no,
@@ -41,7 +42,7 @@ impl Payment {
             operator: intent.place.cashier.to_string(),
         });
         let fact = Fact::Intended(intent.clone());
-        let mut payment = Self { standing: Standing::intended(intent), wait: Wait::from(now.wall, now.up), timings };
+        let mut payment = Self { standing: Standing::intended(intent), wait: Wait::from(Since::now(now)), timings };
         payment.wait.calling = Some(Calling::Charge);
         let step = Step::record(fact, order_no).then(Step::perform(Effect::Call { order_no, call }));
         (payment, step)

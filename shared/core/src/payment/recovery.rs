@@ -115,7 +115,7 @@ impl Payment {
 
     /// How it can be taken back now: acquirers reverse on the day of the charge.
     pub(super) fn take_back(&self, now: Now) -> TakeBack {
-        if beijing_day(now.wall) == beijing_day(self.standing.intent().at) {
+        if beijing_day(now.likeliest()) == self.standing.intent().acquirer_day {
             TakeBack::Reverse
         } else {
             TakeBack::Close
@@ -230,9 +230,6 @@ impl Payment {
         if !intent.clock_doubted && same {
             return Step::nothing();
         }
-        // Waits go on counting what they had counted.
-        let by_ms = intended_at.0.saturating_sub(intent.at.0);
-        self.wait.asked.at = UtcMs(self.wait.asked.at.0.saturating_add(by_ms));
         self.record(DayCorrected { order_no: self.order_no(), at: now.wall, intended_at, business_day, hour })
     }
 }

@@ -38,7 +38,7 @@ impl Payment {
         if order.amount > self.standing.remaining() {
             return Step::refuse(Refused::OverRemaining);
         }
-        self.wait.begin();
+        self.wait.begin(now);
         let intended = self.record(RefundIntended {
             order_no: self.order_no(),
             at: now.wall,

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     acquirer::Timings,
-    time::{Now, Ticks},
+    time::{Now, Since},
 };
 
 impl Payment {
@@ -17,17 +17,20 @@ impl Payment {
     #[must_use]
     pub fn replay<'f>(facts: impl IntoIterator<Item = &'f Fact>, timings: Timings) -> Option<Self> {
         let standing = Standing::replay(facts)?;
-        let wait = Wait::from(standing.intent().at, Ticks(0));
+        let wait = Wait::from(asked(&standing, Now::default()));
         Some(Self { standing, wait, timings })
     }
 
     /// Goes on after a restart: a charge whose answer was lost with the process is in doubt; waits count from their facts, by
     /// trusted time, so that restarts never starve them.
     pub fn resume(&mut self, now: Now) -> Step {
-        let intent = self.standing.intent();
-        // A time in doubt from an earlier life says nothing about how long ago it was.
-        let since = if intent.clock_doubted { now.wall } else { intent.at };
-        self.wait = Wait { wake: Some(now.up), ..Wait::from(since, now.up) };
+        let under_way = self.standing.refund().map(|refund| refund.at);
+        let under_way = under_way.or_else(|| self.standing.reversal().map(|reversal| reversal.at));
+        self.wait = Wait {
+            wake: Some(now.up),
+            returning: Since::fact(under_way, now),
+            ..Wait::from(asked(&self.standing, now))
+        };
         match self.state() {
             State::Pending => {
                 let detail = Some("the node stopped before an answer was recorded".into());
@@ -49,4 +52,10 @@ impl Payment {
         }
         Step::nothing()
     }
+}
+
+/// When the charge was made. A time in doubt from an earlier life says nothing about how long ago it was.
+fn asked(standing: &Standing, now: Now) -> Since {
+    let intent = standing.intent();
+    Since::fact((!intent.clock_doubted).then_some(intent.at), now)
 }

@@ -42,7 +42,7 @@ const fn backoff_ms(tries: u32) -> u64 {
 impl Payment {
     /// Takes an unanswered charge back.
     pub(super) fn reverse(&mut self, now: Now, how: TakeBack, numbers: &mut Numbering) -> Step {
-        self.wait.begin();
+        self.wait.begin(now);
         let place = self.standing.intent().place.clone();
         self.intend_reversal(now, place, how, None, numbers).then(self.send_reversal())
     }
@@ -54,7 +54,7 @@ impl Payment {
         if self.take_back(now) != TakeBack::Reverse {
             return Step::refuse(Refused::OtherDay);
         }
-        self.wait.begin();
+        self.wait.begin(now);
         self.intend_reversal(now, place, TakeBack::Reverse, Some(approval), numbers).then(self.send_reversal())
     }
 

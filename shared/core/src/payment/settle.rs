@@ -55,26 +55,9 @@ impl Payment {
     }
 
     fn is_stuck(&self, now: Now) -> bool {
-        let under_way_since = match self.state() {
-            State::Refunding => self.standing.refund().map(|refund| refund.at),
-            State::Reversing if self.standing.is_being_voided() => self.standing.reversal().map(|reversal| reversal.at),
-            State::Pending
-            | State::Paid
-            | State::Declined
-            | State::Unknown
-            | State::Held
-            | State::Reversing
-            | State::Closed
-            | State::Reversed
-            | State::PartRefunded
-            | State::Refunded
-            | State::Quarantined => None,
-        };
-        let elapsed_ms = match under_way_since {
-            Some(at) => u64::try_from(now.wall.0.saturating_sub(at.0)).unwrap_or(0),
-            None => self.wait.asked.elapsed_ms(now),
-        };
-        elapsed_ms >= self.timings.deadline_ms
+        let back_under_way = self.state() == State::Refunding || self.standing.is_being_voided();
+        let since = if back_under_way { self.wait.returning } else { self.wait.asked };
+        since.elapsed_ms(now) >= self.timings.deadline_ms
     }
 
     pub(super) fn settle(

@@ -13,7 +13,7 @@ use crate::{
     money::Fen,
     secret::Wallet,
     text::Text,
-    time::UtcMs,
+    time::{UtcMs, beijing_day},
 };
 
 /// Everything durable about one payment.
@@ -258,6 +258,7 @@ impl Standing {
                 self.intent.at = f.intended_at;
                 self.intent.place.business_day = f.business_day;
                 self.intent.place.hour = f.hour;
+                self.intent.acquirer_day = beijing_day(f.intended_at);
                 self.intent.clock_doubted = false;
             }
             Fact::RefundIntended(f) => {

@@ -39,7 +39,10 @@ struct Story {
 
 impl Story {
     fn begin() -> Self {
-        let now = Now { wall: parse_beijing("20260105101112").expect("a time"), up: Ticks(5_000) };
+        Self::begin_at(Now::vouched(morning(), Ticks(5_000)))
+    }
+
+    fn begin_at(now: Now) -> Self {
         let mut numbers = Numbering::resume(Issuer::new(1).expect("in range"), None);
         let (payment, step) = Payment::open(now, order(now.wall), TIMINGS, &mut numbers);
         let mut story = Self { now, numbers, payment, facts: vec![], calls: vec![], receipts: 0 };
@@ -113,6 +116,10 @@ impl Story {
         assert_eq!(self.payment.state(), state);
         assert_eq!(self.calls.join(" "), calls);
     }
+}
+
+fn morning() -> UtcMs {
+    parse_beijing("20260105101112").expect("a time")
 }
 
 fn order(at: UtcMs) -> Order {

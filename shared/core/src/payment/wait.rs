@@ -4,31 +4,8 @@ use alloc::string::String;
 
 use crate::{
     acquirer::Refusal,
-    time::{Now, Ticks, UtcMs},
+    time::{Now, Since, Ticks},
 };
-
-/// A moment on both clocks, from which a wait counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Since {
-    /// By the fact.
-    pub(super) at: UtcMs,
-    /// By this process; after a restart, its start.
-    pub(super) up: Ticks,
-}
-
-impl Since {
-    /// The longer of both, in ms: a clock set back stretches no wait, a restart starves none.
-    pub(super) fn elapsed_ms(self, now: Now) -> u64 {
-        let ticks = now.up.0.saturating_sub(self.up.0);
-        let wall = u64::try_from(now.wall.0.saturating_sub(self.at.0)).unwrap_or(0);
-        ticks.max(wall)
-    }
-
-    /// When `ms` will have passed; now if they have.
-    pub(super) fn reaches(self, now: Now, ms: u64) -> Ticks {
-        now.up.after_ms(ms.saturating_sub(self.elapsed_ms(now)))
-    }
-}
 
 /// Which call's answer is awaited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +47,8 @@ pub(super) struct Wait {
     pub(super) wake: Option<Ticks>,
     /// From when the charge's deadlines count.
     pub(super) asked: Since,
+    /// From when those of the reversal or refund under way count.
+    pub(super) returning: Since,
     /// Whether the last query left past the deadline or after the cashier gave up: only such an answer leads to a reversal.
     pub(super) decisive: bool,
     /// What the reversal or refund under way does next.
@@ -83,11 +62,12 @@ pub(super) struct Wait {
 }
 
 impl Wait {
-    pub(super) const fn from(at: UtcMs, up: Ticks) -> Self {
+    pub(super) const fn from(asked: Since) -> Self {
         Self {
             calling: None,
             wake: None,
-            asked: Since { at, up },
+            asked,
+            returning: asked,
             decisive: false,
             next: Next::Send,
             tries: 0,
@@ -113,7 +93,8 @@ impl Wait {
     }
 
     /// A new reversal or refund begins.
-    pub(super) const fn begin(&mut self) {
+    pub(super) fn begin(&mut self, now: Now) {
+        self.returning = Since::now(now);
         self.next = Next::Send;
         self.tries = 0;
         self.seen_before = false;

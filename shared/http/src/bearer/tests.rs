@@ -29,7 +29,7 @@ impl Authenticator for Server {
     }
 
     fn now(&self) -> Now {
-        Now { wall: UtcMs(0), up: Ticks(0) }
+        Now::alone(UtcMs(0), Ticks(0))
     }
 
     fn request_key(&self) -> [u8; 32] {

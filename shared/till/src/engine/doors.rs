@@ -8,7 +8,7 @@ use guitai_core::{
     money::Fen,
     payment::{Input, Order, Payment, Place, ReturnOrder, Say, Settlement},
     people::{AccountSet, Idempotency},
-    time::{Now, UtcMs},
+    time::Now,
 };
 use guitai_store::{StoreError, bills, query, request};
 
@@ -253,7 +253,7 @@ impl Engine {
 
     fn place(&self, now: Now, till: TillId, cashier: AccountId) -> Place {
         let clock = &self.setup.clock;
-        let at = UtcMs(now.wall.0.saturating_sub(self.ahead_ms));
+        let at = now.likeliest();
         Place { business_day: clock.day(at), hour: clock.hour(at), till, cashier }
     }
 

@@ -14,7 +14,7 @@ use guitai_core::{
     payment::{Intended, Paid, Place},
     people::Idempotency,
     secret::{CodeTrace, Wallet},
-    time::{BusinessClock, UtcMs},
+    time::{BusinessClock, UtcMs, beijing_day},
 };
 use guitai_store::{Database, Journal, note};
 use guitai_tests::{process::program, world::World};
@@ -97,6 +97,7 @@ fn fill(journal: &Path) -> anyhow::Result<()> {
             bill: None,
             remark: None,
             clock_doubted: false,
+            acquirer_day: beijing_day(at),
             idempotency: Idempotency { caller: "key:erp".into(), key: format!("bench-{n:08}"), body_hash: [7; 32] },
         };
         let paid = Paid {

@@ -45,6 +45,9 @@ pub struct Intended {
     /// Whether no witness vouched for the time.
     #[n(10)]
     pub clock_doubted: bool,
+    /// The day at the acquirer, in Beijing: until its end it can be reversed.
+    #[n(11)]
+    pub acquirer_day: Day,
 }
 
 /// See [`super::Fact::Pended`].

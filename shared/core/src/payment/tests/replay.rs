@@ -90,7 +90,7 @@ fn pass(dice: &mut Dice, story: &mut Story) {
             story.now.wall.0 += 7_200_000;
         }
         1 => {
-            story.now = Now { wall: UtcMs(story.now.wall.0 + 60_000), up: Ticks(1) };
+            story.now = Now::vouched(UtcMs(story.now.wall.0 + 60_000), Ticks(1));
             story.payment = Payment::replay(&story.facts, TIMINGS).expect("begins with its intent");
             let step = story.payment.resume(story.now);
             story.take(step);

@@ -99,7 +99,7 @@ fn what_the_acquirer_will_not_reverse_is_closed() {
 #[test]
 fn what_was_refused_before_a_restart_is_closed_after_it() {
     let story = reversing_unpaid().reversal(ReversalAnswer::Refused(refusal()));
-    let now = Now { wall: UtcMs(story.now.wall.0 + 1_000), up: Ticks(7) };
+    let now = Now::vouched(UtcMs(story.now.wall.0 + 1_000), Ticks(7));
     let mut resumed = Story { now, payment: Payment::replay(&story.facts, TIMINGS).expect("an intent"), ..story };
     let step = resumed.payment.resume(now);
     resumed.take(step);
@@ -127,10 +127,11 @@ fn a_reversal_whose_answers_never_come_is_closed_in_the_end() {
 
 #[test]
 fn a_correction_of_the_clock_ends_no_wait() {
-    let mut story = Story::begin();
+    let mut story = Story::begin_at(Now::alone(morning(), Ticks(5_000)));
     story = story.charge(ChargeAnswer::Pending);
     let twelve_hours = 12 * 3_600_000;
     story.now.wall.0 += twelve_hours;
+    story.now.ahead_ms = Some(0);
     let intended_at = UtcMs(story.payment.standing().intent().at.0 + twelve_hours);
     let place = place(intended_at);
     story.input(Input::CorrectDay { intended_at, business_day: place.business_day, hour: place.hour });
@@ -203,7 +204,7 @@ fn late_checks_count_from_the_end_and_stop_after_72_hours() {
 fn late_checks_survive_any_pause() {
     for (hours_off, left) in [(3, 3), (30, 1), (1_000, 0)] {
         let story = reversing_unpaid().reversal(ReversalAnswer::Done).query(QueryAnswer::Failed(refusal()));
-        let now = Now { wall: UtcMs(story.now.wall.0 + hours_off * 3_600_000), up: Ticks(7) };
+        let now = Now::vouched(UtcMs(story.now.wall.0 + hours_off * 3_600_000), Ticks(7));
         let mut resumed = Story { now, payment: Payment::replay(&story.facts, TIMINGS).expect("an intent"), ..story };
         let step = resumed.payment.resume(now);
         resumed.take(step);
@@ -244,7 +245,7 @@ fn the_goods_keys_open_after_a_minute_and_cancel_after_15_s() {
 fn a_restart_turns_a_charge_under_way_into_a_doubt_and_asks() {
     let story = Story::begin();
     let mut resumed = Payment::replay(&story.facts, TIMINGS).expect("an intent");
-    let now = Now { wall: story.now.wall, up: Ticks(3) };
+    let now = Now::vouched(story.now.wall, Ticks(3));
     let (facts, _) = resumed.resume(now).split();
     assert!(matches!(facts.as_slice(), [Fact::Doubted(_)]));
     assert_eq!(resumed.wake(), Some(now.up));
@@ -308,7 +309,7 @@ fn a_cancel_survives_a_restart() {
     let mut story = Story::begin().charge(no_answer()).after(16 * SECOND);
     story.input(Input::Cancel(say()));
     let mut resumed = Payment::replay(&story.facts, TIMINGS).expect("an intent");
-    let now = Now { wall: story.now.wall, up: Ticks(3) };
+    let now = Now::vouched(story.now.wall, Ticks(3));
     let _ = resumed.resume(now);
     let _ = resumed.step(now, Input::Due, &mut story.numbers);
     let answer = Input::QueryAnswered { answer: QueryAnswer::NotFound, late: Late::Fits };
