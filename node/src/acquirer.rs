@@ -46,6 +46,16 @@ impl Acquirer {
         });
     }
 
+    /// Asks about an order of long ago, for the time of the answer: where this machine's clock is in doubt, the first sale must not
+    /// be the one to find out.
+    pub(crate) async fn ask_the_time(&self, of: Expected, till: &Handle) {
+        let sent = Instant::now();
+        let (answer, date) = self.ask(Call::Query { order_no: of.order_no }, &of).await;
+        if let (Some(said), true) = (date, answer.is_proven()) {
+            let _ = till.send(Command::TimeTold { said, by: Witness::Acquirer, asked: sent });
+        }
+    }
+
     async fn ask(&self, call: Call, expected: &Expected) -> (Answer, Option<UtcMs>) {
         let request = self.codec.encode(&call, &nonce());
         let asked = Asked::of(&call);

@@ -2,16 +2,23 @@
 
 use std::{
     sync::{Arc, Mutex, OnceLock},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use anyhow::Context;
-use guitai_core::{acquirer::allinpay::Allinpay, time::Ticks, trust};
+use guitai_core::{
+    acquirer::{Expected, allinpay::Allinpay},
+    time::Ticks,
+    trust,
+};
 use guitai_devices::scan::ScanBox;
 use guitai_http::{guard, password::Passwords, serve, session::Sessions, throttle::Throttle};
 use guitai_link::acquirer::AcquirerClient;
-use guitai_store::{Integrity, Journal, Reader};
-use guitai_till::{Handle, Output, Setup};
+use guitai_store::{
+    Integrity, Journal, Reader,
+    query::{self, PaymentFilter, PaymentRow},
+};
+use guitai_till::{Command, Handle, Output, Setup};
 use tokio::sync::{broadcast, mpsc, watch};
 
 use crate::{
@@ -32,6 +39,9 @@ use crate::{
 
 /// Events a slow page may lag behind before it is told to look again.
 const EVENTS_MAX: usize = 1024;
+
+/// How often the acquirer is asked while the time is in doubt.
+const TIME_ASKED_EVERY: Duration = Duration::from_secs(2);
 
 /// The journal is damaged: its own exit code, so that whoever watches the service calls a person.
 #[derive(Debug)]
@@ -65,7 +75,7 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
     // Sales under way get their answers while the doors close; the engine ends last, with everything durable.
     web.await?;
     node.scan_boxes.into_iter().for_each(ScanBox::stop);
-    let _ = node.app.till.send(guitai_till::Command::Stop);
+    let _ = node.app.till.send(Command::Stop);
     tokio::task::spawn_blocking(move || node.engine.join()).await?.map_err(|_| anyhow::anyhow!("the engine failed"))
 }
 
@@ -106,11 +116,13 @@ fn start(config: &Config, place: &Place, enrolment: &Enrolment, stop: &watch::Re
         subject: title.clone(),
         last_offset_ms: sync::last_clock_offset(&side)?,
         bar: membership::kept_bar(&place::kept(&side.reader()?)?, &hub_key),
+        awaits_hub: true,
     };
     let tell = Arc::clone(&waiters);
     // The engine's first outputs come before its handle is known here; the call then waits the moment it takes.
     let door = Arc::new(OnceLock::new());
     let engine_door = Arc::clone(&door);
+    let clerk = acquirer.clone();
     let output = move |output| match output {
         Output::Call { call, expected } => acquirer.perform(call, expected, Handle::clone(engine_door.wait())),
         Output::Show(changed, fact) => {
@@ -129,6 +141,13 @@ fn start(config: &Config, place: &Place, enrolment: &Enrolment, stop: &watch::Re
     let side_writer = Arc::new(Mutex::new(side.shared_writer()?));
     let instance = place.instance()?;
     let membership = Membership::open((store.clone(), hub_key), instance, Arc::clone(&side_writer), till.clone())?;
+
+    let (heard, door) = (Arc::clone(&membership), till.clone());
+    tokio::spawn(async move {
+        heard.compared().await;
+        // An engine that has ended gives nothing back.
+        let _ = door.send(Command::HubHeard);
+    });
 
     let scans = Arc::new(Scans::default());
     let scan_clock = move || Ticks(u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX));
@@ -179,6 +198,7 @@ fn start(config: &Config, place: &Place, enrolment: &Enrolment, stop: &watch::Re
         request_key: place.request_key()?,
         started,
     });
+    tokio::spawn(ask_the_time(Arc::clone(&app), clerk));
     tokio::spawn(news::tell_pages(Arc::clone(&app), shown));
     tokio::spawn(news::print_receipts(Arc::clone(&app), prints));
     tokio::spawn(news::tell_small_news(Arc::clone(&app)));
@@ -190,6 +210,22 @@ fn start(config: &Config, place: &Place, enrolment: &Enrolment, stop: &watch::Re
         }
     });
     Ok(Node { app, engine, scan_boxes })
+}
+
+/// While the time is in doubt after a start, the acquirer is asked about the newest order here: days follow its answer.
+async fn ask_the_time(app: Arc<App>, acquirer: Acquirer) {
+    let newest = PaymentFilter {
+        store: Some(app.store.as_str().to_owned()),
+        kind: Some("charge".to_owned()),
+        ..PaymentFilter::default()
+    };
+    let Ok(rows) = app.read(move |connection| query::payments(connection, &newest, 1)).await else { return };
+    let Some(PaymentRow { no, amount, wallet: Some(wallet), .. }) = rows.into_iter().next() else { return };
+    let of = Expected { order_no: no, amount, wallet };
+    while app.till.clock().state().doubted && !*app.stop.borrow() {
+        acquirer.ask_the_time(of, &app.till).await;
+        tokio::time::sleep(TIME_ASKED_EVERY).await;
+    }
 }
 
 async fn stop_asked() {

@@ -69,6 +69,7 @@ pub(crate) fn write(
         subject: enrolment.store_name.clone(),
         last_offset_ms: None,
         bar: None,
+        awaits_hub: false,
     };
     let keys =
         std::fs::read(sandbox_data.join("keys.json")).context("--sandbox: keys.json of a sandbox that ran once")?;

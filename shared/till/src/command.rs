@@ -55,6 +55,8 @@ pub enum Command {
     CreateApiKey(ApiKeyCreated, Done),
     /// What the roster or a fork forbids this till from now on; none: nothing.
     Bar(Option<Bar>),
+    /// The hub has said how its copy of the journal compares, or will not soon.
+    HubHeard,
     /// A number somebody saw in this journal: the next ones lie above it.
     NumberFloor(OrderNo),
     /// The journal takes back what the hub holds of it; then everything open is taken up anew.
@@ -267,6 +269,7 @@ impl fmt::Debug for Command {
             Self::SetAccount(account, _) => write!(f, "SetAccount({})", account.account),
             Self::CreateApiKey(key, _) => write!(f, "CreateApiKey({})", key.name),
             Self::Bar(bar) => write!(f, "Bar({bar:?})"),
+            Self::HubHeard => f.write_str("HubHeard"),
             Self::NumberFloor(no) => write!(f, "NumberFloor({no})"),
             Self::Fill(runs, _) => write!(f, "Fill({} runs)", runs.len()),
             Self::Stop => f.write_str("Stop"),

@@ -21,8 +21,11 @@ use guitai_store::{Journal, StoreError, bills, ingest::Run};
 
 use crate::command::{Accepted, Answer, Command, FillDone, Refusal, Reply};
 
-/// What would give money back is looked at again after this, in ms, while the journal is forked.
-const FORKED_RETRY_MS: u64 = 60_000;
+/// What would give money back is looked at again after this, in ms, while this box is barred.
+const BARRED_RETRY_MS: u64 = 60_000;
+
+/// The same before the hub's first word, which comes within seconds.
+const UNHEARD_RETRY_MS: u64 = 1_000;
 
 /// What a till is made of.
 #[derive(Debug)]
@@ -45,6 +48,9 @@ pub struct Setup {
     pub last_offset_ms: Option<i64>,
     /// What the roster or a fork forbade in the life before: nothing goes back before it is lifted.
     pub bar: Option<Bar>,
+    /// Whether nothing goes back by itself before [`Command::HubHeard`]: an older copy of the folder does not know what it gave
+    /// back.
+    pub awaits_hub: bool,
 }
 
 /// What leaves the engine after a commit.
@@ -70,6 +76,7 @@ pub struct Engine {
     setup: Setup,
     numbers: Numbering,
     bar: Option<Bar>,
+    awaits_hub: bool,
     /// Whether facts made now bear a time that no witness vouched for.
     clock_doubted: bool,
     open: BTreeMap<OrderNo, Payment>,
@@ -92,11 +99,12 @@ impl Engine {
     /// What the journal says.
     pub fn resume(setup: Setup, now: Now) -> Result<Self, StoreError> {
         let numbers = Numbering::resume(setup.issuer, setup.journal.last_issued()?);
-        let (sealed, bar) = (setup.journal.last(), setup.bar);
+        let (sealed, bar, awaits_hub) = (setup.journal.last(), setup.bar, setup.awaits_hub);
         let mut engine = Self {
             setup,
             numbers,
             bar,
+            awaits_hub,
             clock_doubted: false,
             open: BTreeMap::new(),
             waits: BTreeSet::new(),
@@ -185,12 +193,19 @@ impl Engine {
         Ok(())
     }
 
+    /// When to look again at what would give money back; none if it may go back now.
+    const fn nothing_goes_back_for_ms(&self) -> Option<u64> {
+        match (self.bar, self.awaits_hub) {
+            (Some(_), _) => Some(BARRED_RETRY_MS),
+            (None, true) => Some(UNHEARD_RETRY_MS),
+            (None, false) => None,
+        }
+    }
+
     /// While this box is barred, or does not know what it gave back before, nothing goes back by itself: what is owed, and what
     /// is only asked about because late money would go back, waits. A doubt is still asked about and reversed.
     fn put_off(&mut self, now: Now, order_no: OrderNo) -> bool {
-        if self.bar.is_none() {
-            return false;
-        }
+        let Some(retry_ms) = self.nothing_goes_back_for_ms() else { return false };
         let Some(payment) = self.open.get_mut(&order_no) else { return false };
         match payment.state() {
             State::Paid | State::PartRefunded | State::Closed | State::Reversed => {}
@@ -203,21 +218,21 @@ impl Engine {
             | State::Refunded
             | State::Quarantined => return false,
         }
-        payment.put_off(now, FORKED_RETRY_MS);
+        payment.put_off(now, retry_ms);
         self.waits.extend(payment.wake().map(|wake| (wake, order_no)));
         true
     }
 
-    /// A paid answer that would send the money back at once is, while this box is barred, none: it is asked again.
+    /// A paid answer that would send the money back at once is, while nothing goes back, none: it is asked again.
     fn believed(&self, order_no: OrderNo, answer: QueryAnswer) -> QueryAnswer {
         let standing = self.open.get(&order_no).map(Payment::standing);
         let gives_back = standing.is_some_and(|standing| {
             matches!(standing.state(), State::Closed | State::Reversed | State::Reversing) || standing.gives_back()
         });
         match answer {
-            QueryAnswer::Paid(_) if gives_back && self.bar.is_some() => {
-                QueryAnswer::Unknown { detail: "this till is barred: nothing goes back yet".into() }
-            }
+            QueryAnswer::Paid(_) if gives_back && self.nothing_goes_back_for_ms().is_some() => QueryAnswer::Unknown {
+                detail: "nothing goes back yet: this till is barred, or has not heard the hub".into(),
+            },
             answer => answer,
         }
     }
@@ -242,6 +257,10 @@ impl Engine {
             Command::CreateApiKey(key, done) => self.record(&key.into(), done),
             Command::Bar(bar) => {
                 self.bar = bar;
+                Ok(())
+            }
+            Command::HubHeard => {
+                self.awaits_hub = false;
                 Ok(())
             }
             Command::NumberFloor(no) => {

@@ -9,6 +9,7 @@ use std::{
 use ed25519_dalek::SigningKey;
 use guitai_core::{
     acquirer::{Call, ChargeAnswer, PaidEvidence, QueryAnswer, ReversalAnswer, Terminal, Timings},
+    bill::BillKey,
     ids::{AccountId, Issuer, JournalId, OrderNo, StoreId, TillId},
     money::Fen,
     payment::{Say, State},
@@ -59,6 +60,7 @@ fn setup(folder: &std::path::Path, now: Now) -> Setup {
         subject: "测试店".into(),
         last_offset_ms: None,
         bar: None,
+        awaits_hub: false,
     }
 }
 
@@ -71,10 +73,15 @@ impl Counter {
     }
 
     /// The process ends without a word and starts again, 10 s later by the wall and from zero by its own clock.
-    fn restart(mut self) -> Self {
+    fn restart(self) -> Self {
+        self.restart_as(|setup| setup)
+    }
+
+    fn restart_as(mut self, changed: impl FnOnce(Setup) -> Setup) -> Self {
         self.now = Now::vouched(UtcMs(self.now.wall.0 + 10_000), Ticks(0));
-        let Self { folder, now, calls, .. } = self;
-        let engine = Engine::resume(setup(folder.path(), now), now).expect("an engine");
+        let Self { folder, now, calls, engine, .. } = self;
+        drop(engine);
+        let engine = Engine::resume(changed(setup(folder.path(), now)), now).expect("an engine");
         let mut counter = Self { folder, engine, now, calls, shown: vec![], commits: 0 };
         counter.commit();
         counter
@@ -345,6 +352,41 @@ fn late_money_is_attached_until_the_till_goes_on_and_given_back_afterwards() {
     counter.answer(order_no, Answer::Query(QueryAnswer::Paid(evidence())));
     assert_eq!(counter.stored_state(order_no), State::Refunding);
     assert_eq!(counter.calls.borrow().last(), Some(&"other"), "the refund");
+}
+
+#[test]
+fn late_money_of_a_second_attempt_goes_back_too_once_the_till_went_on() {
+    let mut counter = Counter::open();
+    counter.now.wall.0 = MIDNIGHT.0 - 60_000;
+    let first = counter.sale("key-00000001", CODE, 1250);
+    let refusal = guitai_core::acquirer::Refusal { code: "3999".into(), message: "余额不足".into() };
+    counter.answer(first, Answer::Charge(ChargeAnswer::Declined(refusal)));
+    let again = Pays::Again(BillKey::counter(first));
+    let answered = counter.charge("key-00000002", "130000000000000003", 1250, again);
+    counter.commit();
+    let second = taken(&answered).expect("taken in").order_no;
+    counter.answer(second, Answer::Charge(ChargeAnswer::Unknown { detail: "silence".into() }));
+    counter.pass(100_000);
+    counter.answer(second, Answer::Query(QueryAnswer::NotFound));
+    assert_eq!(counter.stored_state(second), State::Closed);
+    counter.sale("key-00000003", OTHER_CODE, 1250);
+    counter.pass(60_000);
+    counter.answer(second, Answer::Query(QueryAnswer::Paid(evidence())));
+    assert_eq!(counter.stored_state(second), State::Refunding);
+}
+
+#[test]
+fn nothing_goes_back_before_the_hub_was_heard() {
+    let mut counter = Counter::open();
+    let order_no = closed(&mut counter);
+    let mut counter = counter.restart_as(|setup| Setup { awaits_hub: true, ..setup });
+    let asked = counter.calls.borrow().len();
+    counter.pass(60_000);
+    assert_eq!(counter.calls.borrow().len(), asked, "it is not even asked");
+    counter.handle(Command::HubHeard);
+    counter.pass(1_000);
+    counter.answer(order_no, Answer::Query(QueryAnswer::Paid(evidence())));
+    assert_eq!(counter.stored_state(order_no), State::Refunding);
 }
 
 #[test]
