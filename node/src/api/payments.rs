@@ -202,7 +202,8 @@ fn earlier(app: &App, asked: &Idempotency) -> Result<Option<OrderNo>, Problem> {
     let found = app.look(|connection| request::earlier(connection, &journal, &asked.caller, &asked.key))?;
     match found {
         Some(found) if found.body_hash != asked.body_hash => Err(Code::IdempotencyConflict.into()),
-        found => Ok(found.map(|found| found.order_no)),
+        Some(found) => found.order_no.map(Some).ok_or_else(|| Code::IdempotencyConflict.into()),
+        None => Ok(None),
     }
 }
 

@@ -48,8 +48,8 @@ pub enum RowChange {
     Requested {
         /// Who asked, with what key, hashed with what body.
         idempotency: Idempotency,
-        /// The charge it is about.
-        order_no: OrderNo,
+        /// The charge it is about; none where it changed a bill's total.
+        order_no: Option<OrderNo>,
     },
     /// A day's figure moves.
     Counted(StatChange),
@@ -141,7 +141,7 @@ pub fn changes(fact: &Fact, before: Option<&Standing>, after: Option<&Standing>)
     match fact {
         Fact::Opened(_) => vec![],
         Fact::People(fact) => vec![of_people(fact)],
-        Fact::Bill(fact) => vec![of_bill(fact)],
+        Fact::Bill(fact) => of_bill(fact),
         Fact::Payment(fact) => after.map_or_else(Vec::new, |after| of_payment(fact, before, after)),
     }
 }
@@ -161,12 +161,15 @@ fn of_people(fact: &people::Fact) -> RowChange {
     }
 }
 
-fn of_bill(fact: &bill::Fact) -> RowChange {
+fn of_bill(fact: &bill::Fact) -> Vec<RowChange> {
     match fact {
         bill::Fact::Opened(f) => {
-            RowChange::BillTotal { bill: f.bill.clone(), total: f.total, opened: Some((f.business_day, f.at)) }
+            vec![RowChange::BillTotal { bill: f.bill.clone(), total: f.total, opened: Some((f.business_day, f.at)) }]
         }
-        bill::Fact::TotalChanged(f) => RowChange::BillTotal { bill: f.bill.clone(), total: f.total, opened: None },
+        bill::Fact::TotalChanged(f) => vec![
+            RowChange::BillTotal { bill: f.bill.clone(), total: f.total, opened: None },
+            RowChange::Requested { idempotency: f.approval.idempotency.clone(), order_no: None },
+        ],
     }
 }
 
@@ -197,7 +200,7 @@ fn of_payment(fact: &payment::Fact, before: Option<&Standing>, after: &Standing)
     rows.push(RowChange::ChargeStands(Box::new(charge_row(after, fact.at()))));
     rows.extend(of_return(fact));
     if let Some(idempotency) = fact.idempotency() {
-        rows.push(RowChange::Requested { idempotency: idempotency.clone(), order_no: fact.order_no() });
+        rows.push(RowChange::Requested { idempotency: idempotency.clone(), order_no: Some(fact.order_no()) });
     }
     rows.extend(stats::count(fact, before, after).into_iter().map(RowChange::Counted));
     rows

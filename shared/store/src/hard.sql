@@ -34,14 +34,14 @@ CREATE TABLE undigested (
     PRIMARY KEY (store, writer, epoch, number)
 ) STRICT, WITHOUT ROWID;
 
--- Requests that move money, or may, kept for ever: the same one again is the same payment.
+-- Requests that move money, or may, kept for ever: the same one again is the same payment. Without an order: a bill's total.
 CREATE TABLE request (
     store     TEXT NOT NULL,
     writer    TEXT NOT NULL,
     caller    TEXT NOT NULL,
     idem_key  TEXT NOT NULL,
     body_hash BLOB NOT NULL,
-    order_no  TEXT NOT NULL,
+    order_no  TEXT,
     PRIMARY KEY (store, writer, caller, idem_key)
 ) STRICT, WITHOUT ROWID;
 

@@ -11,8 +11,8 @@ use crate::StoreError;
 /// What a money-moving request with this key did before.
 #[derive(Clone, Debug)]
 pub struct EarlierRequest {
-    /// The charge it is about.
-    pub order_no: OrderNo,
+    /// The charge it is about; none where it changed a bill's total.
+    pub order_no: Option<OrderNo>,
     /// The keyed hash of what was asked then.
     pub body_hash: Vec<u8>,
 }
@@ -32,12 +32,12 @@ pub fn earlier(
     )?;
     let found = statement
         .query_row(params![journal.store.as_str(), journal.writer.text(), caller, key], |row| {
-            Ok((row.get::<_, String>(0)?, row.get(1)?))
+            Ok((row.get::<_, Option<String>>(0)?, row.get(1)?))
         })
         .optional()?;
     let Some((order_no, body_hash)) = found else { return Ok(None) };
-    let order_no = OrderNo::parse(&order_no).ok_or_else(|| StoreError::Corrupt("request.order_no".into()))?;
-    Ok(Some(EarlierRequest { order_no, body_hash }))
+    let parsed = |no: String| OrderNo::parse(&no).ok_or_else(|| StoreError::Corrupt("request.order_no".into()));
+    Ok(Some(EarlierRequest { order_no: order_no.map(parsed).transpose()?, body_hash }))
 }
 
 /// Keeps a request of the box's own journal: only that one is folded into rows.
@@ -48,7 +48,7 @@ pub(crate) fn insert(
     connection: &Connection,
     store: &StoreId,
     idempotency: &Idempotency,
-    order_no: OrderNo,
+    order_no: Option<OrderNo>,
 ) -> Result<(), StoreError> {
     connection.prepare_cached("INSERT INTO request VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?.execute(params![
         store.as_str(),
@@ -56,7 +56,7 @@ pub(crate) fn insert(
         idempotency.caller,
         idempotency.key,
         idempotency.body_hash,
-        order_no.as_str()
+        order_no.as_ref().map(OrderNo::as_str)
     ])?;
     Ok(())
 }

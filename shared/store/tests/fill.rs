@@ -250,7 +250,7 @@ fn one_that_wrote_on_loses_nothing_and_counts_nothing_twice() {
     assert!(buried.iter().any(|fact| of(fact) == Some(own)), "what was answered can be found under its old number");
     assert_eq!(digest::undigested(&hub.0, &id()).expect("read"), 0);
     let first = request::earlier(&hub.0, &id(), "erp", "key-after-7").expect("read").expect("known");
-    assert_ne!(first.order_no, again, "of two under one key the first stands");
+    assert_ne!(first.order_no, Some(again), "of two under one key the first stands");
     drop(restored);
 
     // Put back once more, to a copy from before the first fork: it takes both epochs back.

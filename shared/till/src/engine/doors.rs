@@ -204,6 +204,10 @@ impl Engine {
     /// The total is a fact; changing it is an act of its own, and never below what is covered or locked.
     pub(super) fn change_total(&mut self, now: Now, request: TotalRequest, done: Done) -> Result<(), StoreError> {
         let TotalRequest { bill: key, total, approval, note } = request;
+        if let Some(found) = self.asked_before(&approval.idempotency)? {
+            let same = found.body_hash == approval.idempotency.body_hash;
+            return self.done(done, if same { Ok(()) } else { Err(Refusal::IdempotencyConflict) });
+        }
         if key.source == bill::COUNTER_BILLS {
             // One sale of the counter's own comes to what it is.
             return self.done(done, Err(Refusal::BillUnknown));
@@ -212,9 +216,6 @@ impl Engine {
         let Some(bill) = bills::bill(journal.connection(), journal.store().as_str(), &key)? else {
             return self.done(done, Err(Refusal::BillUnknown));
         };
-        if bill.total() == total {
-            return self.done(done, Ok(()));
-        }
         if !bill.may_total(total) {
             let held = bill.covered().checked_add(bill.locked()).unwrap_or(bill.total());
             return self.done(done, Err(Refusal::TotalTooLow { held }));
@@ -233,20 +234,24 @@ impl Engine {
         self.record(&account.into(), done)
     }
 
+    fn asked_before(&self, request: &Idempotency) -> Result<Option<request::EarlierRequest>, StoreError> {
+        let journal = &self.setup.journal;
+        request::earlier(journal.connection(), journal.id(), &request.caller, &request.key)
+    }
+
     /// What the same request did before; the unique index on (caller, key) stands behind this.
     fn earlier(&self, request: &Idempotency) -> Result<Option<Result<Accepted, Refusal>>, StoreError> {
-        let journal = &self.setup.journal;
-        let found = request::earlier(journal.connection(), journal.id(), &request.caller, &request.key)?;
-        let Some(found) = found else { return Ok(None) };
-        if found.body_hash != request.body_hash {
-            return Ok(Some(Err(Refusal::IdempotencyConflict)));
-        }
-        let payment = match self.open.get(&found.order_no) {
+        let Some(found) = self.asked_before(request)? else { return Ok(None) };
+        let order_no = match found.order_no {
+            Some(order_no) if found.body_hash == request.body_hash => order_no,
+            Some(_) | None => return Ok(Some(Err(Refusal::IdempotencyConflict))),
+        };
+        let payment = match self.open.get(&order_no) {
             Some(payment) => Some(payment.clone()),
-            None => self.recall(found.order_no)?,
+            None => self.recall(order_no)?,
         };
         let payment = payment.ok_or_else(|| StoreError::Corrupt("an earlier request".into()))?;
-        let mut facts = journal.facts_of(found.order_no)?.into_iter();
+        let mut facts = self.setup.journal.facts_of(order_no)?.into_iter();
         let caused = facts.find(|fact| fact.idempotency() == Some(request));
         Ok(Some(Ok(Accepted { return_no: caused.and_then(|fact| fact.return_no()), ..accepted(&payment) })))
     }

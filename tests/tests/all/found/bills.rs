@@ -18,7 +18,7 @@ use super::{SOON, approver, charged, comes_to_keep, given_up, kept, on_bill, ref
 use crate::sales;
 
 /// A source of bills whose numbers start anew each day.
-const DAILY: &str = "[[bill_source]]\nname = \"pos\"\ndaily = true\n";
+pub(super) const DAILY: &str = "[[bill_source]]\nname = \"pos\"\ndaily = true\n";
 
 /// Two minutes before midnight in Beijing, as a second of the day.
 const LATE_EVENING_S: i64 = 86_400 - 120;
@@ -299,9 +299,40 @@ async fn m22_another_total_is_refused_and_raising_it_is_an_act() {
 }
 
 async fn total(manager: &Client, number: &str, total_fen: u64) -> anyhow::Result<Answer> {
+    keyed_total(manager, number, &random_digits(16), total_fen).await
+}
+
+async fn keyed_total(manager: &Client, number: &str, key: &str, total_fen: u64) -> anyhow::Result<Answer> {
     let body = json!({ "total_fen": total_fen, "approver": approver() });
-    let key = random_digits(16);
-    manager.post_keyed(&format!("/bills/his/{number}/total"), &key, &body).await
+    manager.post_keyed(&format!("/bills/his/{number}/total"), key, &body).await
+}
+
+// Neighbour: a request whose answer was lost, sent again after another act. Before: it freed the bill's rest once more.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn m22_a_total_asked_again_is_no_second_act() {
+    World::builder()
+        .play(async |world| {
+            let client = world.node().program()?;
+            let manager = world.node().person(ADMINISTRATOR).await?;
+            charged(&client, &on_bill(1_000, "R3", 1_000), "paid").await?;
+            for (key, sum) in [("raise-it-once", 2_000), ("back-again", 1_000)] {
+                let done = keyed_total(&manager, "R3", key, sum).await?;
+                ensure!(done.status == 200 && done.json["total_fen"] == sum, "{} {}", done.status, done.json);
+            }
+            world.node_mut().kill()?;
+            world.node_mut().start().await?;
+            let manager = world.node().person(ADMINISTRATOR).await?;
+            let again = keyed_total(&manager, "R3", "raise-it-once", 2_000).await?;
+            ensure!(again.status == 200 && again.json["total_fen"] == 1_000, "{} {}", again.status, again.json);
+            refused(&client, &on_bill(1_000, "R3", 1_000), 422, "bill_covered").await?;
+            for (number, sum) in [("R3", 3_000), ("R4", 2_000)] {
+                let other = keyed_total(&manager, number, "raise-it-once", sum).await?;
+                ensure!(other.status == 409 && other.text("code") == "idempotency_conflict", "{number}: {other:?}");
+            }
+            ensure!(kept(world).await? == 1_000, "{:?}", world.sandbox.book().await?);
+            Ok(())
+        })
+        .await;
 }
 
 // Before: there was no way to ask what of a bill is covered, locked or free.

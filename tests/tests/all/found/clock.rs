@@ -169,6 +169,41 @@ async fn m20_a_paid_bill_stays_paid_under_a_clock_days_ahead() {
     a_paid_bill_stays_paid(40 * DAY_S, false).await;
 }
 
+// Neighbour: closed over the weekend, hub away. Before: it was still Saturday, and Monday's first numbers were refused as
+// paid.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn m20_monday_begins_on_monday() {
+    let saturday = offset_to_beijing(NOON_S);
+    World::builder()
+        .clocks(saturday)
+        .sections(super::bills::DAILY)
+        .play(async |world| {
+            let client = world.node().program()?;
+            let bill = serde_json::json!({ "source": "pos", "number": "1", "total_fen": 1_000 });
+            charged(&client, &Charge::of(1_000).with("bill", bill.clone()), "paid").await?;
+            let saturdays = today(world)?;
+            world.node().synced(SYNC_LIMIT).await?;
+            world.hub.stop().await?;
+            world.node_mut().stop().await?;
+            world.set_clocks(saturday + 2 * DAY_S)?;
+            world.node_mut().start().await?;
+            let monday = today(world)?;
+            until("the time", SOON, async || {
+                let stats = client.read("/stats/day").await?;
+                Ok((text(&stats, "date") == monday).then_some(()))
+            })
+            .await?;
+            let again = Charge::of(1_000).with("bill", bill.clone());
+            let asked = refused(&client, &again, 409, "bill_day_needed").await?.json.to_string();
+            ensure!(asked.contains(&saturdays) && asked.contains(&monday), "both choices: {asked}");
+            let other = serde_json::json!({ "source": "pos", "number": "2", "total_fen": 1_100 });
+            let paid = charged(&client, &Charge::of(1_100).with("bill", other), "paid").await?;
+            ensure!(text(&paid, "business_day") == monday, "{paid}");
+            Ok(())
+        })
+        .await;
+}
+
 // Before: right already; waits run by ticks, and must go on doing so beside trusted time.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn m02_a_jump_of_the_clock_ends_no_wait() {
