@@ -994,7 +994,7 @@ class Shop:
         note(f"healed; {len(unresolved)} requests lost their answer and are sent again")
         self.repeat(unresolved, "resolve")
         end, quiet_since = time.time() + most_s, None
-        said = {}
+        said, seen = {}, {}
         while time.time() < end:
             rows = {node: self.w.rows(node) for node in ("node1", "node2")}
             charges = [(node, r) for node in rows for r in rows[node] if r["kind"] == "charge"]
@@ -1006,10 +1006,10 @@ class Shop:
                     said[r["order_no"]] = time.time()
                     self.ask(node, "erp", self.fresh(random.Random(), "z"), f"/api/v1/payments/{r['order_no']}/{verb}", {}, "end " + verb)
             # Ended by a reversal of ours, or expired: money may still land, and the node looks again 60 s later.
-            watched = [self.seconds(r.get("finished_at")) for _, r in charges
-                       if r["state"] == "reversed" or (r["state"] == "closed" and r.get("reason") in ("expired", "cancelled"))]
-            # In the world's own time, which midnight may have moved.
-            watched = [min(at - self.w.offset["hub"], time.time()) for at in watched]
+            ended = {r["order_no"]: self.seconds(r.get("finished_at")) for _, r in charges
+                     if r["state"] == "reversed" or (r["state"] == "closed" and r.get("reason") in ("expired", "cancelled"))}
+            # In the world's own time, which midnight may have moved; a stamp may also be ahead, but not its end after it was seen.
+            watched = [min(at - self.w.offset["hub"], seen.setdefault(no, time.time())) for no, at in ended.items()]
             until = max([self.w.started["node1"], self.w.started["node2"], self.healed, *watched]) + 78
             if not still and time.time() > until:
                 if quiet_since and time.time() - quiet_since > 3:
