@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     acquirer::{Call, ChargeAnswer, ChargeCall, PaidEvidence, Refusal, Timings},
+    bill::Late,
     ids::Numbering,
     text::Text,
     time::{Now, Since, UtcMs, beijing_day},
@@ -56,7 +57,8 @@ impl Payment {
         numbers: &mut Numbering,
     ) -> Step {
         match answer {
-            ChargeAnswer::Paid(evidence) => self.paid_while_open(now, evidence, numbers),
+            // Its own lock has kept the bill for it.
+            ChargeAnswer::Paid(evidence) => self.paid_while_open(now, evidence, Late::Fits, numbers),
             ChargeAnswer::Pending => {
                 self.wait.wake = Some(now.up.after_ms(self.timings.first_query_ms));
                 Step::nothing()

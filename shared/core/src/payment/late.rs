@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     acquirer::{PaidEvidence, QueryAnswer},
-    bill::Late,
+    bill::{COUNTER_BILLS, Late},
     ids::Numbering,
     money::Fen,
     time::Now,
@@ -21,10 +21,21 @@ const OWED_RETRY_MS: u64 = 3_600_000;
 
 impl Payment {
     /// Money was taken and nothing of ours is under way against it. What the cashier gave up goes back: by reversal while the
-    /// acquirer reverses, else by refund.
-    pub(super) fn paid_while_open(&mut self, now: Now, evidence: PaidEvidence, numbers: &mut Numbering) -> Step {
+    /// acquirer reverses, else by refund. So does what finds its bill paid although it held it: another branch of the journal paid.
+    pub(super) fn paid_while_open(
+        &mut self,
+        now: Now,
+        evidence: PaidEvidence,
+        late: Late,
+        numbers: &mut Numbering,
+    ) -> Step {
         if !self.standing.is_given_up() {
-            return self.paid(now, evidence);
+            let held_in_vain = late == Late::SettledOtherwise && self.standing.bill().source != COUNTER_BILLS;
+            return if held_in_vain {
+                self.paid_and_given_back(now, evidence, numbers)
+            } else {
+                self.paid(now, evidence)
+            };
         }
         match self.take_back(now) {
             TakeBack::Reverse => self.reverse(now, TakeBack::Reverse, numbers),
@@ -40,12 +51,34 @@ impl Payment {
         }
     }
 
+    /// Two branches of a restored box were paid for one bill. What is still open is judged when it is found paid.
+    pub(super) fn came_second(&mut self, now: Now, numbers: &mut Numbering) -> Step {
+        match self.state() {
+            State::Paid | State::PartRefunded if self.standing.owed() == Fen::ZERO => self.owe(now, numbers),
+            State::Paid
+            | State::PartRefunded
+            | State::Pending
+            | State::Unknown
+            | State::Held
+            | State::Reversing
+            | State::Refunding
+            | State::Declined
+            | State::Closed
+            | State::Reversed
+            | State::Refunded
+            | State::Quarantined => Step::nothing(),
+        }
+    }
+
     /// The debt is a fact of its own, beside the money: no refusal, no person and no restart forgets it.
     pub(super) fn paid_and_given_back(&mut self, now: Now, evidence: PaidEvidence, numbers: &mut Numbering) -> Step {
-        let paid = self.paid(now, evidence);
+        self.paid(now, evidence).then(self.owe(now, numbers))
+    }
+
+    fn owe(&mut self, now: Now, numbers: &mut Numbering) -> Step {
         let amount = self.standing.remaining();
         let owed = self.record(GiveBackOwed { order_no: self.order_no(), at: now.wall, amount });
-        paid.then(owed).then(self.give_back(now, numbers))
+        owed.then(self.give_back(now, numbers))
     }
 
     /// Gives back what is owed, as far as it is still here.

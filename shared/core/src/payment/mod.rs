@@ -250,6 +250,7 @@ impl Payment {
             Input::Void { approval, place } => self.void(now, approval, place, numbers),
             Input::Refund(order) => self.refund(now, order, numbers),
             Input::Settle { how, approval, note, late } => self.settle(now, (how, late), approval, note, numbers),
+            Input::CameSecond => self.came_second(now, numbers),
             Input::CorrectDay { intended_at, business_day, hour } => {
                 self.correct_day(now, intended_at, business_day, hour)
             }

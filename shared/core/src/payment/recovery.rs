@@ -59,7 +59,7 @@ impl Payment {
             return self.clash_answered(now, answered_at, answer, numbers);
         }
         match self.state() {
-            State::Pending | State::Unknown => self.open_answered(now, answer, numbers),
+            State::Pending | State::Unknown => self.open_answered(now, answer, late, numbers),
             State::Held => self.held_answered(now, answer),
             State::Reversing => self.reversing_answered(now, answer, late, numbers),
             State::Closed | State::Reversed => self.late_check_answered(now, answer, late, numbers),
@@ -72,9 +72,9 @@ impl Payment {
         }
     }
 
-    fn open_answered(&mut self, now: Now, answer: QueryAnswer, numbers: &mut Numbering) -> Step {
+    fn open_answered(&mut self, now: Now, answer: QueryAnswer, late: Late, numbers: &mut Numbering) -> Step {
         match answer {
-            QueryAnswer::Paid(evidence) => self.paid_while_open(now, evidence, numbers),
+            QueryAnswer::Paid(evidence) => self.paid_while_open(now, evidence, late, numbers),
             QueryAnswer::Failed(refusal) => self.declined(now, refusal),
             QueryAnswer::Mismatched { detail, claimed } => self.quarantined(now, detail, claimed),
             QueryAnswer::Reversed => self.found_reversed(now),

@@ -66,6 +66,8 @@ pub enum Input {
         /// Whether its money still fits its bill.
         late: Late,
     },
+    /// The history that came back after a restore had its bill paid: by the order of facts this payment came second.
+    CameSecond,
     /// The clock in doubt when the charge was intended turned out to be off.
     CorrectDay {
         /// When it really was.

@@ -78,6 +78,7 @@ fn answers(dice: &mut Dice, story: &Story) -> Vec<Input> {
         settle(Settlement::GiveBack),
         settle(Settlement::Close),
         settle(Settlement::WriteOff),
+        Input::CameSecond,
         Input::CorrectDay { intended_at: story.now.wall, business_day: place(story.now.wall).business_day, hour: 3 },
     ]
 }

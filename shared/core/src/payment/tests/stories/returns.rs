@@ -207,3 +207,16 @@ fn a_return_refused_in_a_dead_branch_leaves_the_living_end() {
         }
     }
 }
+
+#[test]
+fn what_came_second_goes_back_once() {
+    let mut story = in_state(State::Paid);
+    assert_eq!(story.input(Input::CameSecond), None);
+    assert_eq!(story.payment.standing().owed(), Fen::new(1250));
+    story.input(Input::RefundAnswered(RefundAnswer::Done { acquirer_no: "2".into() }));
+    assert_eq!(story.input(Input::CameSecond), None);
+    story.ends(State::Refunded, "charge refund");
+    let mut open = in_state(State::Unknown);
+    open.input(Input::CameSecond);
+    assert_eq!(open.payment.state(), State::Unknown);
+}
