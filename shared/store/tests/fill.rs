@@ -165,7 +165,8 @@ fn rows(connection: &Connection) -> Vec<String> {
         .prepare(
             "SELECT 'p' || no || state || amount || epoch || '-' || number AS row FROM payment
              UNION ALL SELECT 's' || day || movement || hour || count || '/' || sum FROM stat
-             UNION ALL SELECT 'a' || account FROM account ORDER BY row",
+             UNION ALL SELECT 'a' || account FROM account
+             UNION ALL SELECT 'r' || caller || ' ' || idem_key || ' ' || order_no FROM request ORDER BY row",
         )
         .expect("a query");
     let rows = statement.query_map([], |row| row.get(0)).expect("read");
@@ -250,6 +251,8 @@ fn one_that_wrote_on_loses_nothing_and_counts_nothing_twice() {
     assert_eq!(digest::undigested(&hub.0, &id()).expect("read"), 0);
     let first = request::earlier(&hub.0, &id(), "erp", "key-after-7").expect("read").expect("known");
     assert_ne!(first.order_no, again, "of two under one key the first stands");
+    let here = request::earlier(restored.journal.connection(), &id(), "erp", "key-after-7").expect("read");
+    assert_eq!(here.map(|request| request.order_no), Some(first.order_no), "at the box as at the hub");
     drop(restored);
 
     // Put back once more, to a copy from before the first fork: it takes both epochs back.

@@ -19,7 +19,7 @@ use crate::{
     column::{fact_no, integer},
     facts,
     ingest::{self, Run},
-    record, refold,
+    record, refold, request,
     standings::Standings,
 };
 
@@ -231,7 +231,8 @@ impl Journal {
         Ok(dead)
     }
 
-    /// Moves facts out of the journal into its evidence.
+    /// Moves facts out of the journal into its evidence. What their callers' keys stand for goes with them, or a key that the
+    /// history taken used for another payment would go on standing for theirs; those entered again bring theirs back.
     fn bury(&self, dead: &[Dead]) -> Result<(), StoreError> {
         let Some(first) = dead.first() else { return Ok(()) };
         let mut insert = self.connection.prepare("INSERT INTO branch VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?;
@@ -249,6 +250,10 @@ impl Journal {
         }
         for table in ["fact", "seal", "undigested", "record"] {
             remove_from(&self.connection, table, self.place(first.no))?;
+        }
+        let requests = dead.iter().filter_map(|dead| dead.fact.as_ref()?.idempotency());
+        for idempotency in requests {
+            request::forget(&self.connection, &self.id, idempotency)?;
         }
         Ok(())
     }
