@@ -1,8 +1,9 @@
 //! A journal's one writer.
 //!
 //! Facts and their rows are written into an open transaction as they are decided; [`Journal::commit`] seals the chain's head
-//! and makes all of it durable at once: that is group commit. A failed commit leaves nothing to go on with: the caller ends
-//! the process and starts again from what is on disk.
+//! and makes all of it durable at once: that is group commit. A large one is sealed on the way too, since whoever takes it over
+//! the line keeps only so much that no seal vouches for. A failed commit leaves nothing to go on with: the caller ends the
+//! process and starts again from what is on disk.
 //!
 //! A box put back to an older copy takes back what the hub holds of its journal with [`Journal::fill`].
 
@@ -21,6 +22,7 @@ use guitai_core::{
         text::Record,
     },
     limits, payment,
+    sync::journal_lane::SEAL_EVERY_BYTES,
     time::UtcMs,
 };
 use rusqlite::{Connection, OptionalExtension, params};
@@ -76,6 +78,8 @@ pub struct Journal {
     last: FactNo,
     head: ChainHash,
     in_transaction: bool,
+    /// Facts and texts since the last seal.
+    unsealed_bytes: usize,
     standings: Standings,
 }
 
@@ -96,8 +100,8 @@ impl Journal {
         let mut connection = database.writer()?;
         let (last, head) = check(&connection, &id, &identity.verifying_key())?;
         refold::fit(&mut connection, &|_, _| Ok(None))?;
-        let mut journal =
-            Self { connection, id, identity, last, head, in_transaction: false, standings: Standings::default() };
+        let (in_transaction, unsealed_bytes, standings) = (false, 0, Standings::default());
+        let mut journal = Self { connection, id, identity, last, head, in_transaction, unsealed_bytes, standings };
         if journal.last.number == 0 {
             journal.open_epoch(issuer, now, after)?;
             journal.commit()?;
@@ -177,6 +181,17 @@ impl Journal {
             record::insert(&self.connection, &self.id, no, record)?;
         }
         self.last = no;
+        self.unsealed_bytes += body.len() + records.iter().map(|record| record.text.len()).sum::<usize>();
+        if self.unsealed_bytes >= SEAL_EVERY_BYTES { self.seal() } else { Ok(()) }
+    }
+
+    /// Seals the head, if it is not.
+    fn seal(&mut self) -> Result<(), StoreError> {
+        if self.unsealed_bytes > 0 {
+            let seal = Seal::sign(&self.identity, &self.id, self.last, self.head);
+            facts::insert_seal(&self.connection, &self.id, &seal)?;
+            self.unsealed_bytes = 0;
+        }
         Ok(())
     }
 
@@ -186,8 +201,7 @@ impl Journal {
     /// What SQLite says; what is on disk is then unknown and the process must end.
     pub fn commit(&mut self) -> Result<Committed, StoreError> {
         if self.in_transaction {
-            let seal = Seal::sign(&self.identity, &self.id, self.last, self.head);
-            facts::insert_seal(&self.connection, &self.id, &seal)?;
+            self.seal()?;
             self.connection.execute_batch("COMMIT")?;
             self.in_transaction = false;
         }

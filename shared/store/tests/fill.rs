@@ -4,11 +4,12 @@ use ed25519_dalek::SigningKey;
 use guitai_core::{
     ids::{AccountId, FactNo, Issuer, JournalId, Numbering, OrderNo, StoreId, TillId},
     journal::{chain::Seal, epoch::Point, fact::Fact},
-    limits::CHUNK_MAX_BYTES,
+    limits::{CHUNK_MAX_BYTES, RECORD_TEXT_MAX_CHARS},
     money::Fen,
     payment::{Intended, Paid, Place},
     people::{AccountSet, Idempotency, Role},
     secret::{CodeTrace, Wallet},
+    sync::{frame::FactRecord, journal_lane::UNSEALED_MAX_BYTES},
     time::{BusinessClock, UtcMs},
 };
 use guitai_store::{
@@ -30,6 +31,18 @@ fn key() -> SigningKey {
 
 fn issuer() -> Issuer {
     Issuer::new(7).expect("in range")
+}
+
+fn set(account: &str, name: &str, verifier: &str) -> Fact {
+    Fact::from(AccountSet {
+        account: AccountId::parse(account).expect("a name"),
+        name: Some(name.into()),
+        role: Role::Cashier,
+        verifier: Some(verifier.into()),
+        disabled: false,
+        by: None,
+        at: MORNING,
+    })
 }
 
 struct Counter {
@@ -96,15 +109,7 @@ impl Counter {
     }
 
     fn account(&mut self, account: &str) {
-        self.record(&Fact::from(AccountSet {
-            account: AccountId::parse(account).expect("a name"),
-            name: Some(account.into()),
-            role: Role::Cashier,
-            verifier: Some("x".into()),
-            disabled: false,
-            by: None,
-            at: MORNING,
-        }));
+        self.record(&set(account, account, "x"));
     }
 
     /// A copy of the file, as a backup takes it.
@@ -134,6 +139,9 @@ impl Hub {
             let (last, _) = ingest::head(&self.0, &id()).expect("read");
             let next = FactNo { epoch: last.epoch, number: last.number + 1 };
             let Some(run) = ingest::load(from.connection(), &id(), next, 1_000).expect("loaded") else { return };
+            let bytes =
+                run.bodies.iter().map(Vec::len).chain(run.records.iter().map(FactRecord::weight)).sum::<usize>();
+            assert!(bytes <= UNSEALED_MAX_BYTES, "the lane takes no {bytes} bytes without a seal");
             ingest::persist(&mut self.0, &id(), &[issuer()], &run).expect("persisted");
         }
     }
@@ -262,6 +270,32 @@ fn one_that_wrote_on_loses_nothing_and_counts_nothing_twice() {
     assert_eq!((filled.entered, filled.kept), (0, 0));
     same(&hub, &third.journal);
     assert_eq!(rows(&hub.0), rows(third.journal.connection()));
+}
+
+#[test]
+fn a_branch_larger_than_the_lane_keeps_unsealed_is_delivered() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut hub = Hub::new(&folder);
+    let mut node = Counter::open(folder.path().join("a.db"));
+    let backup = node.copy("backup.db");
+    node.account("0001");
+    hub.take(&node.journal);
+    drop(node);
+
+    let mut restored = Counter::open(backup);
+    let (accounts, long) = (4_000_usize, "收".repeat(RECORD_TEXT_MAX_CHARS));
+    for number in 0..accounts {
+        restored.journal.append(&set(&format!("{number:06}"), &long, &long)).expect("appended");
+        if number % 100 == 0 {
+            restored.journal.commit().expect("committed");
+        }
+    }
+    restored.journal.commit().expect("committed");
+    let filled = restored.journal.fill(&hub.give(&restored.journal), issuer(), MORNING).expect("filled");
+    assert_eq!(filled, Filled { taken: 1, entered: accounts, kept: 0 });
+    assert!(accounts * 2 * "收".len() * RECORD_TEXT_MAX_CHARS > UNSEALED_MAX_BYTES, "in one commit");
+    hub.take(&restored.journal);
+    same(&hub, &restored.journal);
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! The journal lane: one writer's facts, in order, gap-free, verified, never merged.
 //!
-//! What counts is the commit: a run of facts that ends with a seal. The writer's shell loads whole commits, the lane cuts them
-//! into chunks of at most [`CHUNK_MAX_BYTES`], and only the last chunk of a load carries the seal. The receiver keeps chunks
-//! without a seal in memory and hands a run to its shell only when the seal has been checked: so what is on disk is always
-//! covered by a seal, and after a cut the half commit simply comes again.
+//! What counts is the seal: each commit ends with one, and a large one has more on the way ([`SEAL_EVERY_BYTES`]). The writer's
+//! shell loads whole runs of facts that end with one, the lane cuts them into chunks of at most [`CHUNK_MAX_BYTES`], and only the
+//! last chunk of a load carries the seal. The receiver keeps chunks without a seal in memory and hands a run to its shell only
+//! when the seal has been checked: so what is on disk is always covered by a seal, and after a cut the half run simply comes
+//! again.
 //!
 //! Epochs: within one, numbers go up by one; a new one starts at 1 with its own chain, and its opening fact names the end of the
 //! one before. A receiver whose last seal is not in the writer's history proves a fork. The box's own journal then travels back:
@@ -23,14 +24,21 @@ use crate::{
         chain::{self, ChainHash, Seal},
         epoch::{Point, opening},
     },
-    limits::{CHUNK_MAX_BYTES, FACT_TEXTS_MAX, RECORD_TEXT_MAX_CHARS},
+    limits::{CHUNK_MAX_BYTES, FACT_MAX_BYTES, FACT_TEXTS_MAX, RECORD_TEXT_MAX_CHARS},
 };
 
 /// Loads not yet acknowledged. 16 of one chunk each are 256 KiB under way: 2.5 MB/s at a round trip of 100 ms.
 pub const WINDOW_LOADS: usize = 16;
 
-/// Facts of one commit kept in memory until its seal comes: 256 inputs of two facts of 8 KiB each.
+/// Facts kept in memory until their seal comes: 256 inputs of two facts of 8 KiB each.
 pub const UNSEALED_MAX_BYTES: usize = 4 * 1024 * 1024;
+
+/// A writer seals on the way when a commit has grown by this much, in bytes of facts and texts: 16 chunks. So no commit, however
+/// large, has more between two seals than a receiver keeps: this and one fact more, doubled at most by what texts weigh besides.
+pub const SEAL_EVERY_BYTES: usize = 16 * CHUNK_MAX_BYTES;
+
+const _: () =
+    assert!(2 * (SEAL_EVERY_BYTES + FACT_MAX_BYTES + FACT_TEXTS_MAX * RECORD_TEXT_MAX_CHARS * 4) <= UNSEALED_MAX_BYTES);
 
 /// Tokens of what comes back to its writer begin here, far from those of the other lane.
 pub(super) const FIRST_TAKING_TOKEN: u64 = 1 << 63;

@@ -4,7 +4,7 @@ use guitai_core::{
     ids::{FactNo, Issuer, JournalId},
     journal::{
         branch::entered_again,
-        chain::{self, ChainHash, Seal},
+        chain::{self, ChainHash},
         epoch::Point,
         fact::Fact,
         text::Record,
@@ -17,7 +17,6 @@ use super::Journal;
 use crate::{
     StoreError,
     column::{fact_no, integer},
-    facts,
     ingest::{self, Run},
     record, refold, request,
     standings::Standings,
@@ -132,8 +131,7 @@ impl Journal {
                 filled.kept += 1;
             }
         }
-        let seal = Seal::sign(&self.identity, &self.id, self.last, self.head);
-        facts::insert_seal(&self.connection, &self.id, &seal)?;
+        self.seal()?;
         refold::refold_in(&self.connection)?;
         Ok(filled)
     }
