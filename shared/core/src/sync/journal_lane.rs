@@ -22,7 +22,7 @@ use crate::{
     ids::{FactNo, JournalId, Writer},
     journal::{
         chain::{self, ChainHash, Seal},
-        epoch::{Point, opening},
+        epoch::{EpochFault, Point, goes_on_from, opening},
     },
     limits::{CHUNK_MAX_BYTES, FACT_MAX_BYTES, FACT_TEXTS_MAX, RECORD_TEXT_MAX_CHARS},
 };
@@ -403,11 +403,15 @@ impl Incoming {
         }
     }
 
-    /// A run that begins where what is held ends, or with the opening of the next epoch, whose key it then is.
+    /// A run that begins where what is held ends, or with the opening of the next epoch, whose key it then is. What comes back goes
+    /// on from a place of our own history, which is never taken on trust.
     fn begin(&mut self, chunk: &Chunk) -> Result<Unsealed, PeerFault> {
         let first = chunk.first;
-        let held = self.last_seal.as_ref().map(|seal| Point::new(seal.no, *seal.head()));
-        let before = held.or_else(|| self.known.iter().find(|point| follows(point.no, first)).cloned());
+        let body = chunk.bodies.first().map_or(&[][..], Vec::as_slice);
+        let before = match &self.last_seal {
+            Some(seal) => Some(Point::new(seal.no, *seal.head())),
+            None => goes_on_from(first, body).and_then(|no| self.known.iter().find(|point| point.no == no)).cloned(),
+        };
         let (last, head) = match &before {
             Some(point) if first.epoch == point.no.epoch => (point.no, *point.head()),
             Some(point) if first.epoch < point.no.epoch => {
@@ -417,18 +421,16 @@ impl Incoming {
             Some(_) | None => (FactNo { epoch: first.epoch, number: 0 }, chain::start(&self.journal, first.epoch)),
         };
         if first.epoch > 1 && first.number == 1 {
-            let body = chunk.bodies.first().map_or(&[][..], Vec::as_slice);
             let previous = before.is_some().then_some(&self.key);
             let key = opening(&self.journal, first.epoch, before.as_ref(), previous, body);
-            self.key = key.map_err(|why| PeerFault::BadEpoch(first, why))?;
+            let key = key.map_err(|why| PeerFault::BadEpoch(first, why))?;
+            if before.is_none() && !self.known.is_empty() {
+                return Err(PeerFault::BadEpoch(first, EpochFault::OtherParent));
+            }
+            self.key = key;
         }
         Ok(Unsealed { first, last, head, bodies: Vec::new(), records: Vec::new(), bytes: 0 })
     }
-}
-
-/// Whether a run that begins with `first` may follow the fact `no`.
-fn follows(no: FactNo, first: FactNo) -> bool {
-    next_no(no) == Some(first) || (first.epoch > no.epoch && first.number == 1)
 }
 
 /// Whether each text belongs to a fact of the chunk, in order and once, and none is longer than a record may be.

@@ -5,7 +5,7 @@ use guitai_core::{
     journal::{
         branch::entered_again,
         chain::{self, ChainHash},
-        epoch::Point,
+        epoch::{Point, goes_on_from},
         fact::Fact,
         text::Record,
     },
@@ -140,11 +140,8 @@ impl Journal {
     fn sound(&self, runs: &[Run]) -> Result<Option<FactNo>, StoreError> {
         let (Some(first), Some(newest)) = (runs.first(), runs.last()) else { return Ok(None) };
         let strange = |no: FactNo| StoreError::Corrupt(format!("what came back is not this journal's own at {no}"));
-        let before = match first.first.number.checked_sub(1) {
-            Some(number) if number > 0 || first.first.epoch == 1 => FactNo { epoch: first.first.epoch, number },
-            Some(_) => self.end_of_epoch_before(first.first.epoch)?.ok_or_else(|| strange(first.first))?,
-            None => return Err(strange(first.first)),
-        };
+        let body = first.bodies.first().map_or(&[][..], Vec::as_slice);
+        let before = goes_on_from(first.first, body).ok_or_else(|| strange(first.first))?;
         let mut head = ingest::head_at(&self.connection, &self.id, before)?.ok_or_else(|| strange(first.first))?;
         let mut at = before;
         for run in runs {
@@ -195,15 +192,6 @@ impl Journal {
             }
         }
         Ok((fork, new))
-    }
-
-    fn end_of_epoch_before(&self, epoch: u32) -> Result<Option<FactNo>, StoreError> {
-        let mut statement = self.connection.prepare_cached(
-            "SELECT epoch, number FROM fact WHERE store = ?1 AND writer = ?2 AND epoch < ?3
-             ORDER BY epoch DESC, number DESC LIMIT 1",
-        )?;
-        let mut rows = statement.query(params![self.id.store.as_str(), self.id.writer.text(), epoch])?;
-        Ok(rows.next()?.map(fact_no).transpose()?)
     }
 
     /// Everything written after a fact.
