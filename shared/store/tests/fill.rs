@@ -17,7 +17,7 @@ use guitai_store::{
     ingest::{self, Run},
     journal, query, request,
 };
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode};
 
 const MORNING: UtcMs = UtcMs(1_767_579_072_000);
 
@@ -331,6 +331,51 @@ fn what_the_box_never_wrote_is_not_taken() {
         assert_eq!(rows(restored.journal.connection()), before);
     }
     assert_eq!(restored.journal.fill(&runs, issuer(), MORNING).expect("the honest ones").taken, 20);
+}
+
+#[test]
+fn a_fill_that_the_disk_has_no_room_for_changes_nothing() {
+    for writes_on in [false, true] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut hub = Hub::new(&folder);
+        let mut node = Counter::open(folder.path().join("a.db"));
+        node.sale(1_000, 0, "key-before");
+        let backup = node.copy("backup.db");
+        for number in 0..400 {
+            node.journal.append(&set(&format!("{number:06}"), &"收".repeat(100), "x")).expect("appended");
+        }
+        node.journal.commit().expect("committed");
+        hub.take(&node.journal);
+        drop(node);
+
+        let mut restored = Counter::open(backup);
+        let runs = hub.give(&restored.journal);
+        let room = |pages: u32, journal: &Journal| {
+            let connection = journal.connection();
+            let held: u32 = connection.query_row("PRAGMA page_count", [], |row| row.get(0)).expect("read");
+            connection.pragma_update(None, "max_page_count", held + pages).expect("set");
+        };
+        let mut refused = 0;
+        loop {
+            if writes_on {
+                room(u32::MAX / 2, &restored.journal);
+                restored.sale(2_000, 60 + i64::from(refused), &format!("key-own-{refused}"));
+            }
+            let (last, before) = (restored.journal.last(), rows(restored.journal.connection()));
+            room(4 * refused, &restored.journal);
+            match restored.journal.fill(&runs, issuer(), MORNING) {
+                Ok(_) => break,
+                Err(StoreError::Sqlite(error)) if error.sqlite_error_code() == Some(ErrorCode::DiskFull) => {}
+                Err(error) => panic!("{error:?} with room for {} pages", 4 * refused),
+            }
+            refused += 1;
+            assert_eq!(restored.journal.last(), last);
+            assert_eq!(rows(restored.journal.connection()), before);
+        }
+        assert!(refused > 10, "{refused}");
+        hub.take(&restored.journal);
+        same(&hub, &restored.journal);
+    }
 }
 
 #[test]

@@ -75,8 +75,8 @@ impl Journal {
     /// nothing. Nothing may be open; a fill of a long history holds its caller up while rows are made anew.
     ///
     /// # Errors
-    /// `Corrupt` if the runs are not this journal's own, and then nothing is changed; or what SQLite says: the journal must then
-    /// not be used again.
+    /// `Corrupt` if the runs are not this journal's own, or what SQLite says: nothing is then changed, and the journal goes on.
+    /// Only after `Undecided` it must not be used again.
     pub fn fill(&mut self, runs: &[Run], issuer: Issuer, now: UtcMs) -> Result<Filled, StoreError> {
         if self.in_transaction {
             return Err(StoreError::Corrupt("a fill while facts wait for their commit".into()));
@@ -87,14 +87,18 @@ impl Journal {
         if runs.is_empty() {
             return Ok(Filled::default());
         }
-        let before = (self.last, self.head);
+        let (last, head) = (self.last, self.head);
         self.connection.execute_batch("BEGIN IMMEDIATE")?;
         let filled = self.fill_in(fork, runs, (issuer, now));
-        self.connection.execute_batch(if filled.is_ok() { "COMMIT" } else { "ROLLBACK" })?;
-        self.in_transaction = false;
-        self.standings = Standings::default();
-        if filled.is_err() {
-            (self.last, self.head) = before;
+        (self.in_transaction, self.standings) = (false, Standings::default());
+        if filled.is_ok() {
+            self.connection.execute_batch("COMMIT").map_err(StoreError::Undecided)?;
+        } else {
+            (self.last, self.head, self.unsealed_bytes) = (last, head, 0);
+            // Of some errors, a full disk among them, SQLite has rolled back itself.
+            if !self.connection.is_autocommit() {
+                self.connection.execute_batch("ROLLBACK").map_err(StoreError::Undecided)?;
+            }
         }
         filled
     }
