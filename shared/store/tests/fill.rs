@@ -273,6 +273,32 @@ fn one_that_wrote_on_loses_nothing_and_counts_nothing_twice() {
 }
 
 #[test]
+fn the_latest_time_and_number_may_lie_before_what_was_entered_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut hub = Hub::new(&folder);
+    let mut node = Counter::open(folder.path().join("a.db"));
+    node.sale(1_000, 0, "key-before");
+    let backup = node.copy("backup.db");
+    for minute in 10..30 {
+        node.sale(2_000, minute, &format!("key-after-{minute}"));
+    }
+    let (newest, latest) = (node.journal.last_issued().expect("read"), node.journal.last_at().expect("read"));
+    hub.take(&node.journal);
+    drop(node);
+
+    // Its clock is behind: what it writes comes last and is older.
+    let mut restored = Counter::open(backup);
+    restored.sale(3_000, 5, "key-own");
+    restored.journal.fill(&hub.give(&restored.journal), issuer(), MORNING).expect("filled");
+    hub.take(&restored.journal);
+    assert_eq!(restored.journal.last_issued().expect("read"), newest);
+    assert_eq!(journal::last_issued(&hub.0, &id()).expect("read"), newest, "as the hub tells it");
+    assert_eq!(restored.journal.last_at().expect("read"), latest);
+    let mut again = Counter::open(restored.path.clone());
+    assert!(Some(again.sale(1_000, 6, "key-on")) > newest);
+}
+
+#[test]
 fn a_branch_larger_than_the_lane_keeps_unsealed_is_delivered() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut hub = Hub::new(&folder);
