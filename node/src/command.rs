@@ -31,7 +31,7 @@ use guitai_store::{
 };
 
 use crate::{
-    clock::wall,
+    clock,
     config::{self, Config, LogFormat, LogSection, PrinterSection},
     control::{self, Request, Wish},
     doctor, membership,
@@ -325,13 +325,14 @@ fn record(config: &Path, request: Request) -> anyhow::Result<()> {
         return control::ask(&place.control_socket(), &request);
     };
     let enrolment = place.enrolled()?;
-    let fact = match request.wish(wall())? {
+    let last_offset_ms = sync::last_clock_offset(&place.side()?)?;
+    let (id, issuer, begun) = (enrolment.journal()?, enrolment.issuer()?, clock::trusted(None, last_offset_ms));
+    let mut journal =
+        Journal::open(&place.journal()?, id, issuer, place.identity()?, enrolment.after(), begun).map_err(Damaged)?;
+    let fact = match request.wish(clock::trusted(journal.last_at()?, last_offset_ms))? {
         Wish::ApiKey(key) => Fact::from(key),
         Wish::Account(account) => Fact::from(account),
     };
-    let (id, issuer) = (enrolment.journal()?, enrolment.issuer()?);
-    let mut journal =
-        Journal::open(&place.journal()?, id, issuer, place.identity()?, enrolment.after(), wall()).map_err(Damaged)?;
     journal.append(&fact)?;
     journal.commit()?;
     Ok(())

@@ -108,7 +108,7 @@ async fn record(till: &Handle, line: &str) -> anyhow::Result<()> {
     let request: Request = serde_json::from_str(line)?;
     let (done, committed) = oneshot::channel();
     let done = Box::new(move |answer| _ = done.send(answer));
-    let command = match request.wish(crate::clock::wall())? {
+    let command = match request.wish(till.clock().trusted_now())? {
         Wish::ApiKey(key) => Command::CreateApiKey(key, done),
         Wish::Account(account) => Command::SetAccount(account, done),
     };

@@ -26,7 +26,7 @@ use crate::{
     announcements::Announcements,
     api,
     app::App,
-    clock::wall,
+    clock,
     config::Config,
     control,
     devices::{self, Printer, ScanSink, Scans},
@@ -88,10 +88,12 @@ struct Node {
 fn start(config: &Config, place: &Place, enrolment: &Enrolment, stop: &watch::Receiver<bool>) -> anyhow::Result<Node> {
     let started = Instant::now();
     let (store, issuer, identity) = (enrolment.store()?, enrolment.issuer()?, place.identity()?);
-    let database = place.journal()?;
-    let journal = Journal::open(&database, enrolment.journal()?, issuer, identity.clone(), enrolment.after(), wall())
+    let (database, side) = (place.journal()?, place.side()?);
+    let last_offset_ms = sync::last_clock_offset(&side)?;
+    // Only a new journal is stamped with it.
+    let begun = clock::trusted(None, last_offset_ms);
+    let journal = Journal::open(&database, enrolment.journal()?, issuer, identity.clone(), enrolment.after(), begun)
         .map_err(Damaged)?;
-    let side = place.side()?;
     let announcements = Arc::new(Announcements::open(&side, &store)?);
     let title = config.title.clone().unwrap_or_else(|| enrolment.store_name.clone());
 
@@ -114,7 +116,7 @@ fn start(config: &Config, place: &Place, enrolment: &Enrolment, stop: &watch::Re
         clock: config.clock.clone(),
         code_key: place.code_key()?,
         subject: title.clone(),
-        last_offset_ms: sync::last_clock_offset(&side)?,
+        last_offset_ms,
         bar: membership::kept_bar(&place::kept(&side.reader()?)?, &hub_key),
         awaits_hub: true,
     };

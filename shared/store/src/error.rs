@@ -5,6 +5,8 @@
 pub enum StoreError {
     /// SQLite says no: disk full, I/O error, locked by another process.
     Sqlite(rusqlite::Error),
+    /// A commit failed, or what was begun could not be taken back: only the file, opened anew, tells what it holds.
+    Undecided(rusqlite::Error),
     /// The bundled SQLite is older than 3.51.3.
     OldSqlite(String),
     /// The file belongs to another program, or to a newer version of this one.
@@ -17,6 +19,7 @@ impl std::fmt::Display for StoreError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Sqlite(error) => write!(f, "database: {error}"),
+            Self::Undecided(error) => write!(f, "database: a commit failed: {error}"),
             Self::OldSqlite(version) => write!(f, "SQLite {version} is too old; 3.51.3 or later is needed"),
             Self::ForeignFile(what) => write!(f, "{what}"),
             Self::Corrupt(what) => write!(f, "stored data is damaged: {what}"),

@@ -232,29 +232,31 @@ fn keep_records(
     records.iter().try_for_each(|record| record::insert(connection, journal, no, record))
 }
 
-/// Places of a journal's own history, newest first: steps that double back from its end, the ends of earlier epochs, its
-/// beginning. What is asked for from one of them is at most twice what was lost.
+/// Places of a journal's own history, newest first: steps that double back from its end to where its last epoch begins, the ends
+/// of earlier epochs, and its beginning: of a box that replaced another, where that one left off, since what lies before is not
+/// its own. What is asked for from one of them is at most twice what was lost.
 ///
 /// # Errors
 /// What SQLite says.
 pub fn places(connection: &Connection, journal: &JournalId) -> Result<Vec<Point>, StoreError> {
-    let (last, _) = head(connection, journal)?;
+    let mut ends = facts::epoch_ends(connection, journal)?.into_iter();
     let mut wanted = Vec::new();
-    let mut back = 0;
-    while let Some(number) = last.number.checked_sub(back).filter(|number| *number > 0) {
-        wanted.push(FactNo { epoch: last.epoch, number });
-        back = back * 2 + 1;
+    if let Some(last) = ends.next() {
+        let mut back = 0;
+        while let Some(number) = last.number.checked_sub(back).filter(|number| *number > 0) {
+            wanted.push(FactNo { epoch: last.epoch, number });
+            back = back * 2 + 1;
+        }
+        // A journal put back to its first facts may share no others with what the hub holds.
+        let begins = FactNo { epoch: last.epoch, number: 1 };
+        if wanted.last().is_some_and(|no| *no > begins) {
+            wanted.push(begins);
+        }
     }
-    let mut statement = connection.prepare_cached(
-        "SELECT epoch, max(number) FROM fact WHERE store = ?1 AND writer = ?2 AND epoch < ?3 GROUP BY epoch
-         ORDER BY epoch DESC",
-    )?;
-    let ends = statement.query_map(params![journal.store.as_str(), journal.writer.text(), last.epoch], fact_no)?;
-    for end in ends {
-        wanted.push(end?);
-    }
+    wanted.extend(ends);
     wanted.truncate(limits::RECALL_POINTS_MAX - 1);
-    wanted.push(FactNo { epoch: 1, number: 0 });
+    let parent = left_off(connection, journal)?;
+    wanted.push(parent.map_or(FactNo { epoch: 1, number: 0 }, |parent| parent.no));
     let mut points = Vec::with_capacity(wanted.len());
     for no in wanted {
         points.extend(head_at(connection, journal, no)?.map(|head| Point::new(no, head)));

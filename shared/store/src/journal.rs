@@ -1,8 +1,9 @@
 //! A journal's one writer.
 //!
 //! Facts and their rows are written into an open transaction as they are decided; [`Journal::commit`] seals the chain's head
-//! and makes all of it durable at once: that is group commit. A failed commit leaves nothing to go on with: the caller ends
-//! the process and starts again from what is on disk.
+//! and makes all of it durable at once: that is group commit. A large one is sealed on the way too, since whoever takes it over
+//! the line keeps only so much that no seal vouches for. A failed commit leaves nothing to go on with: the caller ends the
+//! process and starts again from what is on disk.
 //!
 //! A box put back to an older copy takes back what the hub holds of its journal with [`Journal::fill`].
 
@@ -21,6 +22,7 @@ use guitai_core::{
         text::Record,
     },
     limits, payment,
+    sync::journal_lane::SEAL_EVERY_BYTES,
     time::UtcMs,
 };
 use rusqlite::{Connection, OptionalExtension, params};
@@ -76,6 +78,8 @@ pub struct Journal {
     last: FactNo,
     head: ChainHash,
     in_transaction: bool,
+    /// Facts and texts since the last seal.
+    unsealed_bytes: usize,
     standings: Standings,
 }
 
@@ -96,8 +100,8 @@ impl Journal {
         let mut connection = database.writer()?;
         let (last, head) = check(&connection, &id, &identity.verifying_key())?;
         refold::fit(&mut connection, &|_, _| Ok(None))?;
-        let mut journal =
-            Self { connection, id, identity, last, head, in_transaction: false, standings: Standings::default() };
+        let (in_transaction, unsealed_bytes, standings) = (false, 0, Standings::default());
+        let mut journal = Self { connection, id, identity, last, head, in_transaction, unsealed_bytes, standings };
         if journal.last.number == 0 {
             journal.open_epoch(issuer, now, after)?;
             journal.commit()?;
@@ -177,6 +181,17 @@ impl Journal {
             record::insert(&self.connection, &self.id, no, record)?;
         }
         self.last = no;
+        self.unsealed_bytes += body.len() + records.iter().map(|record| record.text.len()).sum::<usize>();
+        if self.unsealed_bytes >= SEAL_EVERY_BYTES { self.seal() } else { Ok(()) }
+    }
+
+    /// Seals the head, if it is not.
+    fn seal(&mut self) -> Result<(), StoreError> {
+        if self.unsealed_bytes > 0 {
+            let seal = Seal::sign(&self.identity, &self.id, self.last, self.head);
+            facts::insert_seal(&self.connection, &self.id, &seal)?;
+            self.unsealed_bytes = 0;
+        }
         Ok(())
     }
 
@@ -186,8 +201,7 @@ impl Journal {
     /// What SQLite says; what is on disk is then unknown and the process must end.
     pub fn commit(&mut self) -> Result<Committed, StoreError> {
         if self.in_transaction {
-            let seal = Seal::sign(&self.identity, &self.id, self.last, self.head);
-            facts::insert_seal(&self.connection, &self.id, &seal)?;
+            self.seal()?;
             self.connection.execute_batch("COMMIT")?;
             self.in_transaction = false;
         }
@@ -218,22 +232,31 @@ impl Journal {
         Ok(facts)
     }
 
-    /// When the last fact was recorded: time does not go back before it.
+    /// The latest time in the journal, which time does not go back before. Within an epoch stamps grow, but for what a fork's heal
+    /// entered again: that lies between its opening, stamped then, and what came after. So it is among the ends of all epochs and
+    /// their openings.
     ///
     /// # Errors
-    /// What SQLite says, or a fact that does not read back.
+    /// What SQLite says.
     pub fn last_at(&self) -> Result<Option<UtcMs>, StoreError> {
-        let body: Option<Vec<u8>> = self
-            .connection
-            .prepare_cached(
-                "SELECT body FROM fact WHERE store = ?1 AND writer = ?2 ORDER BY epoch DESC, number DESC LIMIT 1",
-            )?
-            .query_row(of(&self.id), |row| row.get(0))
-            .optional()?;
-        body.map(|body| Ok(Fact::from_bytes(&body).map_err(no_fact)?.at())).transpose()
+        let mut latest = None;
+        for FactNo { epoch, .. } in facts::epoch_ends(&self.connection, &self.id)? {
+            let end = facts::newest_that(&self.connection, &self.id, epoch, |fact| Some(fact.at()))?;
+            latest = latest.max(end).max(self.opened_at(epoch)?);
+        }
+        Ok(latest)
     }
 
-    /// The last number issued: numbers only grow, so it is that of the newest fact that draws one.
+    fn opened_at(&self, epoch: u32) -> Result<Option<UtcMs>, StoreError> {
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT body FROM fact WHERE store = ?1 AND writer = ?2 AND epoch = ?3 AND number = 1")?;
+        let place = params![self.id.store.as_str(), self.id.writer.text(), epoch];
+        let body: Option<Vec<u8>> = statement.query_row(place, |row| row.get(0)).optional()?;
+        Ok(body.and_then(|body| Some(Fact::from_bytes(&body).ok()?.at())))
+    }
+
+    /// See [`last_issued`].
     ///
     /// # Errors
     /// What SQLite says.
@@ -242,23 +265,18 @@ impl Journal {
     }
 }
 
-/// The last number a journal drew; a fact this version cannot digest is passed over.
+/// The greatest number a journal drew, whoever issued it. Numbers only grow within an epoch, but what a heal entered again may
+/// have been drawn before the history that it was entered behind: so it is among the last ones of all epochs. A fact this
+/// version cannot digest is passed over.
 ///
 /// # Errors
 /// What SQLite says.
 pub fn last_issued(connection: &Connection, journal: &JournalId) -> Result<Option<OrderNo>, StoreError> {
-    let mut statement = connection.prepare(
-        "SELECT body FROM fact WHERE order_no IS NOT NULL AND store = ?1 AND writer = ?2
-         ORDER BY epoch DESC, number DESC",
-    )?;
-    let mut rows = statement.query(of(journal))?;
-    while let Some(row) = rows.next()? {
-        let body = row.get_ref(0)?.as_blob().map_err(|_| StoreError::Corrupt("a fact's body".into()))?;
-        if let Some(no) = Fact::from_bytes(body).ok().and_then(|fact| fact.draws()) {
-            return Ok(Some(no));
-        }
+    let mut drawn = Vec::new();
+    for FactNo { epoch, .. } in facts::epoch_ends(connection, journal)? {
+        drawn.extend(facts::newest_that(connection, journal, epoch, Fact::draws)?);
     }
-    Ok(None)
+    Ok(drawn.into_iter().max_by_key(OrderNo::rank))
 }
 
 fn no_fact(error: FactError) -> StoreError {

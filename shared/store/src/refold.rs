@@ -1,7 +1,7 @@
 //! Rows made anew from facts: after a change of what rows there are or of what facts mean to them, and when asked.
 //!
 //! Facts are folded in slices, each a transaction of its own, with the place reached in a note: a stop in between goes on
-//! where it was. Until all are folded, facts that come in are stored only ([`behind`]); the last slice reaches them. On the way a
+//! where it was. Until all are folded, facts that come in are stored only (`behind`); the last slice reaches them. On the way a
 //! fact that an older version could not digest gets its rows and leaves `undigested`.
 
 use guitai_core::ids::{FactNo, Issuer, JournalId, StoreId, Writer};

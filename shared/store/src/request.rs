@@ -60,3 +60,19 @@ pub(crate) fn insert(
     ])?;
     Ok(())
 }
+
+/// Forgets what a key stands for, before rows are made anew: the fact that it was kept for is a dead branch's now. Of what the
+/// key may stand for in the history that counts, the first is kept again.
+///
+/// # Errors
+/// What SQLite says.
+pub(crate) fn forget(
+    connection: &Connection,
+    journal: &JournalId,
+    Idempotency { caller, key, body_hash: _ }: &Idempotency,
+) -> Result<(), StoreError> {
+    connection
+        .prepare_cached("DELETE FROM request WHERE store = ?1 AND writer = ?2 AND caller = ?3 AND idem_key = ?4")?
+        .execute(params![journal.store.as_str(), journal.writer.text(), caller, key])?;
+    Ok(())
+}

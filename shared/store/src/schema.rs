@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use crate::{StoreError, note};
 
@@ -39,10 +39,9 @@ pub(crate) fn adopt(connection: &Connection, path: &Path) -> Result<(), StoreErr
     if versions(connection)? == (APPLICATION_ID, HARD_VERSION) {
         return Ok(());
     }
-    connection.execute_batch("BEGIN IMMEDIATE")?;
-    let climbed = climb(connection, path);
-    connection.execute_batch(if climbed.is_ok() { "COMMIT" } else { "ROLLBACK" })?;
-    climbed
+    let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
+    climb(&transaction, path)?;
+    Ok(transaction.commit()?)
 }
 
 /// What the file says now, read inside the transaction: another process may have been faster.

@@ -4,11 +4,12 @@ use ed25519_dalek::SigningKey;
 use guitai_core::{
     ids::{AccountId, FactNo, Issuer, JournalId, Numbering, OrderNo, StoreId, TillId},
     journal::{chain::Seal, epoch::Point, fact::Fact},
-    limits::CHUNK_MAX_BYTES,
+    limits::{CHUNK_MAX_BYTES, RECORD_TEXT_MAX_CHARS},
     money::Fen,
     payment::{Intended, Paid, Place},
     people::{AccountSet, Idempotency, Role},
     secret::{CodeTrace, Wallet},
+    sync::{frame::FactRecord, journal_lane::UNSEALED_MAX_BYTES},
     time::{BusinessClock, UtcMs, beijing_day},
 };
 use guitai_store::{
@@ -16,7 +17,7 @@ use guitai_store::{
     ingest::{self, Run},
     journal, query, request,
 };
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode};
 
 const MORNING: UtcMs = UtcMs(1_767_579_072_000);
 
@@ -30,6 +31,18 @@ fn key() -> SigningKey {
 
 fn issuer() -> Issuer {
     Issuer::new(7).expect("in range")
+}
+
+fn set(account: &str, name: &str, verifier: &str) -> Fact {
+    Fact::from(AccountSet {
+        account: AccountId::parse(account).expect("a name"),
+        name: Some(name.into()),
+        role: Role::Cashier,
+        verifier: Some(verifier.into()),
+        disabled: false,
+        by: None,
+        at: MORNING,
+    })
 }
 
 struct Counter {
@@ -97,15 +110,7 @@ impl Counter {
     }
 
     fn account(&mut self, account: &str) {
-        self.record(&Fact::from(AccountSet {
-            account: AccountId::parse(account).expect("a name"),
-            name: Some(account.into()),
-            role: Role::Cashier,
-            verifier: Some("x".into()),
-            disabled: false,
-            by: None,
-            at: MORNING,
-        }));
+        self.record(&set(account, account, "x"));
     }
 
     /// A copy of the file, as a backup takes it.
@@ -135,6 +140,9 @@ impl Hub {
             let (last, _) = ingest::head(&self.0, &id()).expect("read");
             let next = FactNo { epoch: last.epoch, number: last.number + 1 };
             let Some(run) = ingest::load(from.connection(), &id(), next, 1_000).expect("loaded") else { return };
+            let bytes =
+                run.bodies.iter().map(Vec::len).chain(run.records.iter().map(FactRecord::weight)).sum::<usize>();
+            assert!(bytes <= UNSEALED_MAX_BYTES, "the lane takes no {bytes} bytes without a seal");
             ingest::persist(&mut self.0, &id(), &[issuer()], &run).expect("persisted");
         }
     }
@@ -166,7 +174,8 @@ fn rows(connection: &Connection) -> Vec<String> {
         .prepare(
             "SELECT 'p' || no || state || amount || epoch || '-' || number AS row FROM payment
              UNION ALL SELECT 's' || day || movement || hour || count || '/' || sum FROM stat
-             UNION ALL SELECT 'a' || account FROM account ORDER BY row",
+             UNION ALL SELECT 'a' || account FROM account
+             UNION ALL SELECT 'r' || caller || ' ' || idem_key || ' ' || order_no FROM request ORDER BY row",
         )
         .expect("a query");
     let rows = statement.query_map([], |row| row.get(0)).expect("read");
@@ -251,6 +260,8 @@ fn one_that_wrote_on_loses_nothing_and_counts_nothing_twice() {
     assert_eq!(digest::undigested(&hub.0, &id()).expect("read"), 0);
     let first = request::earlier(&hub.0, &id(), "erp", "key-after-7").expect("read").expect("known");
     assert_ne!(first.order_no, Some(again), "of two under one key the first stands");
+    let here = request::earlier(restored.journal.connection(), &id(), "erp", "key-after-7").expect("read");
+    assert_eq!(here.map(|request| request.order_no), Some(first.order_no), "at the box as at the hub");
     drop(restored);
 
     // Put back once more, to a copy from before the first fork: it takes both epochs back.
@@ -260,6 +271,58 @@ fn one_that_wrote_on_loses_nothing_and_counts_nothing_twice() {
     assert_eq!((filled.entered, filled.kept), (0, 0));
     same(&hub, &third.journal);
     assert_eq!(rows(&hub.0), rows(third.journal.connection()));
+}
+
+#[test]
+fn the_latest_time_and_number_may_lie_before_what_was_entered_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut hub = Hub::new(&folder);
+    let mut node = Counter::open(folder.path().join("a.db"));
+    node.sale(1_000, 0, "key-before");
+    let backup = node.copy("backup.db");
+    for minute in 10..30 {
+        node.sale(2_000, minute, &format!("key-after-{minute}"));
+    }
+    let (newest, latest) = (node.journal.last_issued().expect("read"), node.journal.last_at().expect("read"));
+    hub.take(&node.journal);
+    drop(node);
+
+    // Its clock is behind: what it writes comes last and is older.
+    let mut restored = Counter::open(backup);
+    restored.sale(3_000, 5, "key-own");
+    restored.journal.fill(&hub.give(&restored.journal), issuer(), MORNING).expect("filled");
+    hub.take(&restored.journal);
+    assert_eq!(restored.journal.last_issued().expect("read"), newest);
+    assert_eq!(journal::last_issued(&hub.0, &id()).expect("read"), newest, "as the hub tells it");
+    assert_eq!(restored.journal.last_at().expect("read"), latest);
+    let mut again = Counter::open(restored.path.clone());
+    assert!(Some(again.sale(1_000, 6, "key-on")) > newest);
+}
+
+#[test]
+fn a_branch_larger_than_the_lane_keeps_unsealed_is_delivered() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut hub = Hub::new(&folder);
+    let mut node = Counter::open(folder.path().join("a.db"));
+    let backup = node.copy("backup.db");
+    node.account("0001");
+    hub.take(&node.journal);
+    drop(node);
+
+    let mut restored = Counter::open(backup);
+    let (accounts, long) = (4_000_usize, "收".repeat(RECORD_TEXT_MAX_CHARS));
+    for number in 0..accounts {
+        restored.journal.append(&set(&format!("{number:06}"), &long, &long)).expect("appended");
+        if number % 100 == 0 {
+            restored.journal.commit().expect("committed");
+        }
+    }
+    restored.journal.commit().expect("committed");
+    let filled = restored.journal.fill(&hub.give(&restored.journal), issuer(), MORNING).expect("filled");
+    assert_eq!(filled, Filled { taken: 1, entered: accounts, kept: 0 });
+    assert!(accounts * 2 * "收".len() * RECORD_TEXT_MAX_CHARS > UNSEALED_MAX_BYTES, "in one commit");
+    hub.take(&restored.journal);
+    same(&hub, &restored.journal);
 }
 
 #[test]
@@ -295,6 +358,120 @@ fn what_the_box_never_wrote_is_not_taken() {
         assert_eq!(rows(restored.journal.connection()), before);
     }
     assert_eq!(restored.journal.fill(&runs, issuer(), MORNING).expect("the honest ones").taken, 20);
+}
+
+#[test]
+fn a_fill_that_the_disk_has_no_room_for_changes_nothing() {
+    for writes_on in [false, true] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut hub = Hub::new(&folder);
+        let mut node = Counter::open(folder.path().join("a.db"));
+        node.sale(1_000, 0, "key-before");
+        let backup = node.copy("backup.db");
+        for number in 0..400 {
+            node.journal.append(&set(&format!("{number:06}"), &"收".repeat(100), "x")).expect("appended");
+        }
+        node.journal.commit().expect("committed");
+        hub.take(&node.journal);
+        drop(node);
+
+        let mut restored = Counter::open(backup);
+        let runs = hub.give(&restored.journal);
+        let room = |pages: u32, journal: &Journal| {
+            let connection = journal.connection();
+            let held: u32 = connection.query_row("PRAGMA page_count", [], |row| row.get(0)).expect("read");
+            connection.pragma_update(None, "max_page_count", held + pages).expect("set");
+        };
+        let mut refused = 0;
+        loop {
+            if writes_on {
+                room(u32::MAX / 2, &restored.journal);
+                restored.sale(2_000, 60 + i64::from(refused), &format!("key-own-{refused}"));
+            }
+            let (last, before) = (restored.journal.last(), rows(restored.journal.connection()));
+            room(4 * refused, &restored.journal);
+            match restored.journal.fill(&runs, issuer(), MORNING) {
+                Ok(_) => break,
+                Err(StoreError::Sqlite(error)) if error.sqlite_error_code() == Some(ErrorCode::DiskFull) => {}
+                Err(error) => panic!("{error:?} with room for {} pages", 4 * refused),
+            }
+            refused += 1;
+            assert_eq!(restored.journal.last(), last);
+            assert_eq!(rows(restored.journal.connection()), before);
+        }
+        assert!(refused > 10, "{refused}");
+        hub.take(&restored.journal);
+        same(&hub, &restored.journal);
+    }
+}
+
+#[test]
+fn one_put_back_to_where_an_epoch_ended_takes_the_next_one_back() {
+    for own in [0, 1, 2, 3, 7, 15] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut hub = Hub::new(&folder);
+        let mut node = Counter::open(folder.path().join("a.db"));
+        let first = node.copy("first.db");
+        node.account("0001");
+        hub.take(&node.journal);
+        let end_of_epoch = node.copy("end.db");
+        drop(node);
+        let mut healed = Counter::open(first);
+        healed.account("0002");
+        healed.journal.fill(&hub.give(&healed.journal), issuer(), MORNING).expect("filled");
+        hub.take(&healed.journal);
+        assert_eq!(healed.journal.last(), FactNo { epoch: 2, number: 2 });
+        drop(healed);
+
+        let mut restored = Counter::open(end_of_epoch);
+        (0..own).for_each(|number| restored.account(&format!("1{number:03}")));
+        let runs = hub.give(&restored.journal);
+        let filled = restored.journal.fill(&runs, issuer(), MORNING).expect("filled");
+        assert_eq!(filled, Filled { taken: 2, entered: own, kept: 0 });
+        hub.take(&restored.journal);
+        same(&hub, &restored.journal);
+        assert_eq!(rows(&hub.0), rows(restored.journal.connection()));
+    }
+}
+
+#[test]
+fn one_that_replaced_another_takes_back_what_it_wrote_itself() {
+    for common in [0_usize, 3] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut hub = Hub::new(&folder);
+        let mut first = Counter::open(folder.path().join("a.db"));
+        first.sale(1_000, 0, "key-of-the-first");
+        hub.take(&first.journal);
+        let (last, head) = ingest::head(&hub.0, &id()).expect("read");
+        let own = || SigningKey::from_bytes(&[6; 32]);
+        let mut second = Counter::open_as(folder.path().join("b.db"), own(), Some(Point::new(last, head)));
+        second.account("0001");
+        second.account("0002");
+        let mut path = second.copy("image.db");
+        second.sale(2_000, 9, "key-lost");
+        hub.take(&second.journal);
+        drop(second);
+
+        if common == 0 {
+            // Its journal was lost whole, and begun anew a moment later.
+            path = folder.path().join("empty.db");
+            let database = Database::open(&path).expect("a database");
+            let (parent, later) = (Some(Point::new(last, head)), UtcMs(MORNING.0 + 1));
+            drop(Journal::open(&database, id(), issuer(), own(), parent, later).expect("a journal"));
+        }
+        let mut restored = Counter::open_as(path, own(), None);
+        (0..4).for_each(|number| restored.account(&format!("1{number:03}")));
+        let runs = hub.give(&restored.journal);
+        let filled = restored.journal.fill(&runs, issuer(), MORNING).expect("filled");
+        let kept = usize::from(common == 0);
+        assert_eq!(filled, Filled { taken: 5 - common, entered: 4, kept }, "its second beginning is evidence only");
+        hub.take(&restored.journal);
+        assert_eq!(restored.journal.last(), FactNo { epoch: 3, number: 5 });
+        assert_eq!(ingest::head(&hub.0, &id()).expect("read").0, restored.journal.last());
+        let keys = [key(), own()].map(|key| key.verifying_key());
+        journal::verify(&hub.0, &id(), &keys[1], &keys).expect("the hub's copy of both");
+        Counter::open_as(restored.path.clone(), own(), None);
+    }
 }
 
 #[test]

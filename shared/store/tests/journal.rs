@@ -6,6 +6,7 @@ use guitai_core::{
     journal::{fact::Fact, text::Text},
     limits,
     people::{AccountSet, Role},
+    sync::{frame::FactRecord, journal_lane::UNSEALED_MAX_BYTES},
     time::UtcMs,
 };
 use guitai_store::{Database, Integrity, Journal, StoreError, digest, ingest, journal, query};
@@ -27,15 +28,19 @@ fn open(database: &Database) -> Result<Journal, Integrity> {
 }
 
 fn account(number: u32) -> Fact {
-    Fact::from(AccountSet {
+    Fact::from(set(number, format!("收银员{number}"), "x".repeat(100)))
+}
+
+fn set(number: u32, name: String, verifier: String) -> AccountSet {
+    AccountSet {
         account: AccountId::parse(&format!("{number:04}")).expect("a name"),
-        name: Some(Text::new(format!("收银员{number}"))),
+        name: Some(Text::new(name)),
         role: Role::Cashier,
-        verifier: Some(Text::new("x".repeat(100))),
+        verifier: Some(Text::new(verifier)),
         disabled: false,
         by: None,
         at: UtcMs(i64::from(number)),
-    })
+    }
 }
 
 /// A journal of 100 accounts in commits of 3 facts.
@@ -136,6 +141,33 @@ fn a_journal_travels_in_runs_that_end_at_seals() {
     assert_eq!(query::accounts(&copy, "S001").expect("read").len(), 100);
     let (last, _) = journal::verify(&copy, &id(), &identity().verifying_key(), &[]).expect("verifies");
     assert_eq!(last, at(101));
+}
+
+#[test]
+fn a_commit_larger_than_a_receiver_keeps_is_sealed_on_the_way() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (here, there) = (database(&folder, "a.db"), database(&folder, "b.db"));
+    let mut journal = open(&here).expect("a journal");
+    let name = "收".repeat(limits::RECORD_TEXT_MAX_CHARS);
+    for number in 1..=4_000 {
+        journal.append(&Fact::from(set(number, name.clone(), name.clone()))).expect("appended");
+    }
+    journal.commit().expect("committed");
+    journal.commit().expect("nothing new needs no seal");
+    let from = here.reader().expect("a reader");
+    let mut to = there.writer().expect("a writer");
+    let (mut next, mut bytes) = (at(1), 0);
+    while let Some(run) = ingest::load(&from, &id(), next, limits::CHUNK_MAX_BYTES).expect("loaded") {
+        let texts: usize = run.records.iter().map(FactRecord::weight).sum();
+        let run_bytes = texts + run.bodies.iter().map(Vec::len).sum::<usize>();
+        assert!(run_bytes <= UNSEALED_MAX_BYTES, "{run_bytes} bytes at {next}");
+        bytes += run_bytes;
+        next = at(run.seal.no.number + 1);
+        ingest::persist(&mut to, &id(), &[issuer()], &run).expect("persisted");
+    }
+    assert!(bytes > UNSEALED_MAX_BYTES, "{bytes} bytes in one commit");
+    assert_eq!(ingest::head(&to, &id()).expect("read").0, at(4_001));
+    journal::verify(&from, &id(), &identity().verifying_key(), &[]).expect("every seal on the way is right");
 }
 
 #[test]

@@ -291,7 +291,8 @@ impl Engine {
         self.commit_facts(&mut output)
     }
 
-    /// What is open was decided on a history that changes: it is read again, and what is under way ends by asking.
+    /// What is open was decided on a history that changes: it is read again, and what is under way ends by asking. What could not
+    /// be written leaves everything as it is: the counter sells on, and the line tries again.
     fn fill(&mut self, now: Now, runs: &[Run], done: FillDone) -> Result<(), StoreError> {
         let answer = match self.setup.journal.fill(runs, self.setup.issuer, now.wall) {
             Ok(filled) => {
@@ -303,8 +304,15 @@ impl Engine {
                 self.take_up(now)?;
                 Ok(filled)
             }
+            Err(error @ StoreError::Undecided(_)) => return Err(error),
             Err(StoreError::Corrupt(why)) => Err(why),
-            Err(error) => return Err(error),
+            Err(error @ (StoreError::Sqlite(_) | StoreError::OldSqlite(_) | StoreError::ForeignFile(_))) => {
+                Err(format!(
+                    "取回的记录写不进本机账本，账本没有改动：请清出磁盘空间或检查磁盘，之后会自动再取；收款照常 / what came back could \
+                 not be written here and nothing was changed: free disk space or check the disk, and it is fetched again by \
+                 itself; payments go on ({error})"
+                ))
+            }
         };
         self.after.push(Box::new(move || done(answer)));
         Ok(())

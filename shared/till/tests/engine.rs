@@ -10,15 +10,16 @@ use ed25519_dalek::SigningKey;
 use guitai_core::{
     acquirer::{Call, ChargeAnswer, PaidEvidence, QueryAnswer, ReversalAnswer, Terminal, Timings},
     bill::BillKey,
-    ids::{AccountId, Issuer, JournalId, OrderNo, StoreId, TillId},
+    ids::{AccountId, FactNo, Issuer, JournalId, OrderNo, StoreId, TillId},
+    journal::fact::Fact,
     money::Fen,
     payment::{Say, State},
-    people::{Approval, Idempotency},
+    people::{AccountSet, Approval, Idempotency, Role},
     secret::{PaymentCode, Wallet},
     time::{BusinessClock, Now, Ticks, UtcMs},
     trust::Bar,
 };
-use guitai_store::{Database, Journal, query};
+use guitai_store::{Database, Journal, ingest, query};
 use guitai_till::{
     Accepted, Answer, ChargeRequest, Command, Engine, Output, Refusal, ReturnRequest, Setup,
     command::{Cashier, NamedBill, Pays},
@@ -461,4 +462,55 @@ fn numbers_go_on_above_what_the_hub_saw() {
     counter.handle(Command::NumberFloor(seen));
     let no = counter.sale("key-0001", "130000000000000001", 1_000);
     assert_eq!((&no.as_str()[11..18], no.issuer()), ("4027201", Issuer::new(7)));
+}
+
+#[test]
+fn a_history_that_finds_no_room_on_the_disk_leaves_the_counter_selling() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let now = Now::vouched(UtcMs(1_767_579_072_000), Ticks(0));
+    let lost = tempfile::tempdir().expect("a folder");
+    let mut hub = setup(lost.path(), now).journal;
+    let older = folder.path().join("journal.db");
+    hub.connection().execute("VACUUM INTO ?1", [older.to_str()]).expect("copied");
+    for number in 0..400 {
+        let account = AccountSet {
+            account: AccountId::parse(&format!("{number:04}")).expect("a name"),
+            name: Some("收".repeat(100).into()),
+            role: Role::Cashier,
+            verifier: Some("x".into()),
+            disabled: false,
+            by: None,
+            at: now.wall,
+        };
+        hub.append(&Fact::from(account)).expect("appended");
+    }
+    hub.commit().expect("committed");
+    let next = FactNo { epoch: 1, number: 2 };
+    let run = ingest::load(hub.connection(), hub.id(), next, usize::MAX).expect("loaded").expect("a run");
+
+    let mut setup_full = setup(folder.path(), now);
+    let connection = setup_full.journal.connection();
+    let pages: u32 = connection.query_row("PRAGMA page_count", [], |row| row.get(0)).expect("read");
+    connection.pragma_update(None, "max_page_count", pages + 20).expect("set");
+    setup_full.bar = Some(Bar::Forked);
+    let engine = Engine::resume(setup_full, now).expect("an engine");
+    let mut counter = Counter { folder, engine, now, calls: Rc::default(), shown: vec![], commits: 0 };
+    let order_no = counter.sale("key-00000001", CODE, 1250);
+    let fill = |counter: &mut Counter| {
+        let told = Arc::new(Mutex::new(None));
+        let tell = Arc::clone(&told);
+        let done = Box::new(move |filled| *tell.lock().expect("no panic") = Some(filled));
+        counter.handle(Command::Fill(vec![run.clone()], done));
+        counter.commit();
+        let mut told = told.lock().expect("no panic");
+        told.take().expect("told")
+    };
+    let full = fill(&mut counter).expect_err("no room");
+    assert!(full.contains("磁盘") && full.contains("free disk space"), "{full}");
+    counter.answer(order_no, Answer::Charge(ChargeAnswer::Paid(evidence())));
+    assert_eq!(counter.stored_state(order_no), State::Paid, "what was open goes on");
+    counter.sale("key-00000002", OTHER_CODE, 1250);
+    let mut counter = counter.restart();
+    assert_eq!(fill(&mut counter).map(|filled| filled.taken), Ok(400), "with room it comes back");
+    assert_eq!(counter.stored_state(order_no), State::Paid);
 }

@@ -46,6 +46,12 @@ impl OrderNo {
         Day::from_count(self.field(0..5))
     }
 
+    /// Where it stands among all numbers, whoever issued them: by day, second and sequence, as [`Numbering`] draws them.
+    #[must_use]
+    pub fn rank(&self) -> u64 {
+        self.place().0
+    }
+
     fn compose(place: Place, issuer: Issuer) -> Self {
         let Place(place) = place;
         let (day, second, sequence) = (
@@ -260,6 +266,15 @@ mod tests {
         let behind = Numbering::resume(issuer(), None).next(UtcMs(now.0 - 3_600_000));
         numbering.at_least(behind);
         assert!(numbering.next(now).place() > next.place(), "an older number lowers nothing");
+    }
+
+    #[test]
+    fn numbers_rank_by_time_whoever_issued_them() {
+        let now = parse_beijing("20260105101112").expect("a time");
+        let by = |issuer: u32, at| Numbering::resume(Issuer::new(issuer).expect("in range"), None).next(at);
+        let (earlier, later) = (by(900, now), by(7, UtcMs(now.0 + 60_000)));
+        assert!(earlier > later, "the digits begin with day and issuer");
+        assert!(earlier.rank() < later.rank());
     }
 
     #[test]

@@ -3,8 +3,9 @@
 //! The hub's history counts. What the box wrote meanwhile is entered again behind it, in a new epoch, under the same numbers, so
 //! that nothing a person did is lost. Only what would be counted twice is not: facts about a payment that the hub's history
 //! went on with as well. Of those are entered: returns under numbers that the hub never saw, since they moved money of their own;
-//! the money that such a return gave back, and what is still owed of it, where the hub's history knows of neither; and a day
-//! that only the dead branch put right. Whatever else is open is asked about again.
+//! the money that such a return gave back, and what is still owed of it, where the hub's history knows of neither; a day that only
+//! the dead branch put right; and what a person said of a payment that the hub's history leaves open and unsaid, since nobody
+//! can be asked for that again. Whatever else is open is asked about again.
 
 use alloc::{collections::BTreeSet, vec::Vec};
 
@@ -23,6 +24,8 @@ struct Living<'f> {
     paid: BTreeSet<OrderNo>,
     owing: BTreeSet<OrderNo>,
     corrected: BTreeSet<OrderNo>,
+    /// Begun, said of, taken back or ended there: what was said elsewhere says nothing of it.
+    decided: BTreeSet<OrderNo>,
     bills: BTreeSet<&'f BillKey>,
 }
 
@@ -47,7 +50,10 @@ impl<'f> Living<'f> {
             Meaning::Taken => drop(self.paid.insert(order_no)),
             Meaning::Owed => drop(self.owing.insert(order_no)),
             Meaning::Day => drop(self.corrected.insert(order_no)),
-            Meaning::Else => {}
+            Meaning::Said | Meaning::Else => {}
+        }
+        if decides(fact) {
+            self.decided.insert(order_no);
         }
     }
 }
@@ -71,6 +77,7 @@ pub fn entered_again(dead: &[Option<Fact>], living: &[Fact]) -> Vec<bool> {
             Meaning::Taken => gave_back.contains(&order_no) && !living.paid.contains(&order_no),
             Meaning::Owed => gave_back.contains(&order_no) && !living.owing.contains(&order_no),
             Meaning::Day => !living.corrected.contains(&order_no),
+            Meaning::Said => !living.decided.contains(&order_no),
             Meaning::Else => false,
         }
     };
@@ -93,6 +100,8 @@ enum Meaning {
     Owed,
     /// Its day was another.
     Day,
+    /// A cashier's or a manager's word.
+    Said,
     /// Anything else: it is asked about again.
     Else,
 }
@@ -103,9 +112,34 @@ const fn meaning(fact: &payment::Fact) -> Meaning {
         Fact::Paid(_) => Meaning::Taken,
         Fact::GiveBackOwed(_) => Meaning::Owed,
         Fact::DayCorrected(_) => Meaning::Day,
+        Fact::HandedOver(_) | Fact::NotHandedOver(_) | Fact::CancelAsked(_) | Fact::Settled(_) => Meaning::Said,
         Fact::Intended(_)
         | Fact::Pended(_)
         | Fact::Doubted(_)
+        | Fact::Declined(_)
+        | Fact::Closed(_)
+        | Fact::Quarantined(_)
+        | Fact::ReversalIntended(_)
+        | Fact::Reversed(_)
+        | Fact::ReversalRefused(_)
+        | Fact::LateChecked(_)
+        | Fact::NumberUsed(_)
+        | Fact::RefundIntended(_)
+        | Fact::Refunded(_)
+        | Fact::RefundRefused(_) => Meaning::Else,
+    }
+}
+
+/// Whether a fact leaves no room for what a person said of its payment in another branch: its beginning, since the number is then
+/// another payment's there, an end, a return, or a word of its own.
+const fn decides(fact: &payment::Fact) -> bool {
+    use payment::Fact;
+    match fact {
+        Fact::Pended(_) | Fact::Doubted(_) | Fact::LateChecked(_) | Fact::NumberUsed(_) | Fact::DayCorrected(_) => {
+            false
+        }
+        Fact::Intended(_)
+        | Fact::Paid(_)
         | Fact::Declined(_)
         | Fact::Closed(_)
         | Fact::Quarantined(_)
@@ -115,12 +149,11 @@ const fn meaning(fact: &payment::Fact) -> Meaning {
         | Fact::ReversalIntended(_)
         | Fact::Reversed(_)
         | Fact::ReversalRefused(_)
-        | Fact::LateChecked(_)
-        | Fact::NumberUsed(_)
+        | Fact::GiveBackOwed(_)
         | Fact::Settled(_)
         | Fact::RefundIntended(_)
         | Fact::Refunded(_)
-        | Fact::RefundRefused(_) => Meaning::Else,
+        | Fact::RefundRefused(_) => true,
     }
 }
 
@@ -159,7 +192,10 @@ mod tests {
         bill::TotalChanged,
         ids::{Issuer, Numbering},
         money::Fen,
-        payment::{DayCorrected, Doubted, GiveBackOwed, LateChecked, NumberUsed, Paid, RefundRefused},
+        payment::{
+            CancelAsked, Closed, ClosedReason, DayCorrected, Doubted, GiveBackOwed, HandedOver, LateChecked,
+            NotHandedOver, NumberUsed, Paid, RefundRefused, Settled, Settlement,
+        },
         people::{Approval, Idempotency},
         secret::Wallet,
         time::{Day, UtcMs},
@@ -214,6 +250,25 @@ mod tests {
         assert_eq!(entered(&dead, &[doubt(common)]), [true; 3]);
         assert_eq!(entered(&dead, &[paid(common)]), [false, true, true], "the debt is new, the money is not");
         assert_eq!(entered(&dead, &[paid(common), owed(common)]), [false, false, true]);
+    }
+
+    #[test]
+    fn a_persons_word_is_entered_where_the_living_branch_has_none_and_no_end() {
+        let [common, other] = numbers();
+        let asked = || Idempotency { caller: "pos".into(), key: "k".into(), body_hash: [0; 32] };
+        let approval = Approval { by: "pos".into(), approver: None, idempotency: asked() };
+        let (order_no, at, by) = (common, AT, || alloc::string::String::from("01"));
+        let handed = HandedOver { order_no, at, by: by(), idempotency: asked() };
+        let kept = NotHandedOver { order_no, at, by: by(), idempotency: asked(), approver: None };
+        let cancelled = CancelAsked { order_no, at, by: by(), idempotency: asked(), approver: None };
+        let settled = Settled { order_no, at, how: Settlement::Close, approval, note: None };
+        let words: [Fact; 4] = [handed.into(), kept.into(), cancelled.into(), settled.into()];
+        assert_eq!(entered(&words, &[doubt(common), paid(other)]), [true; 4], "the living branch leaves it open");
+        let closed = |reason| Fact::from(Closed { order_no, at, reason, message: None });
+        let ends = [paid(common), closed(ClosedReason::Expired), refused(common, other), owed(common)];
+        for decided in ends.iter().chain(&words) {
+            assert_eq!(entered(&words, &[doubt(common), decided.clone()]), [false; 4], "{}", decided.name());
+        }
     }
 
     #[test]

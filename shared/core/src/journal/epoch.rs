@@ -96,6 +96,19 @@ impl Keyring {
     }
 }
 
+/// The fact that a run goes on from, as the run itself says: the one before its `first`, or where that opens a later epoch, the
+/// parent that its `body` names. None for a body that opens none, or that names none.
+#[must_use]
+pub fn goes_on_from(first: FactNo, body: &[u8]) -> Option<FactNo> {
+    if first.number != 1 || first.epoch == 1 {
+        return Some(FactNo { epoch: first.epoch, number: first.number.checked_sub(1)? });
+    }
+    match Fact::from_bytes(body) {
+        Ok(Fact::Opened(opened)) => opened.parent.map(|parent| parent.no),
+        Ok(Fact::People(_) | Fact::Bill(_) | Fact::Payment(_)) | Err(_) => None,
+    }
+}
+
 /// The key of the epoch that `body` opens after `before`, whose key was `previous`.
 ///
 /// # Errors

@@ -143,6 +143,16 @@ impl Fact {
         }
     }
 
+    /// The request that caused it, if a person or program asked for it.
+    #[must_use]
+    pub fn idempotency(&self) -> Option<&people::Idempotency> {
+        match self {
+            Self::Opened(_) | Self::People(_) | Self::Bill(bill::Fact::Opened(_)) => None,
+            Self::Bill(bill::Fact::TotalChanged(changed)) => Some(&changed.approval.idempotency),
+            Self::Payment(fact) => fact.idempotency(),
+        }
+    }
+
     /// The greatest sum it states: what no journal of ours writes is not counted by who reads it.
     #[must_use]
     pub fn greatest_amount(&self) -> Option<Fen> {

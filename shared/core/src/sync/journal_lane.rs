@@ -1,9 +1,10 @@
 //! The journal lane: one writer's facts, in order, gap-free, verified, never merged.
 //!
-//! What counts is the commit: a run of facts that ends with a seal. The writer's shell loads whole commits, the lane cuts them
-//! into chunks of at most [`CHUNK_MAX_BYTES`], and only the last chunk of a load carries the seal. The receiver keeps chunks
-//! without a seal in memory and hands a run to its shell only when the seal has been checked: so what is on disk is always
-//! covered by a seal, and after a cut the half commit simply comes again.
+//! What counts is the seal: each commit ends with one, and a large one has more on the way ([`SEAL_EVERY_BYTES`]). The writer's
+//! shell loads whole runs of facts that end with one, the lane cuts them into chunks of at most [`CHUNK_MAX_BYTES`], and only the
+//! last chunk of a load carries the seal. The receiver keeps chunks without a seal in memory and hands a run to its shell only
+//! when the seal has been checked: so what is on disk is always covered by a seal, and after a cut the half run simply comes
+//! again.
 //!
 //! Epochs: within one, numbers go up by one; a new one starts at 1 with its own chain, and its opening fact names the end of the
 //! one before. A receiver whose last seal is not in the writer's history proves a fork. The box's own journal then travels back:
@@ -21,16 +22,23 @@ use crate::{
     ids::{FactNo, JournalId, Writer},
     journal::{
         chain::{self, ChainHash, Seal},
-        epoch::{Point, opening},
+        epoch::{EpochFault, Point, goes_on_from, opening},
     },
-    limits::{CHUNK_MAX_BYTES, FACT_TEXTS_MAX, RECORD_TEXT_MAX_CHARS},
+    limits::{CHUNK_MAX_BYTES, FACT_MAX_BYTES, FACT_TEXTS_MAX, RECORD_TEXT_MAX_CHARS},
 };
 
 /// Loads not yet acknowledged. 16 of one chunk each are 256 KiB under way: 2.5 MB/s at a round trip of 100 ms.
 pub const WINDOW_LOADS: usize = 16;
 
-/// Facts of one commit kept in memory until its seal comes: 256 inputs of two facts of 8 KiB each.
+/// Facts kept in memory until their seal comes: 256 inputs of two facts of 8 KiB each.
 pub const UNSEALED_MAX_BYTES: usize = 4 * 1024 * 1024;
+
+/// A writer seals on the way when a commit has grown by this much, in bytes of facts and texts: 16 chunks. So no commit, however
+/// large, has more between two seals than a receiver keeps: this and one fact more, doubled at most by what texts weigh besides.
+pub const SEAL_EVERY_BYTES: usize = 16 * CHUNK_MAX_BYTES;
+
+const _: () =
+    assert!(2 * (SEAL_EVERY_BYTES + FACT_MAX_BYTES + FACT_TEXTS_MAX * RECORD_TEXT_MAX_CHARS * 4) <= UNSEALED_MAX_BYTES);
 
 /// Tokens of what comes back to its writer begin here, far from those of the other lane.
 pub(super) const FIRST_TAKING_TOKEN: u64 = 1 << 63;
@@ -395,11 +403,15 @@ impl Incoming {
         }
     }
 
-    /// A run that begins where what is held ends, or with the opening of the next epoch, whose key it then is.
+    /// A run that begins where what is held ends, or with the opening of the next epoch, whose key it then is. What comes back goes
+    /// on from a place of our own history, which is never taken on trust.
     fn begin(&mut self, chunk: &Chunk) -> Result<Unsealed, PeerFault> {
         let first = chunk.first;
-        let held = self.last_seal.as_ref().map(|seal| Point::new(seal.no, *seal.head()));
-        let before = held.or_else(|| self.known.iter().find(|point| follows(point.no, first)).cloned());
+        let body = chunk.bodies.first().map_or(&[][..], Vec::as_slice);
+        let before = match &self.last_seal {
+            Some(seal) => Some(Point::new(seal.no, *seal.head())),
+            None => goes_on_from(first, body).and_then(|no| self.known.iter().find(|point| point.no == no)).cloned(),
+        };
         let (last, head) = match &before {
             Some(point) if first.epoch == point.no.epoch => (point.no, *point.head()),
             Some(point) if first.epoch < point.no.epoch => {
@@ -409,18 +421,16 @@ impl Incoming {
             Some(_) | None => (FactNo { epoch: first.epoch, number: 0 }, chain::start(&self.journal, first.epoch)),
         };
         if first.epoch > 1 && first.number == 1 {
-            let body = chunk.bodies.first().map_or(&[][..], Vec::as_slice);
             let previous = before.is_some().then_some(&self.key);
             let key = opening(&self.journal, first.epoch, before.as_ref(), previous, body);
-            self.key = key.map_err(|why| PeerFault::BadEpoch(first, why))?;
+            let key = key.map_err(|why| PeerFault::BadEpoch(first, why))?;
+            if before.is_none() && !self.known.is_empty() {
+                return Err(PeerFault::BadEpoch(first, EpochFault::OtherParent));
+            }
+            self.key = key;
         }
         Ok(Unsealed { first, last, head, bodies: Vec::new(), records: Vec::new(), bytes: 0 })
     }
-}
-
-/// Whether a run that begins with `first` may follow the fact `no`.
-fn follows(no: FactNo, first: FactNo) -> bool {
-    next_no(no) == Some(first) || (first.epoch > no.epoch && first.number == 1)
 }
 
 /// Whether each text belongs to a fact of the chunk, in order and once, and none is longer than a record may be.

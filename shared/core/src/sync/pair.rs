@@ -18,6 +18,7 @@ use crate::{
     journal::{
         chain::{self, ChainHash, Seal},
         epoch::Point,
+        fact::Fact,
     },
     time::{Ticks, UtcMs},
     trust::{EnrolmentCode, Grant},
@@ -75,6 +76,14 @@ impl Disk {
 
     pub(super) fn last_seal(&self) -> Option<Seal> {
         self.seals.values().next_back().cloned()
+    }
+
+    /// Where the box before left off, if this journal begins in a later epoch.
+    fn left_off(&self) -> Option<Point> {
+        match Fact::from_bytes(self.facts.first_key_value()?.1) {
+            Ok(Fact::Opened(opened)) => opened.parent,
+            Ok(Fact::People(_) | Fact::Bill(_) | Fact::Payment(_)) | Err(_) => None,
+        }
     }
 
     /// Commits facts in an epoch, with a seal over the last.
@@ -373,11 +382,12 @@ fn perform(end: &mut End, output: Output, wire: &mut Vec<u8>) -> Option<Question
         }
         Output::Forked(fork) => {
             end.fork = Some(*fork);
-            // Steps that double back from the end.
+            // Steps that double back from the end, the first fact, and what it goes on from.
             let newest = end.own.heads.iter().rev().enumerate().filter(|(back, _)| (back + 1).is_power_of_two());
             let known = newest.map(|(_, (no, head))| Point::new(*no, *head));
-            let start = Point::new(no(1, 0), chain::start(&end.own.journal, 1));
-            end.session.recall(known.chain([start]).collect(), end.own.last_seal());
+            let first = end.own.heads.first_key_value().map(|(no, head)| Point::new(*no, *head));
+            let beginning = end.own.left_off().unwrap_or(Point::new(no(1, 0), chain::start(&end.own.journal, 1)));
+            end.session.recall(known.chain(first).chain([beginning]).collect(), end.own.last_seal());
         }
         Output::Recall { known, seal } => {
             end.evidence = seal.filter(|seal| end.held.heads.get(&seal.no) != Some(seal.head()));

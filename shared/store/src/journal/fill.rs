@@ -4,8 +4,8 @@ use guitai_core::{
     ids::{FactNo, Issuer, JournalId},
     journal::{
         branch::entered_again,
-        chain::{self, ChainHash, Seal},
-        epoch::Point,
+        chain::{self, ChainHash},
+        epoch::{Point, goes_on_from},
         fact::Fact,
         text::Record,
     },
@@ -17,9 +17,8 @@ use super::Journal;
 use crate::{
     StoreError,
     column::{fact_no, integer},
-    facts,
     ingest::{self, Run},
-    record, refold,
+    record, refold, request,
     standings::Standings,
 };
 
@@ -76,8 +75,8 @@ impl Journal {
     /// nothing. Nothing may be open; a fill of a long history holds its caller up while rows are made anew.
     ///
     /// # Errors
-    /// `Corrupt` if the runs are not this journal's own, and then nothing is changed; or what SQLite says: the journal must then
-    /// not be used again.
+    /// `Corrupt` if the runs are not this journal's own, or what SQLite says: nothing is then changed, and the journal goes on.
+    /// Only after `Undecided` it must not be used again.
     pub fn fill(&mut self, runs: &[Run], issuer: Issuer, now: UtcMs) -> Result<Filled, StoreError> {
         if self.in_transaction {
             return Err(StoreError::Corrupt("a fill while facts wait for their commit".into()));
@@ -88,14 +87,18 @@ impl Journal {
         if runs.is_empty() {
             return Ok(Filled::default());
         }
-        let before = (self.last, self.head);
+        let (last, head) = (self.last, self.head);
         self.connection.execute_batch("BEGIN IMMEDIATE")?;
         let filled = self.fill_in(fork, runs, (issuer, now));
-        self.connection.execute_batch(if filled.is_ok() { "COMMIT" } else { "ROLLBACK" })?;
-        self.in_transaction = false;
-        self.standings = Standings::default();
-        if filled.is_err() {
-            (self.last, self.head) = before;
+        (self.in_transaction, self.standings) = (false, Standings::default());
+        if filled.is_ok() {
+            self.connection.execute_batch("COMMIT").map_err(StoreError::Undecided)?;
+        } else {
+            (self.last, self.head, self.unsealed_bytes) = (last, head, 0);
+            // Of some errors, a full disk among them, SQLite has rolled back itself.
+            if !self.connection.is_autocommit() {
+                self.connection.execute_batch("ROLLBACK").map_err(StoreError::Undecided)?;
+            }
         }
         filled
     }
@@ -132,8 +135,7 @@ impl Journal {
                 filled.kept += 1;
             }
         }
-        let seal = Seal::sign(&self.identity, &self.id, self.last, self.head);
-        facts::insert_seal(&self.connection, &self.id, &seal)?;
+        self.seal()?;
         refold::refold_in(&self.connection)?;
         Ok(filled)
     }
@@ -142,11 +144,8 @@ impl Journal {
     fn sound(&self, runs: &[Run]) -> Result<Option<FactNo>, StoreError> {
         let (Some(first), Some(newest)) = (runs.first(), runs.last()) else { return Ok(None) };
         let strange = |no: FactNo| StoreError::Corrupt(format!("what came back is not this journal's own at {no}"));
-        let before = match first.first.number.checked_sub(1) {
-            Some(number) if number > 0 || first.first.epoch == 1 => FactNo { epoch: first.first.epoch, number },
-            Some(_) => self.end_of_epoch_before(first.first.epoch)?.ok_or_else(|| strange(first.first))?,
-            None => return Err(strange(first.first)),
-        };
+        let body = first.bodies.first().map_or(&[][..], Vec::as_slice);
+        let before = goes_on_from(first.first, body).ok_or_else(|| strange(first.first))?;
         let mut head = ingest::head_at(&self.connection, &self.id, before)?.ok_or_else(|| strange(first.first))?;
         let mut at = before;
         for run in runs {
@@ -199,15 +198,6 @@ impl Journal {
         Ok((fork, new))
     }
 
-    fn end_of_epoch_before(&self, epoch: u32) -> Result<Option<FactNo>, StoreError> {
-        let mut statement = self.connection.prepare_cached(
-            "SELECT epoch, number FROM fact WHERE store = ?1 AND writer = ?2 AND epoch < ?3
-             ORDER BY epoch DESC, number DESC LIMIT 1",
-        )?;
-        let mut rows = statement.query(params![self.id.store.as_str(), self.id.writer.text(), epoch])?;
-        Ok(rows.next()?.map(fact_no).transpose()?)
-    }
-
     /// Everything written after a fact.
     fn after(&self, fork: FactNo) -> Result<Vec<Dead>, StoreError> {
         let mut statement = self.connection.prepare(
@@ -231,7 +221,8 @@ impl Journal {
         Ok(dead)
     }
 
-    /// Moves facts out of the journal into its evidence.
+    /// Moves facts out of the journal into its evidence. What their callers' keys stand for goes with them, or a key that the
+    /// history taken used for another payment would go on standing for theirs; those entered again bring theirs back.
     fn bury(&self, dead: &[Dead]) -> Result<(), StoreError> {
         let Some(first) = dead.first() else { return Ok(()) };
         let mut insert = self.connection.prepare("INSERT INTO branch VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?;
@@ -249,6 +240,10 @@ impl Journal {
         }
         for table in ["fact", "seal", "undigested", "record"] {
             remove_from(&self.connection, table, self.place(first.no))?;
+        }
+        let requests = dead.iter().filter_map(|dead| dead.fact.as_ref()?.idempotency());
+        for idempotency in requests {
+            request::forget(&self.connection, &self.id, idempotency)?;
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use guitai_tests::{
     charge::Charge,
     client::{Client, text},
@@ -121,6 +121,40 @@ async fn m20_a_clock_at_2000_sells_on_today() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn m20_a_day_behind_sells_on_today() {
     sells_and_takes_back(-DAY_S).await;
+}
+
+// Before: the next start took time up from a key made in 2000.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_operator_records_under_a_wrong_clock_bears_trusted_time() {
+    let now = offset_to_beijing(NOON_S);
+    World::builder()
+        .clocks(now)
+        .play(async |world| {
+            for (name, offset_s) in [("past", back_to_2000()), ("future", 20 * 365 * DAY_S)] {
+                world.node_mut().stop().await?;
+                world.node().clock.set(now + offset_s)?;
+                for running in ["stopped", "running"] {
+                    let name = format!("{name}-{running}");
+                    let create = ["api-key", "create", "--name", &name, "--scope", "read"];
+                    world.node().command(&create).await?.line()?;
+                    if running == "stopped" {
+                        world.node_mut().start().await?;
+                    }
+                }
+            }
+            let journal = world.node().command(&["journal"]).await?;
+            let mut keys = 0;
+            for line in journal.out.lines().filter(|line| line.contains("ApiKeyCreated")) {
+                let stamp = line.rsplit_once("at: UtcMs(").and_then(|(_, rest)| rest.split_once(')'));
+                let (at_ms, _) = stamp.with_context(|| line.to_owned())?;
+                let off_s = at_ms.parse::<i64>()? / 1000 - (true_s() + now);
+                ensure!(off_s.abs() < HOUR_S, "{off_s} s off: {line}");
+                keys += 1;
+            }
+            ensure!(keys >= 4, "{}", journal.out);
+            Ok(())
+        })
+        .await;
 }
 
 /// A bill is paid, then the node wakes up with another clock, with or without a hub that knows better.

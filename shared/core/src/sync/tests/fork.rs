@@ -19,10 +19,14 @@ use crate::{
 };
 
 fn opening(epoch: u32, parent: Option<Point>) -> Vec<u8> {
+    opening_at(UtcMs(1), epoch, parent)
+}
+
+fn opening_at(at: UtcMs, epoch: u32, parent: Option<Point>) -> Vec<u8> {
     let opened = Opened {
         store: store(),
         issuer: Issuer::new(7).expect("in range"),
-        at: UtcMs(1),
+        at,
         writer: Writer::Node,
         epoch,
         key: node_key().verifying_key().to_bytes(),
@@ -105,6 +109,59 @@ fn a_box_put_back_that_wrote_on_goes_on_behind_the_hubs_history_in_a_new_epoch()
         assert_eq!(pair.faults, []);
         assert_eq!(pair.hub.held, pair.node.own);
         assert_eq!(pair.node.acked, Some(no(2, 2)));
+    }
+}
+
+#[test]
+fn a_box_put_back_to_where_an_epoch_ended_takes_the_next_one_back() {
+    for own in [0, 1, 2, 3, 7, 15_u64] {
+        let mut pair = Pair::with_backlog(10);
+        pair.drive();
+        let mut older = pair.node.own.clone();
+        let end = older.last().expect("facts");
+        let parent = Point::new(end, older.heads[&end]);
+        pair.node.own.commit(&node_key(), 2, &[opening(2, Some(parent)), b"and on".to_vec()]);
+        pair.reconnect();
+        pair.drive();
+        for number in 0..own {
+            older.commit(&node_key(), 1, &[number.to_be_bytes().to_vec()]);
+        }
+        pair.node.own = older;
+        pair.reconnect();
+        pair.drive();
+        assert_eq!(pair.faults, [], "{own} facts of its own");
+        let taken = core::mem::take(&mut pair.node.taken);
+        assert_eq!(taken.last().map(|batch| batch.seal.no), Some(no(2, 2)));
+        assert_eq!(taken[0].first == no(2, 1), own != 2, "from the end of the epoch where a step meets it");
+    }
+}
+
+#[test]
+fn a_box_that_replaced_another_takes_back_its_own_facts_only() {
+    let another_box = hub_key();
+    for common in [0, 3_u64] {
+        let mut pair = Pair::with_backlog(0);
+        pair.hub.held.commit(&another_box, 1, &vec![b"of another box".to_vec(); 9]);
+        let parent = Point::new(no(1, 9), pair.hub.held.heads[&no(1, 9)]);
+        let begun = |at| [opening_at(at, 2, Some(parent.clone())), b"a".to_vec(), b"b".to_vec()];
+        pair.hub.held.commit(&node_key(), 2, &begun(UtcMs(1)));
+        pair.hub.held.commit(&node_key(), 2, &[b"lost".to_vec(), b"lost".to_vec()]);
+        // Without a fact in common its journal was lost whole, and begun anew.
+        pair.node.own.commit(&node_key(), 2, &begun(UtcMs(if common == 0 { 2 } else { 1 })));
+        pair.node.own.commit(&node_key(), 2, &vec![b"since".to_vec(); 4]);
+        pair.reconnect();
+        pair.drive();
+        assert_eq!(pair.faults, [], "{common} facts in common");
+        let taken = core::mem::take(&mut pair.node.taken);
+        assert_eq!(taken.last().map(|batch| batch.seal.no), Some(no(2, 5)));
+        assert_eq!(taken[0].first, if common == 0 { no(2, 1) } else { no(2, 2) });
+
+        pair.hub.held.facts.insert(no(2, 1), opening(2, Some(Point::new(no(1, 8), [8; 32]))));
+        pair.reconnect();
+        pair.drive();
+        let elsewhere = PeerFault::BadEpoch(no(2, 1), EpochFault::OtherParent);
+        let expected = if common == 0 { vec![elsewhere] } else { vec![] };
+        assert_eq!(pair.faults, expected, "an epoch must go on from a place of its own history");
     }
 }
 
