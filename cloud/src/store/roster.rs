@@ -247,10 +247,12 @@ pub(super) fn newest_entry(connection: &Connection) -> Result<u64, StoreError> {
     Ok(unsigned(statement.query_row([], |row| row.get(0))?))
 }
 
-/// The key of the box in force.
-pub(super) fn key_in_force(connection: &Connection, store: &StoreId) -> Result<Option<KeyBytes>, StoreError> {
-    let mut statement = connection.prepare_cached("SELECT key FROM hub_grant WHERE store = ?1 AND ended_at IS NULL")?;
-    Ok(statement.query_row([store.as_str()], |row| row.get(0)).optional()?)
+/// The number of the box in force. It names the grant: a key that is let in again has another.
+pub(super) fn issuer_in_force(connection: &Connection, store: &StoreId) -> Result<Option<Issuer>, StoreError> {
+    let mut statement =
+        connection.prepare_cached("SELECT issuer FROM hub_grant WHERE store = ?1 AND ended_at IS NULL")?;
+    let number: Option<u32> = statement.query_row([store.as_str()], |row| row.get(0)).optional()?;
+    number.map(issuer).transpose()
 }
 
 /// The signed word on who serves a store now.

@@ -12,7 +12,7 @@
 
 use ed25519_dalek::SigningKey;
 use guitai_core::{
-    ids::{JournalId, OrderNo, StoreId},
+    ids::{Issuer, JournalId, OrderNo, StoreId},
     sync::{
         contract::{Authorisation, Claim, Standing},
         frame::Word,
@@ -39,6 +39,8 @@ const ISSUER_FLOOR_NOTE: &str = "issuer_floor";
 pub(crate) struct Heard {
     /// The word.
     pub(crate) answer: Authorisation,
+    /// The number of a box that is admitted: what it delivers is taken as long as this one is in force.
+    pub(crate) issuer: Option<Issuer>,
     /// What the node is told besides.
     pub(crate) word: Word,
 }
@@ -50,7 +52,7 @@ pub(crate) fn authorise(
     claim: &Claim,
     now: UtcMs,
 ) -> Result<Heard, StoreError> {
-    let plain = |answer| Ok(Heard { answer, word: Word::default() });
+    let plain = |answer| Ok(Heard { answer, issuer: None, word: Word::default() });
     // Also one already enrolled, whose answer may have been lost, and one that was disabled and is let in again.
     let Some(claimed) = &claim.store else { return plain(Authorisation::EnrolOnly) };
     let shown = shown_grant(hub, claim, claimed);
@@ -98,9 +100,11 @@ fn admit(connection: &Connection, hub: &SigningKey, claimed: &StoreId) -> Result
     let journal = JournalId::node(claimed.clone());
     let incoming = query::last_seal(connection, &journal)?;
     let last_no: Option<OrderNo> = journal::last_issued(connection, &journal)?;
-    let entry = Some(standing_entry(connection, hub, claimed)?);
+    let entry = standing_entry(connection, hub, claimed)?;
+    let issuer = entry.in_force.map(|one| one.issuer);
     let standing = Standing { store: claimed.clone(), outgoing: None, incoming };
-    Ok(Heard { answer: Authorisation::Admitted(standing), word: Word { entry, last_no, address: None } })
+    let word = Word { entry: Some(entry), last_no, address: None };
+    Ok(Heard { answer: Authorisation::Admitted(standing), issuer, word })
 }
 
 fn turned_away(why: Why, entry: RosterEntry) -> Heard {
@@ -108,7 +112,7 @@ fn turned_away(why: Why, entry: RosterEntry) -> Heard {
         Why::Revoked => Authorisation::Revoked,
         Why::Replaced => Authorisation::Replaced,
     };
-    Heard { answer, word: Word { entry: Some(entry), ..Word::default() } }
+    Heard { answer, issuer: None, word: Word { entry: Some(entry), ..Word::default() } }
 }
 
 /// The signed word on who serves a store that is there.
@@ -133,7 +137,7 @@ fn readmit(
             store = %grant.store, node, issuer = grant.issuer.get(),
             "this issuer was granted twice, before a backup was restored and after: enter this store anew"
         );
-        return Ok(Heard { answer: Authorisation::Unknown, word: Word::default() });
+        return Ok(Heard { answer: Authorisation::Unknown, issuer: None, word: Word::default() });
     }
     warn!(
         store = %grant.store, node, issuer = grant.issuer.get(),

@@ -8,7 +8,10 @@ use guitai_core::{
 };
 
 use super::*;
-use crate::testing::{MORNING, Rig, key, rig, store_id};
+use crate::{
+    store::{Fence, Refused},
+    testing::{MORNING, NodeSide, Rig, key, rig, store_id},
+};
 
 const LIFE_MS: i64 = 600_000;
 
@@ -132,6 +135,34 @@ fn a_box_with_facts_is_replaced_too_and_its_facts_stay() {
 }
 
 #[test]
+fn nothing_of_the_box_before_comes_after_the_place_where_the_next_one_begins() {
+    for seed_of_the_next in [3, 2] {
+        let rig = rig();
+        let mut first = rig.store("S001", "一号店", 2);
+        first.sale(500, guitai_core::secret::Wallet::Wechat, 1);
+        first.deliver(&rig);
+        first.sale(700, guitai_core::secret::Wallet::Wechat, 2);
+        let waiting = first.batches().remove(0);
+
+        let Enrolled { grant, held, .. } = let_in(&rig, "S001", seed_of_the_next, 1_000);
+        // The hub's session with the first box has not heard of it yet: its fence is not raised.
+        let late = rig.sqlite.ingest((&first.store, first.issuer), waiting, &Fence::default());
+        assert!(matches!(late, Err(Refused::Fenced)), "{late:?}");
+
+        let mut next = NodeSide::after("S001", grant.issuer, seed_of_the_next, held);
+        next.sale(900, guitai_core::secret::Wallet::Wechat, 3);
+        next.deliver(&rig);
+        assert_eq!(rig.sqlite.stores().unwrap()[0].facts, Some(next.last()), "the next box is in step");
+        let revoked = rig.sqlite.revoke(&store_id("S001"), None, at(2_000)).unwrap();
+        assert_eq!(revoked.ended.and_then(|ended| ended.last), Some(next.last()));
+        next.sale(100, guitai_core::secret::Wallet::Wechat, 4);
+        let waiting = next.batches().remove(0);
+        let late = rig.sqlite.ingest((&next.store, next.issuer), waiting, &Fence::default());
+        assert!(matches!(late, Err(Refused::Fenced)), "{late:?}");
+    }
+}
+
+#[test]
 fn a_key_let_in_again_gets_another_number_and_its_old_copy_is_told_apart() {
     let rig = hub_with_store();
     let before = let_in(&rig, "S001", 2, 0).grant;
@@ -188,7 +219,7 @@ fn the_roster_knows_who_may_do_what() {
     assert_eq!(word(&rig, &claim(5, None)), Authorisation::EnrolOnly);
     assert_eq!(word(&rig, &claim(5, Some("S001"))), Authorisation::Unknown);
     assert_eq!(word(&rig, &claim(2, Some("S002"))), Authorisation::WrongStore);
-    let Heard { answer: Authorisation::Admitted(standing), word } = heard(&rig, &claim(2, Some("S001"))) else {
+    let Heard { answer: Authorisation::Admitted(standing), word, .. } = heard(&rig, &claim(2, Some("S001"))) else {
         panic!("an enrolled node")
     };
     let seal = standing.incoming.unwrap();
