@@ -30,6 +30,8 @@ pub(crate) enum HubRefusal {
     Later,
     /// The journal is not the one the hub holds.
     Forked,
+    /// One of the two broke the rules of the session.
+    Protocol,
 }
 
 /// What the session shell saw.
@@ -146,6 +148,17 @@ fn refused(refusal: HubRefusal) -> Verdict {
                 "payments go on; keep the data folder as it is and call headquarters",
             )
         }
+        HubRefusal::Protocol => {
+            let words = Words::new(
+                "与总部的会话出错，同步停住了",
+                "the session with the hub breaks: nothing is delivered",
+            );
+            Verdict::failed("hub.protocol", words, hq).try_this(
+                "收款照常，数据存在本店；请两端升级到同一版本。仍不行，请总部给登记码，另用一个空的数据目录执行 guitai-node enrol，旧目录留存",
+                "payments go on and stay in the store; bring both ends to one version. If it lasts, ask headquarters for a code \
+                 and enter an empty data folder with guitai-node enrol; keep the old folder",
+            )
+        }
         HubRefusal::WrongStore => {
             let words = Words::new("本机身份属于另一家门店", "this node's identity belongs to another store");
             Verdict::failed("hub.wrong_store", words, hq).try_this(
@@ -246,6 +259,7 @@ mod tests {
             (Refused(HubRefusal::Replaced), none(), Mark::Failed, "hub.replaced", hq),
             (Refused(HubRefusal::Duplicate), none(), Mark::Failed, "hub.duplicate", store),
             (Refused(HubRefusal::Forked), web(200, false), Mark::Failed, "hub.forked", hq),
+            (Refused(HubRefusal::Protocol), none(), Mark::Failed, "hub.protocol", hq),
             (Refused(HubRefusal::Later), none(), Mark::Poor, "hub.busy", hq),
             (ForeignKey, web(200, false), Mark::Failed, "hub.foreign_key", store),
             (NoAnswer, web(200, false), Mark::Failed, "hub.sync_blocked", store),
