@@ -136,12 +136,14 @@ impl Membership {
         Papers { instance: self.own.instance, grant: self.own.grant.clone(), entry }
     }
 
-    /// Where to dial, the likeliest first: where the hub said that it is now, then where it was when this node was enrolled.
+    /// Where to dial, the likeliest first.
     pub(crate) fn addresses(&self) -> anyhow::Result<Vec<String>> {
-        let side = self.side.lock().unwrap_or_else(PoisonError::into_inner);
-        let enrolled = place::enrolment(&side)?.context("the enrolment is gone")?.hub_address;
-        let moved = place::kept(&side)?.moved.filter(|moved| *moved != enrolled);
-        Ok(moved.into_iter().chain([enrolled]).collect())
+        place::addresses(&self.side.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The hub's key answered here.
+    pub(crate) fn answered(&self, address: &str) -> anyhow::Result<()> {
+        place::answered(&self.side.lock().unwrap_or_else(PoisonError::into_inner), address)
     }
 
     /// The hub's signed answer to the hello.
@@ -154,7 +156,10 @@ impl Membership {
             if let Some(entry) = word.entry.filter(|entry| self.is_newer(entry, state)) {
                 state.kept.entry = Some(entry);
             }
-            state.kept.moved = word.address;
+            // Only a hub that knows this node says where it is; the others' silence is no word about it.
+            if verdict == Verdict::Ok {
+                state.kept.moved = word.address;
+            }
             state.duplicate = verdict == Verdict::Duplicate;
             if verdict == Verdict::Ok && state.forked {
                 // The hub compares the journals next and says so again if they still differ.
@@ -344,7 +349,7 @@ mod tests {
 
     fn kept(entry: Option<RosterEntry>, hub_word: &str) -> Kept {
         let grant = Grant::sign(&hub(), store(), Issuer::new(7).unwrap(), [2; 32], 10);
-        Kept { grant: Some(grant), entry, moved: None, hub_word: Some(hub_word.into()) }
+        Kept { grant: Some(grant), entry, hub_word: Some(hub_word.into()), ..Kept::default() }
     }
 
     #[test]

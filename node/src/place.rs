@@ -35,6 +35,12 @@ const ENTRY_NOTE: &str = "roster_entry";
 /// Where the hub said that it is now.
 const MOVED_NOTE: &str = "hub_moved";
 
+/// Where the hub's key answered, a line each, the last first.
+const ANSWERED_NOTE: &str = "hub_answered";
+
+/// Addresses kept at which the hub's key answered. A dead one costs a dial's patience each time the line is down.
+const ANSWERED_MAX: usize = 3;
+
 /// What the hub said last, in a word.
 const HUB_WORD_NOTE: &str = "hub_word";
 
@@ -101,6 +107,8 @@ pub(crate) struct Kept {
     pub(crate) entry: Option<RosterEntry>,
     /// The hub's new address, if it moved.
     pub(crate) moved: Option<String>,
+    /// Where the hub's key answered, the last first.
+    pub(crate) answered: Vec<String>,
     /// The last word: a verdict's name, or `forked`.
     pub(crate) hub_word: Option<String>,
 }
@@ -115,6 +123,7 @@ pub(crate) fn kept(side: &Connection) -> anyhow::Result<Kept> {
         grant: note::get(side, GRANT_NOTE)?.and_then(|bytes| Grant::from_bytes(&bytes)),
         entry: note::get(side, ENTRY_NOTE)?.and_then(|bytes| RosterEntry::from_bytes(&bytes)),
         moved: text(MOVED_NOTE)?,
+        answered: text(ANSWERED_NOTE)?.map_or_else(Vec::new, |text| text.lines().map(str::to_owned).collect()),
         hub_word: text(HUB_WORD_NOTE)?,
     })
 }
@@ -123,6 +132,32 @@ pub(crate) fn kept(side: &Connection) -> anyhow::Result<Kept> {
 pub(crate) fn enrolment(side: &Connection) -> anyhow::Result<Option<Enrolment>> {
     let note = note::get(side, ENROLMENT_NOTE)?;
     note.map(|bytes| serde_json::from_slice(&bytes).context("the enrolment note is damaged")).transpose()
+}
+
+/// Where to dial, the likeliest first: where the hub said that it is now, where it answered before, where it was when this node was
+/// enrolled. None of them can harm: whoever answers must have the hub's key.
+pub(crate) fn addresses(side: &Connection) -> anyhow::Result<Vec<String>> {
+    let enrolled = enrolment(side)?.context("the enrolment is gone")?.hub_address;
+    let Kept { moved, answered, .. } = kept(side)?;
+    let mut addresses = Vec::new();
+    for address in moved.into_iter().chain(answered).chain([enrolled]) {
+        if !addresses.contains(&address) {
+            addresses.push(address);
+        }
+    }
+    Ok(addresses)
+}
+
+/// Keeps an address at which the hub's key answered.
+pub(crate) fn answered(side: &Connection, address: &str) -> anyhow::Result<()> {
+    let mut known = kept(side)?.answered;
+    if known.first().is_some_and(|last| last == address) {
+        return Ok(());
+    }
+    known.retain(|one| one != address);
+    known.insert(0, address.to_owned());
+    known.truncate(ANSWERED_MAX);
+    Ok(note::set(side, ANSWERED_NOTE, known.join("\n").as_bytes())?)
 }
 
 /// Keeps what the hub said.
@@ -225,6 +260,7 @@ impl Place {
         note::set(&transaction, ENROLMENT_NOTE, &serde_json::to_vec(enrolment)?)?;
         note::set(&transaction, GRANT_NOTE, &grant.to_bytes())?;
         note::set(&transaction, MOVED_NOTE, b"")?;
+        note::set(&transaction, ANSWERED_NOTE, b"")?;
         note::set(&transaction, HUB_WORD_NOTE, b"")?;
         Ok(transaction.commit()?)
     }
@@ -235,6 +271,7 @@ impl Place {
         let transaction = connection.unchecked_transaction()?;
         note::set(&transaction, ENROLMENT_NOTE, &serde_json::to_vec(enrolment)?)?;
         note::set(&transaction, MOVED_NOTE, b"")?;
+        note::set(&transaction, ANSWERED_NOTE, b"")?;
         Ok(transaction.commit()?)
     }
 
@@ -259,5 +296,43 @@ impl Place {
             "this node belongs to no store yet: print a code at the hub with `guitai-hub enrol --store S` and run \
              `guitai-node enrol --hub URL --code C`",
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_address_at_which_the_hub_answered_is_tried_the_last_first_and_the_oldest_are_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = Place::open(folder.path()).unwrap();
+        let identity = place.identity().unwrap();
+        let enrolment = Enrolment {
+            store: "S001".into(),
+            store_name: "一号店".into(),
+            issuer: 7,
+            hub_key: String::new(),
+            hub_address: "enrolled:1".into(),
+            hub_url: "http://enrolled:1".into(),
+            held: None,
+        };
+        let (store, key) = (enrolment.store().unwrap(), identity.verifying_key().to_bytes());
+        let grant = Grant::sign(&identity, store, enrolment.issuer().unwrap(), key, 1);
+        place.set_enrolment(&enrolment, &grant).unwrap();
+        let side = place.side().unwrap().shared_writer().unwrap();
+        assert_eq!(addresses(&side).unwrap(), ["enrolled:1"]);
+        for address in ["enrolled:1", "a:1", "b:1", "a:1"] {
+            answered(&side, address).unwrap();
+        }
+        assert_eq!(addresses(&side).unwrap(), ["a:1", "b:1", "enrolled:1"]);
+        answered(&side, "c:1").unwrap();
+        answered(&side, "d:1").unwrap();
+        assert_eq!(addresses(&side).unwrap(), ["d:1", "c:1", "a:1", "enrolled:1"]);
+        note::set(&side, MOVED_NOTE, b"c:1").unwrap();
+        assert_eq!(addresses(&side).unwrap(), ["c:1", "d:1", "a:1", "enrolled:1"]);
+        // An operator's word counts, also against a hub's machine that still answers elsewhere.
+        place.readdress(&Enrolment { hub_address: "new:1".into(), ..enrolment }).unwrap();
+        assert_eq!(addresses(&side).unwrap(), ["new:1"]);
     }
 }

@@ -136,6 +136,7 @@ impl Line {
         for address in &addresses {
             match dial(address, self.hub_key, &self.identity).await {
                 Ok(secured) => {
+                    self.note_answered(address.clone()).await;
                     found = Some(secured);
                     break;
                 }
@@ -208,6 +209,14 @@ impl Line {
         let (unsent, oldest_unsent_at) = found.unwrap_or((0, None));
         let clock_offset_ms = self.till.clock().state().offset_ms.map(whole_seconds);
         Event::Status { unsent, oldest_unsent_at: oldest_unsent_at.filter(|_| unsent > 0), clock_offset_ms }
+    }
+
+    async fn note_answered(&self, address: String) {
+        let membership = Arc::clone(&self.membership);
+        let noted = tokio::task::spawn_blocking(move || membership.answered(&address)).await;
+        if let Ok(Err(error)) = noted {
+            tracing::warn!(%error, "where the hub answered is not noted");
+        }
     }
 
     async fn keep_clock(self, mut stop: watch::Receiver<bool>) {
