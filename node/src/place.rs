@@ -44,6 +44,9 @@ const ANSWERED_MAX: usize = 3;
 /// What the hub said last, in a word.
 const HUB_WORD_NOTE: &str = "hub_word";
 
+/// Whether the journal is another than the hub's copy, as far as was said.
+const FORKED_NOTE: &str = "forked";
+
 /// The data folder.
 #[derive(Clone, Debug)]
 pub(crate) struct Place(PathBuf);
@@ -101,7 +104,7 @@ impl Enrolment {
 }
 
 /// What the hub signed for this node and what it said last, as `side.db` keeps it; nothing of it is verified.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Kept {
     pub(crate) grant: Option<Grant>,
     pub(crate) entry: Option<RosterEntry>,
@@ -109,8 +112,10 @@ pub(crate) struct Kept {
     pub(crate) moved: Option<String>,
     /// Where the hub's key answered, the last first.
     pub(crate) answered: Vec<String>,
-    /// The last word: a verdict's name, or `forked`.
+    /// The last word, a verdict's name.
     pub(crate) hub_word: Option<String>,
+    /// The journal is not what the hub holds of it, since the hub said so and until both hold the same.
+    pub(crate) forked: bool,
 }
 
 /// Reads what is kept.
@@ -125,6 +130,7 @@ pub(crate) fn kept(side: &Connection) -> anyhow::Result<Kept> {
         moved: text(MOVED_NOTE)?,
         answered: text(ANSWERED_NOTE)?.map_or_else(Vec::new, |text| text.lines().map(str::to_owned).collect()),
         hub_word: text(HUB_WORD_NOTE)?,
+        forked: text(FORKED_NOTE)?.is_some(),
     })
 }
 
@@ -160,14 +166,18 @@ pub(crate) fn answered(side: &Connection, address: &str) -> anyhow::Result<()> {
     Ok(note::set(side, ANSWERED_NOTE, known.join("\n").as_bytes())?)
 }
 
-/// Keeps what the hub said.
-pub(crate) fn keep(side: &Connection, said: &Kept) -> anyhow::Result<()> {
+/// Keeps what the hub said, as far as it is new: what was said before may have been set otherwise by an operator since.
+pub(crate) fn keep(side: &Connection, before: &Kept, now: &Kept) -> anyhow::Result<()> {
     let transaction = side.unchecked_transaction()?;
-    if let Some(entry) = &said.entry {
+    let text = |name, before: Option<&str>, now: Option<&str>| {
+        if before == now { Ok(()) } else { note::set(&transaction, name, now.unwrap_or_default().as_bytes()) }
+    };
+    if let Some(entry) = now.entry.as_ref().filter(|_| before.entry != now.entry) {
         note::set(&transaction, ENTRY_NOTE, &entry.to_bytes())?;
     }
-    note::set(&transaction, MOVED_NOTE, said.moved.as_deref().unwrap_or_default().as_bytes())?;
-    note::set(&transaction, HUB_WORD_NOTE, said.hub_word.as_deref().unwrap_or_default().as_bytes())?;
+    text(MOVED_NOTE, before.moved.as_deref(), now.moved.as_deref())?;
+    text(HUB_WORD_NOTE, before.hub_word.as_deref(), now.hub_word.as_deref())?;
+    text(FORKED_NOTE, before.forked.then_some("yes"), now.forked.then_some("yes"))?;
     Ok(transaction.commit()?)
 }
 
