@@ -11,7 +11,7 @@ use guitai_core::{
     people::{AccountSet, Approval, Idempotency, Role},
     secret::{CodeTrace, Wallet},
     sync::{
-        contract::EnrolRequest,
+        contract::{EnrolRequest, Papers},
         frame::{EnrolRefusal, Enrolled},
         journal_lane::Batch,
     },
@@ -69,13 +69,29 @@ impl Rig {
 
     /// What a node with this key gets for a code at a time.
     pub(crate) fn enrol(&self, code: &EnrolmentCode, seed: u8, now: UtcMs) -> Result<Enrolled, EnrolRefusal> {
+        self.enrol_showing(code, seed, Papers::default(), now)
+    }
+
+    /// What one that was let in before gets.
+    pub(crate) fn enrol_showing(
+        &self,
+        code: &EnrolmentCode,
+        seed: u8,
+        papers: Papers,
+        now: UtcMs,
+    ) -> Result<Enrolled, EnrolRefusal> {
         let channel = Channel {
             node_key: key(seed).verifying_key().to_bytes(),
             hub_key: key(1).verifying_key().to_bytes(),
             exporter: [7; 32],
         };
-        let request =
-            EnrolRequest { channel, code_id: code.id(), proof: code.proof(&channel), app_version: "test".into() };
+        let request = EnrolRequest {
+            channel,
+            code_id: code.id(),
+            proof: code.proof(&channel),
+            app_version: "test".into(),
+            papers,
+        };
         self.sqlite.enrol(&request, now).unwrap().map(|welcome| welcome.enrolled)
     }
 
@@ -221,6 +237,11 @@ impl NodeSide {
             });
         }
         batches
+    }
+
+    /// Everything is to be delivered anew, to another hub.
+    pub(crate) const fn again(&mut self) {
+        self.next = FactNo { epoch: 1, number: 1 };
     }
 
     /// Delivers everything to a hub.

@@ -120,8 +120,7 @@ impl Membership {
 
     /// What the hello shows.
     pub(crate) fn papers(&self) -> Papers {
-        let Kept { grant, entry, .. } = self.kept().clone();
-        Papers { instance: self.own.instance, grant, entry }
+        self.kept().clone().papers(self.own.instance)
     }
 
     /// Where to dial, the likeliest first.
@@ -213,8 +212,9 @@ impl Kept {
     /// Without what is not this hub's own word.
     fn verified(self, hub_key: &KeyBytes) -> Self {
         let grant = self.grant.filter(|grant| grant.verify(hub_key));
+        let earlier = self.earlier.into_iter().filter(|grant| grant.verify(hub_key)).collect();
         let entry = self.entry.filter(|entry| entry.verify(hub_key));
-        Self { grant, entry, ..self }
+        Self { grant, earlier, entry, ..self }
     }
 
     /// Takes in the hub's answer to a hello. A hub that cannot tell now has said nothing.

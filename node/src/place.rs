@@ -19,6 +19,8 @@ use ed25519_dalek::SigningKey;
 use guitai_core::{
     ids::{FactNo, Issuer, JournalId, StoreId},
     journal::{chain::ChainHash, epoch::Point},
+    limits,
+    sync::contract::Papers,
     trust::{Grant, Instance, RosterEntry},
 };
 use guitai_store::{Database, note, query::Connection};
@@ -28,6 +30,9 @@ const ENROLMENT_NOTE: &str = "enrolment";
 
 /// The hub's signed word behind the enrolment.
 const GRANT_NOTE: &str = "grant";
+
+/// The hub's signed words behind the enrolments before, newest first.
+const EARLIER_GRANTS_NOTE: &str = "earlier_grants";
 
 /// The newest roster entry.
 const ENTRY_NOTE: &str = "roster_entry";
@@ -107,6 +112,8 @@ impl Enrolment {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Kept {
     pub(crate) grant: Option<Grant>,
+    /// The grants before that one, newest first.
+    pub(crate) earlier: Vec<Grant>,
     pub(crate) entry: Option<RosterEntry>,
     /// The hub's new address, if it moved.
     pub(crate) moved: Option<String>,
@@ -118,6 +125,13 @@ pub(crate) struct Kept {
     pub(crate) forked: bool,
 }
 
+impl Kept {
+    /// What a hello shows.
+    pub(crate) fn papers(self, instance: Instance) -> Papers {
+        Papers { instance, grant: self.grant, earlier: self.earlier, entry: self.entry }
+    }
+}
+
 /// Reads what is kept.
 pub(crate) fn kept(side: &Connection) -> anyhow::Result<Kept> {
     let text = |name| -> anyhow::Result<Option<String>> {
@@ -126,6 +140,9 @@ pub(crate) fn kept(side: &Connection) -> anyhow::Result<Kept> {
     };
     Ok(Kept {
         grant: note::get(side, GRANT_NOTE)?.and_then(|bytes| Grant::from_bytes(&bytes)),
+        earlier: note::get(side, EARLIER_GRANTS_NOTE)?
+            .and_then(|bytes| Grant::all_from_bytes(&bytes))
+            .unwrap_or_default(),
         entry: note::get(side, ENTRY_NOTE)?.and_then(|bytes| RosterEntry::from_bytes(&bytes)),
         moved: text(MOVED_NOTE)?,
         answered: text(ANSWERED_NOTE)?.map_or_else(Vec::new, |text| text.lines().map(str::to_owned).collect()),
@@ -258,9 +275,15 @@ impl Place {
         enrolment(&self.side()?.reader()?)
     }
 
-    /// Keeps an enrolment with its grant; what was in force before is kept aside under its issuer.
+    /// Keeps an enrolment with its grant; what was in force before is kept aside under its issuer, and its grant with the earlier
+    /// ones.
     pub(crate) fn set_enrolment(&self, enrolment: &Enrolment, grant: &Grant) -> anyhow::Result<()> {
         let before = self.enrolment()?;
+        let papers = self.papers()?;
+        // A code used twice, since its answer was lost, gives the same grant again.
+        let mut earlier: Vec<Grant> = papers.grant.into_iter().chain(papers.earlier).collect();
+        earlier.retain(|one| one.issuer != grant.issuer);
+        earlier.truncate(limits::EARLIER_GRANTS_MAX);
         let connection = self.side()?.shared_writer()?;
         let transaction = connection.unchecked_transaction()?;
         if let Some(before) = before {
@@ -269,6 +292,7 @@ impl Place {
         }
         note::set(&transaction, ENROLMENT_NOTE, &serde_json::to_vec(enrolment)?)?;
         note::set(&transaction, GRANT_NOTE, &grant.to_bytes())?;
+        note::set(&transaction, EARLIER_GRANTS_NOTE, &Grant::all_to_bytes(&earlier))?;
         note::set(&transaction, MOVED_NOTE, b"")?;
         note::set(&transaction, ANSWERED_NOTE, b"")?;
         note::set(&transaction, HUB_WORD_NOTE, b"")?;
@@ -313,23 +337,47 @@ impl Place {
 mod tests {
     use super::*;
 
-    #[test]
-    fn every_address_at_which_the_hub_answered_is_tried_the_last_first_and_the_oldest_are_forgotten() {
-        let folder = tempfile::tempdir().unwrap();
-        let place = Place::open(folder.path()).unwrap();
-        let identity = place.identity().unwrap();
-        let enrolment = Enrolment {
+    fn enrolment(issuer: u32) -> Enrolment {
+        Enrolment {
             store: "S001".into(),
             store_name: "一号店".into(),
-            issuer: 7,
+            issuer,
             hub_key: String::new(),
             hub_address: "enrolled:1".into(),
             hub_url: "http://enrolled:1".into(),
             held: None,
-        };
-        let (store, key) = (enrolment.store().unwrap(), identity.verifying_key().to_bytes());
-        let grant = Grant::sign(&identity, store, enrolment.issuer().unwrap(), key, 1);
-        place.set_enrolment(&enrolment, &grant).unwrap();
+        }
+    }
+
+    /// An enrolment's grant.
+    fn grant(place: &Place, enrolment: &Enrolment) -> Grant {
+        let identity = place.identity().unwrap();
+        let (issuer, key) = (enrolment.issuer().unwrap(), identity.verifying_key().to_bytes());
+        Grant::sign(&identity, enrolment.store().unwrap(), issuer, key, u64::from(enrolment.issuer))
+    }
+
+    #[test]
+    fn every_grant_is_kept_the_newest_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = Place::open(folder.path()).unwrap();
+        let issuers = |grants: &[Grant]| grants.iter().map(|grant| grant.issuer.get()).collect::<Vec<_>>();
+        for issuer in [7, 8, 8, 9] {
+            place.set_enrolment(&enrolment(issuer), &grant(&place, &enrolment(issuer))).unwrap();
+        }
+        let kept = place.papers().unwrap();
+        assert_eq!((kept.grant.unwrap().issuer.get(), issuers(&kept.earlier)), (9, vec![8, 7]));
+        for issuer in 10..40 {
+            place.set_enrolment(&enrolment(issuer), &grant(&place, &enrolment(issuer))).unwrap();
+        }
+        let kept = place.papers().unwrap();
+        assert_eq!((issuers(&kept.earlier)[0], kept.earlier.len()), (38, limits::EARLIER_GRANTS_MAX));
+    }
+
+    #[test]
+    fn every_address_at_which_the_hub_answered_is_tried_the_last_first_and_the_oldest_are_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = Place::open(folder.path()).unwrap();
+        place.set_enrolment(&enrolment(7), &grant(&place, &enrolment(7))).unwrap();
         let side = place.side().unwrap().shared_writer().unwrap();
         assert_eq!(addresses(&side).unwrap(), ["enrolled:1"]);
         for address in ["enrolled:1", "a:1", "b:1", "a:1"] {
@@ -342,7 +390,7 @@ mod tests {
         note::set(&side, MOVED_NOTE, b"c:1").unwrap();
         assert_eq!(addresses(&side).unwrap(), ["c:1", "d:1", "a:1", "enrolled:1"]);
         // An operator's word counts, also against a hub's machine that still answers elsewhere.
-        place.readdress(&Enrolment { hub_address: "new:1".into(), ..enrolment }).unwrap();
+        place.readdress(&Enrolment { hub_address: "new:1".into(), ..enrolment(7) }).unwrap();
         assert_eq!(addresses(&side).unwrap(), ["new:1"]);
     }
 }

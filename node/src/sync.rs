@@ -12,7 +12,7 @@ use ed25519_dalek::SigningKey;
 use guitai_core::{
     ids::{FactNo, JournalId},
     sync::{
-        contract::{Hangup, PeerFault, Standing},
+        contract::{Hangup, Papers, PeerFault, Standing},
         frame::{Bye, ByeReason, EnrolRefusal},
     },
     time::UtcMs,
@@ -357,13 +357,17 @@ pub(crate) fn host_port(url: &str) -> anyhow::Result<String> {
 }
 
 /// Takes this node in at the hub; again, if it was: then it gets another issuer number.
-pub(crate) async fn enrol(url: &str, code: &str, identity: &SigningKey) -> anyhow::Result<(Enrolment, Grant)> {
+pub(crate) async fn enrol(
+    (url, code): (&str, &str),
+    identity: &SigningKey,
+    papers: Papers,
+) -> anyhow::Result<(Enrolment, Grant)> {
     let code = trust::EnrolmentCode::parse(code).map_err(|error| anyhow::anyhow!("--code: {error}"))?;
     let hub_address = host_port(url)?;
     let hub_key = code.hub_key;
     let (endpoint, secured) =
         dial(&hub_address, hub_key, identity).await.map_err(|error| anyhow::anyhow!("--hub: {error}"))?;
-    let enrolled = guitai_link::session::enrol(&secured, identity, env!("CARGO_PKG_VERSION"), code)
+    let enrolled = guitai_link::session::enrol(&secured, identity, env!("CARGO_PKG_VERSION"), (papers, code))
         .await
         .map_err(|ended| anyhow::anyhow!("the hub did not take this node in: {}", words(&ended)))?;
     endpoint.wait_idle().await;

@@ -149,10 +149,8 @@ fn refused(refusal: HubRefusal) -> Verdict {
             )
         }
         HubRefusal::Protocol => {
-            let words = Words::new(
-                "与总部的会话出错，同步停住了",
-                "the session with the hub breaks: nothing is delivered",
-            );
+            let words =
+                Words::new("与总部的会话出错，同步停住了", "the session with the hub breaks: nothing is delivered");
             Verdict::failed("hub.protocol", words, hq).try_this(
                 "收款照常，数据存在本店；请两端升级到同一版本。仍不行，请总部给登记码，另用一个空的数据目录执行 guitai-node enrol，旧目录留存",
                 "payments go on and stay in the store; bring both ends to one version. If it lasts, ask headquarters for a code \

@@ -196,7 +196,7 @@ fn the_command_line_writes_beside_a_running_hub() {
 #[test]
 fn a_newer_hubs_file_is_left_alone() {
     let rig = rig();
-    raw(&rig).execute("UPDATE note SET value = x'33' WHERE key = 'hub_schema'", []).unwrap();
+    raw(&rig).execute("UPDATE note SET value = x'39' WHERE key = 'hub_schema'", []).unwrap();
     assert!(matches!(Sqlite::open(rig.data.path(), key(1), [2; 16]), Err(StoreError::ForeignFile(_))));
 }
 
