@@ -34,7 +34,7 @@ use crate::{
     place::{Enrolment, Held},
 };
 
-use shell::NodeShell;
+use shell::{Fill, NodeShell};
 
 /// The name of the note that keeps what the hub acknowledged.
 const ACKED_NOTE: &str = "acked";
@@ -44,6 +44,10 @@ const CLOCK_NOTE: &str = "clock_offset_ms";
 
 /// A smaller change of the offset is not noted.
 const CLOCK_NEWS_MS: u64 = 2_000;
+
+/// After lost facts came and could not be taken, the line stays down at least so long: they come whole each time, and whatever was
+/// in the way stands there until a person has acted.
+const REFILL_WAIT: Duration = Duration::from_secs(120);
 
 /// How often the hub is told how this end fares.
 const STATUS_EVERY: Duration = Duration::from_secs(5);
@@ -110,13 +114,17 @@ pub(crate) async fn keep(line: Line, mut stop: watch::Receiver<bool>) {
             ended = line.session(&mut failures) => ended,
             _ = stop.wait_for(|stopping| *stopping) => return,
         };
-        let Some(ended) = ended else { continue };
+        let End { words, fill } = ended;
+        if fill == Fill::Done {
+            // It ended so that the journal goes on from what it has back.
+            continue;
+        }
         failures += 1;
         let mut random = [0; 8];
         let _ = getrandom::fill(&mut random);
-        let wait = backoff::wait(failures, u64::from_be_bytes(random));
-        tracing::warn!(reason = %ended, retry_ms = wait.as_millis(), "no line to the hub");
-        line.down(ended, wait);
+        let wait = wait(fill, failures, u64::from_be_bytes(random));
+        tracing::warn!(reason = %words, retry_ms = wait.as_millis(), "no line to the hub");
+        line.down(words, wait);
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
             _ = stop.wait_for(|stopping| *stopping) => return,
@@ -124,12 +132,33 @@ pub(crate) async fn keep(line: Line, mut stop: watch::Receiver<bool>) {
     }
 }
 
+/// How a session ended.
+struct End {
+    words: String,
+    fill: Fill,
+}
+
+impl From<String> for End {
+    fn from(words: String) -> Self {
+        Self { words, fill: Fill::None }
+    }
+}
+
+/// Until the next session.
+fn wait(fill: Fill, failures: u32, random: u64) -> Duration {
+    let wait = backoff::wait(failures, random);
+    match fill {
+        Fill::None | Fill::Done => wait,
+        Fill::Failed => REFILL_WAIT + wait,
+    }
+}
+
 impl Line {
-    /// One session, from dialling to its end; answers why it ended. None where it ended so that a healed journal goes on.
-    async fn session(&self, failures: &mut u32) -> Option<String> {
+    /// One session, from dialling to its end.
+    async fn session(&self, failures: &mut u32) -> End {
         let addresses = match self.membership.addresses() {
             Ok(addresses) => addresses,
-            Err(error) => return Some(format!("{error:#}")),
+            Err(error) => return format!("{error:#}").into(),
         };
         let mut unreached = Vec::new();
         let mut found = None;
@@ -144,12 +173,12 @@ impl Line {
             }
         }
         // The endpoint is kept: the connection ends with it.
-        let Some((_endpoint, secured)) = found else { return Some(unreached.join("; ")) };
+        let Some((_endpoint, secured)) = found else { return unreached.join("; ").into() };
         let admitted = match self.admitted() {
             Ok(admitted) => admitted,
-            Err(error) => return Some(error.to_string()),
+            Err(error) => return error.to_string().into(),
         };
-        let (opened, filled) = (admitted.shell.opened.subscribe(), admitted.shell.filled.subscribe());
+        let (opened, fill) = (admitted.shell.opened.subscribe(), admitted.shell.fill.subscribe());
         let ended = run_node_session(&secured, &self.identity, env!("CARGO_PKG_VERSION"), admitted).await;
         if *opened.borrow() {
             *failures = 0;
@@ -157,7 +186,8 @@ impl Line {
         if is_fork(&ended) {
             self.membership.forked();
         }
-        (!*filled.borrow()).then(|| words(&ended))
+        let fill = *fill.borrow();
+        End { words: words(&ended), fill }
     }
 
     fn admitted(&self) -> anyhow::Result<Admitted<NodeShell>> {
@@ -169,7 +199,7 @@ impl Line {
             line: self.clone(),
             news: news.clone(),
             opened: watch::Sender::new(false),
-            filled: watch::Sender::new(false),
+            fill: watch::Sender::new(Fill::None),
             lost: Mutex::default(),
         };
         tokio::spawn(self.clone().tell(news));
@@ -381,4 +411,15 @@ pub(crate) async fn enrol(
         held: enrolled.held.as_ref().map(Held::from),
     };
     Ok((enrolment, enrolled.grant))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_whose_fill_failed_is_left_alone_for_a_while() {
+        assert!(wait(Fill::None, 1, 0) < Duration::from_secs(5));
+        assert!(wait(Fill::Failed, 1, 0) >= REFILL_WAIT && REFILL_WAIT >= Duration::from_secs(60));
+    }
 }
