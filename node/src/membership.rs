@@ -250,14 +250,18 @@ pub(crate) fn kept_bar(kept: &Kept, hub_key: &KeyBytes) -> Option<Bar> {
 pub(crate) const fn bar_words(bar: Bar) -> (&'static str, &'static str) {
     match bar {
         Bar::Revoked => (
-            "总部已停用本机，不能再收款和退款；未完的交易仍在查询。请总部核对，需要时用新登记码执行 guitai-node enrol。",
+            "总部已停用本机，不能再收款和退款；未完的交易仍在查询。请总部核对，需要时用新登记码执行 guitai-node enrol；\
+             其间若有别的机器收过款，请另用空的数据目录，旧目录留存。",
             "Headquarters has disabled this node: it takes and returns no money, and goes on asking about what is open. Ask \
-             headquarters; if need be, enter it anew with a new code: guitai-node enrol.",
+             headquarters; if need be, enter it anew with a new code: guitai-node enrol. If another box has sold meanwhile, use \
+             an empty data folder and keep this one.",
         ),
         Bar::Replaced => (
-            "本店已由另一台机器接替，本机不能再收款和退款；未完的交易仍在查询。请到新机收款；若是误换，请总部给新登记码后执行 guitai-node enrol。",
+            "本店已由另一台机器接替，本机不能再收款和退款；未完的交易仍在查询。请到新机收款；\
+             若是误换，请总部给新登记码后执行 guitai-node enrol；新机若已收过款，请另用空的数据目录，旧目录留存。",
             "Another box serves this store now: this one takes and returns no money, and goes on asking about what is open. \
-             Use the new box; if this is a mistake, enter this one anew with a code of headquarters: guitai-node enrol.",
+             Use the new box; if this is a mistake, enter this one anew with a code of headquarters: guitai-node enrol. If the \
+             new box has sold already, use an empty data folder and keep this one.",
         ),
         Bar::Duplicate => (
             "另一台机器正用着本机的身份（数据目录被复制），本机不能收款和退款。请停用其中一台；要两台都用，请总部给登记码后执行 guitai-node enrol。",

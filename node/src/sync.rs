@@ -138,6 +138,16 @@ struct End {
     fill: Fill,
 }
 
+impl End {
+    /// A session's own end. After another box wrote on in the store's journal nothing changes by itself.
+    fn of(ended: &Ended, fill: Fill) -> Self {
+        if is_written_on(ended) {
+            return Self { words: WRITTEN_ON.into(), fill: Fill::Failed };
+        }
+        Self { words: words(ended), fill }
+    }
+}
+
 impl From<String> for End {
     fn from(words: String) -> Self {
         Self { words, fill: Fill::None }
@@ -183,11 +193,11 @@ impl Line {
         if *opened.borrow() {
             *failures = 0;
         }
-        if is_fork(&ended) {
+        if is_fork(&ended) || is_written_on(&ended) {
             self.membership.forked();
         }
         let fill = *fill.borrow();
-        End { words: words(&ended), fill }
+        End::of(&ended, fill)
     }
 
     fn admitted(&self) -> anyhow::Result<Admitted<NodeShell>> {
@@ -351,6 +361,12 @@ fn is_fork(ended: &Ended) -> bool {
     )
 }
 
+/// The hub holds facts of this box's journal under a seal that is not this box's: another box's, which went on from there. The hub
+/// writes no facts of its own towards stores, so no other seal comes.
+const fn is_written_on(ended: &Ended) -> bool {
+    matches!(ended, Ended::Hangup(Hangup::Fault(PeerFault::BadSeal(_))))
+}
+
 const fn not_enrolled(why: EnrolRefusal) -> &'static str {
     match why {
         EnrolRefusal::WrongCode => {
@@ -367,6 +383,12 @@ const fn not_enrolled(why: EnrolRefusal) -> &'static str {
         EnrolRefusal::Closed => "该门店已关闭 / the store is closed",
     }
 }
+
+/// What to do where another box wrote on.
+const WRITTEN_ON: &str = "另一台机器已接着写了本店账本，本机的旧目录不能再同步：请总部给登记码，另用一个空的数据目录执行 guitai-node enrol，\
+                          旧目录留存（未上传的记录在里面） / another box has written on in this store's journal, so this folder cannot \
+                          sync any more: ask headquarters for a code and enter an empty data folder with guitai-node enrol; keep \
+                          this one, what it has not delivered is in it";
 
 /// A journal that is not the one it once was: sales go on, and the hub gives back what is missing.
 fn forked(no: FactNo) -> String {
@@ -416,6 +438,14 @@ pub(crate) async fn enrol(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn another_boxs_facts_are_told_from_a_broken_protocol() {
+        let of = |ended: Ended| End::of(&ended, Fill::None);
+        let End { words, fill } = of(Ended::Hangup(Hangup::Fault(PeerFault::BadSeal(FactNo { epoch: 2, number: 1 }))));
+        assert_eq!((words.as_str(), fill), (WRITTEN_ON, Fill::Failed));
+        assert_eq!(of(Ended::Hangup(Hangup::Fault(PeerFault::TooLong))).fill, Fill::None);
+    }
 
     #[test]
     fn a_line_whose_fill_failed_is_left_alone_for_a_while() {

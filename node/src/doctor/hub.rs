@@ -114,8 +114,9 @@ fn refused(refusal: HubRefusal) -> Verdict {
                 "headquarters has disabled this node; it takes and returns no money",
             );
             Verdict::failed("hub.revoked", words, hq).try_this(
-                "请总部核对；要继续用，请总部给登记码，在本机执行 guitai-node enrol",
-                "ask headquarters; to go on, enter this node anew with a code: guitai-node enrol",
+                "请总部核对；要继续用，请总部给登记码，在本机执行 guitai-node enrol；其间若有别的机器收过款，请另用空的数据目录",
+                "ask headquarters; to go on, enter this node anew with a code: guitai-node enrol; with an empty data folder if \
+                 another box has sold meanwhile",
             )
         }
         HubRefusal::Replaced => {
@@ -124,8 +125,9 @@ fn refused(refusal: HubRefusal) -> Verdict {
                 "another box serves this store; this one takes and returns no money",
             );
             Verdict::failed("hub.replaced", words, hq).try_this(
-                "请到新机收款；若是误换，请总部给登记码，在本机执行 guitai-node enrol",
-                "use the new box; if this is a mistake, enter this one anew with a code: guitai-node enrol",
+                "请到新机收款；若是误换，请总部给登记码，在本机执行 guitai-node enrol；新机若已收过款，请另用空的数据目录",
+                "use the new box; if this is a mistake, enter this one anew with a code: guitai-node enrol; with an empty data \
+                 folder if the new box has sold already",
             )
         }
         HubRefusal::Duplicate => {
