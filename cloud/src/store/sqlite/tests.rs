@@ -151,6 +151,7 @@ fn bytes_that_are_no_fact_are_refused_and_unknown_kinds_kept() {
     assert!(newer.is_ok_and(|rows| rows.is_empty()));
     let kept: i64 = raw(&rig).query_row("SELECT count(*) FROM undigested", [], |row| row.get(0)).unwrap();
     assert_eq!(kept, 1);
+    assert_eq!(rig.sqlite.stores().unwrap()[0].undigested, 1, "headquarters is told that rows are missing");
 }
 
 #[test]
