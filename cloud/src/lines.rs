@@ -7,7 +7,7 @@ use std::{
 };
 
 use guitai_core::{
-    ids::StoreId,
+    ids::{Issuer, StoreId},
     sync::frame::{ByeReason, Status},
     time::{Now, Ticks, UtcMs},
     trust::{Instance, KeyBytes},
@@ -42,6 +42,8 @@ pub(crate) struct Line {
     pub(crate) noted: UtcMs,
     /// The node's key.
     pub(crate) key: KeyBytes,
+    /// The number under which it serves the store.
+    pub(crate) issuer: Issuer,
     /// Which program on which folder.
     pub(crate) instance: Instance,
     /// When it was last heard.
@@ -121,14 +123,14 @@ impl Lines {
         }
     }
 
-    /// The stores connected, and their nodes' keys.
-    pub(crate) fn keys(&self) -> Vec<(StoreId, KeyBytes)> {
-        self.lock().iter().map(|(store, line)| (store.clone(), line.key)).collect()
+    /// The stores connected, and the numbers under which their nodes serve them.
+    pub(crate) fn issuers(&self) -> Vec<(StoreId, Issuer)> {
+        self.lock().iter().map(|(store, line)| (store.clone(), line.issuer)).collect()
     }
 
     /// Hangs one node up, if it is still there; it comes back and is told why.
-    pub(crate) fn dismiss(&self, store: &StoreId, key: &KeyBytes, reason: ByeReason) {
-        if let Some(line) = self.lock().get(store).filter(|line| line.key == *key) {
+    pub(crate) fn dismiss(&self, store: &StoreId, issuer: Issuer, reason: ByeReason) {
+        if let Some(line) = self.lock().get(store).filter(|line| line.issuer == issuer) {
             line.events.try_send(Event::HangUp(reason)).ok();
             // Nothing it has on its way is taken any more, unless it only has to call again.
             if reason != ByeReason::Stopping {
@@ -233,6 +235,7 @@ mod tests {
             seen,
             noted: now.wall,
             key: KEY,
+            issuer: Issuer::new(10_001).unwrap(),
             instance,
             heard: now.up,
             superseded,

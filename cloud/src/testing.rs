@@ -5,13 +5,13 @@ use std::sync::Arc;
 use ed25519_dalek::SigningKey;
 use guitai_core::{
     ids::{AccountId, FactNo, Issuer, JournalId, Numbering, OrderNo, StoreId, TillId, Writer},
-    journal::fact::Fact,
+    journal::{epoch::Point, fact::Fact},
     money::Fen,
     payment::{Doubted, Intended, Paid, Place, RefundIntended, Refunded},
     people::{AccountSet, Approval, Idempotency, Role},
     secret::{CodeTrace, Wallet},
     sync::{
-        contract::EnrolRequest,
+        contract::{EnrolRequest, Papers},
         frame::{EnrolRefusal, Enrolled},
         journal_lane::Batch,
     },
@@ -69,13 +69,29 @@ impl Rig {
 
     /// What a node with this key gets for a code at a time.
     pub(crate) fn enrol(&self, code: &EnrolmentCode, seed: u8, now: UtcMs) -> Result<Enrolled, EnrolRefusal> {
+        self.enrol_showing(code, seed, Papers::default(), now)
+    }
+
+    /// What one that was let in before gets.
+    pub(crate) fn enrol_showing(
+        &self,
+        code: &EnrolmentCode,
+        seed: u8,
+        papers: Papers,
+        now: UtcMs,
+    ) -> Result<Enrolled, EnrolRefusal> {
         let channel = Channel {
             node_key: key(seed).verifying_key().to_bytes(),
             hub_key: key(1).verifying_key().to_bytes(),
             exporter: [7; 32],
         };
-        let request =
-            EnrolRequest { channel, code_id: code.id(), proof: code.proof(&channel), app_version: "test".into() };
+        let request = EnrolRequest {
+            channel,
+            code_id: code.id(),
+            proof: code.proof(&channel),
+            app_version: "test".into(),
+            papers,
+        };
         self.sqlite.enrol(&request, now).unwrap().map(|welcome| welcome.enrolled)
     }
 
@@ -92,6 +108,7 @@ impl Rig {
 /// A store's side.
 pub(crate) struct NodeSide {
     pub(crate) store: StoreId,
+    pub(crate) issuer: Issuer,
     pub(crate) identity: SigningKey,
     pub(crate) database: Database,
     journal: Journal,
@@ -102,16 +119,21 @@ pub(crate) struct NodeSide {
 
 impl NodeSide {
     pub(crate) fn new(id: &str, issuer: Issuer, seed: u8) -> Self {
+        Self::after(id, issuer, seed, None)
+    }
+
+    /// A box that begins where an earlier one's delivered facts end.
+    pub(crate) fn after(id: &str, issuer: Issuer, seed: u8, held: Option<Point>) -> Self {
         let data = tempfile::tempdir().unwrap();
         let database = Database::open(&data.path().join("node.db")).unwrap();
         let (store, identity) = (store_id(id), key(seed));
-        let mut journal =
-            Journal::open(&database, JournalId::node(store.clone()), issuer, identity.clone(), None, MORNING).unwrap();
+        let next = FactNo { epoch: held.as_ref().map_or(1, |held| held.no.epoch + 1), number: 1 };
+        let id = JournalId::node(store.clone());
+        let mut journal = Journal::open(&database, id, issuer, identity.clone(), held, MORNING).unwrap();
         journal.append(&account("01", "王小明")).unwrap();
         journal.commit().unwrap();
         let numbering = Numbering::resume(issuer, None);
-        let next = FactNo { epoch: 1, number: 1 };
-        Self { store, identity, database, journal, numbering, next, data }
+        Self { store, issuer, identity, database, journal, numbering, next, data }
     }
 
     /// A paid charge of the day's `minute`.
@@ -218,10 +240,15 @@ impl NodeSide {
         batches
     }
 
+    /// Everything is to be delivered anew, to another hub.
+    pub(crate) const fn again(&mut self) {
+        self.next = FactNo { epoch: 1, number: 1 };
+    }
+
     /// Delivers everything to a hub.
     pub(crate) fn deliver(&mut self, rig: &Rig) {
         for batch in self.batches() {
-            rig.sqlite.ingest(&self.store, batch, &Fence::default()).unwrap();
+            rig.sqlite.ingest((&self.store, self.issuer), batch, &Fence::default()).unwrap();
         }
     }
 }

@@ -16,7 +16,7 @@ use guitai_core::{
     ids::{AccountId, FactNo},
     journal::fact::Fact,
     secret::SecretText,
-    sync::{contract::Papers, frame::Verdict},
+    sync::frame::Verdict,
     trust::{self, Bar},
 };
 use guitai_http::{
@@ -128,7 +128,8 @@ fn enrol(config: &Path, hub: &str, code: &str) -> anyhow::Result<()> {
     let _lock = place.lock()?;
     let before = place.enrolment()?;
     let identity = place.identity()?;
-    let (enrolment, grant) = runtime()?.block_on(sync::enrol(hub, code, &identity))?;
+    let (enrolment, grant) =
+        runtime()?.block_on(sync::enrol((hub, code), &identity, place.papers()?.papers(place.instance()?)))?;
     if let Some(before) = before.filter(|before| before.store != enrolment.store) {
         bail!(
             "本机数据属于门店 {0}，登记码属于门店 {1}：请为 {1} 另用一个空的数据目录 / this folder holds the journal of store \
@@ -353,7 +354,7 @@ fn diagnose(config: &Path, options: &doctor::Options) -> anyhow::Result<ExitCode
     let journal = match &enrolment {
         Some(enrolment) if !running => {
             let kept = place.papers()?;
-            let papers = Papers { instance: place.instance()?, grant: kept.grant, entry: kept.entry };
+            let papers = kept.papers(place.instance()?);
             let reader = Arc::new(Reader::new(place.journal()?));
             Some(reach::Journal { id: enrolment.journal()?, reader, papers })
         }

@@ -13,16 +13,13 @@ use guitai_core::{
         contract::Papers,
         frame::{Verdict, Word},
     },
-    trust::{Bar, Grant, Instance, KeyBytes, RosterEntry},
+    trust::{Bar, Instance, KeyBytes, RosterEntry},
 };
 use guitai_store::query::Connection;
 use guitai_till::{Command, Handle};
 use tokio::{sync::watch, time::Instant};
 
 use crate::place::{self, Kept};
-
-/// The name under which a fork is kept among the hub's last words.
-const FORKED: &str = "forked";
 
 /// How long after the start a request to give money back waits for the hub's word about the journal. A hub that answers at all
 /// has done so by then.
@@ -39,7 +36,9 @@ pub(crate) struct Membership {
     own: Own,
     side: Arc<Mutex<Connection>>,
     till: Handle,
-    state: Mutex<State>,
+    kept: Mutex<Kept>,
+    /// What of it is in `side.db`; held while something is written there.
+    written: Mutex<Kept>,
     compared: watch::Sender<Compared>,
     opened_at: Instant,
 }
@@ -62,14 +61,6 @@ struct Own {
     store: StoreId,
     hub_key: KeyBytes,
     instance: Instance,
-    grant: Option<Grant>,
-}
-
-#[derive(Clone, Debug, Default)]
-struct State {
-    kept: Kept,
-    duplicate: bool,
-    forked: bool,
 }
 
 impl Membership {
@@ -80,16 +71,13 @@ impl Membership {
         side: Arc<Mutex<Connection>>,
         till: Handle,
     ) -> anyhow::Result<Arc<Self>> {
-        let kept = place::kept(&side.lock().unwrap_or_else(PoisonError::into_inner))?;
-        let grant = kept.grant.clone().filter(|grant| grant.store == store && grant.verify(&hub_key));
-        let entry = kept.entry.clone().filter(|entry| entry.store == store && entry.verify(&hub_key));
-        let forked = kept.hub_word.as_deref() == Some(FORKED);
-        let state = State { kept: Kept { entry, ..kept }, duplicate: false, forked };
+        let kept = place::kept(&side.lock().unwrap_or_else(PoisonError::into_inner))?.verified(&hub_key);
         let this = Self {
-            own: Own { store, hub_key, instance, grant },
+            own: Own { store, hub_key, instance },
             side,
             till,
-            state: Mutex::new(state),
+            written: Mutex::new(kept.clone()),
+            kept: Mutex::new(kept),
             compared: watch::Sender::new(Compared::NotYet),
             opened_at: Instant::now(),
         };
@@ -100,7 +88,7 @@ impl Membership {
 
     /// What this node may not do, and why.
     pub(crate) fn bar(&self) -> Option<Bar> {
-        self.bar_of(&self.state())
+        self.kept().bar()
     }
 
     /// Waits for the hub's first word about the journal: an older copy that was put back does not know what it gave back. Without
@@ -132,16 +120,17 @@ impl Membership {
 
     /// What the hello shows.
     pub(crate) fn papers(&self) -> Papers {
-        let entry = self.state().kept.entry.clone();
-        Papers { instance: self.own.instance, grant: self.own.grant.clone(), entry }
+        self.kept().clone().papers(self.own.instance)
     }
 
-    /// Where to dial, the likeliest first: where the hub said that it is now, then where it was when this node was enrolled.
+    /// Where to dial, the likeliest first.
     pub(crate) fn addresses(&self) -> anyhow::Result<Vec<String>> {
-        let side = self.side.lock().unwrap_or_else(PoisonError::into_inner);
-        let enrolled = place::enrolment(&side)?.context("the enrolment is gone")?.hub_address;
-        let moved = place::kept(&side)?.moved.filter(|moved| *moved != enrolled);
-        Ok(moved.into_iter().chain([enrolled]).collect())
+        place::addresses(&self.side.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The hub's key answered here.
+    pub(crate) fn answered(&self, address: &str) -> anyhow::Result<()> {
+        place::answered(&self.side.lock().unwrap_or_else(PoisonError::into_inner), address)
     }
 
     /// The hub's signed answer to the hello.
@@ -150,18 +139,7 @@ impl Membership {
             // An engine that has ended draws no numbers.
             let _ = self.till.send(Command::NumberFloor(no));
         }
-        self.change(|state| {
-            if let Some(entry) = word.entry.filter(|entry| self.is_newer(entry, state)) {
-                state.kept.entry = Some(entry);
-            }
-            state.kept.moved = word.address;
-            state.duplicate = verdict == Verdict::Duplicate;
-            if verdict == Verdict::Ok && state.forked {
-                // The hub compares the journals next and says so again if they still differ.
-                return;
-            }
-            state.kept.hub_word = Some(verdict_name(verdict).to_owned());
-        });
+        self.change(|kept| kept.told(verdict, word, (&self.own.store, &self.own.hub_key)));
         if verdict != Verdict::Ok {
             self.compared.send_replace(Compared::Refused);
         }
@@ -169,10 +147,7 @@ impl Membership {
 
     /// The journal here is not the one the hub holds.
     pub(crate) fn forked(self: &Arc<Self>) {
-        self.change(|state| {
-            state.forked = true;
-            state.kept.hub_word = Some(FORKED.to_owned());
-        });
+        self.change(|kept| kept.forked = true);
         self.compared.send_if_modified(|compared| {
             let news = !matches!(compared, Compared::Behind { .. });
             if news {
@@ -184,29 +159,19 @@ impl Membership {
 
     /// The hub acknowledged facts of this journal: both hold the same.
     pub(crate) fn agreed(self: &Arc<Self>) {
-        if self.state().forked {
-            self.change(|state| {
-                state.forked = false;
-                state.kept.hub_word = Some(verdict_name(Verdict::Ok).to_owned());
-            });
+        if self.kept().forked {
+            self.change(|kept| kept.forked = false);
         }
         self.compared.send_replace(Compared::Same);
     }
 
-    fn is_newer(&self, entry: &RosterEntry, state: &State) -> bool {
-        let ours = entry.store == self.own.store && entry.verify(&self.own.hub_key);
-        ours && state.kept.entry.as_ref().is_none_or(|held| held.serial < entry.serial)
-    }
-
     /// Applies a change at once, and keeps it on a thread that may wait for the disk.
-    fn change(self: &Arc<Self>, change: impl FnOnce(&mut State)) {
-        let (before, after, kept) = {
-            let mut state = self.state();
-            let (before, old) = (self.bar_of(&state), state.kept.clone());
-            change(&mut state);
-            let changed =
-                old.entry != state.kept.entry || old.moved != state.kept.moved || old.hub_word != state.kept.hub_word;
-            (before, self.bar_of(&state), changed.then(|| state.kept.clone()))
+    fn change(self: &Arc<Self>, change: impl FnOnce(&mut Kept)) {
+        let (before, after, changed) = {
+            let mut kept = self.kept();
+            let old = kept.clone();
+            change(&mut kept);
+            (old.bar(), kept.bar(), old != *kept)
         };
         if before != after {
             match after {
@@ -216,14 +181,20 @@ impl Membership {
             // An engine that has ended moves no money.
             let _ = self.apply(after);
         }
-        if let Some(kept) = kept {
+        if changed {
             let this = Arc::clone(self);
-            tokio::task::spawn_blocking(move || {
-                let side = this.side.lock().unwrap_or_else(PoisonError::into_inner);
-                if let Err(error) = place::keep(&side, &kept) {
-                    tracing::error!(%error, "what the hub said is not kept; it is asked again");
-                }
-            });
+            tokio::task::spawn_blocking(move || this.write());
+        }
+    }
+
+    /// Writes down what stands now. Threads come in any order, so each writes the newest: the last of them leaves nothing older.
+    fn write(&self) {
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = self.kept().clone();
+        let side = self.side.lock().unwrap_or_else(PoisonError::into_inner);
+        match place::keep(&side, &written, &now) {
+            Ok(()) => *written = now,
+            Err(error) => tracing::error!(%error, "what the hub said is not kept; it is asked again"),
         }
     }
 
@@ -231,46 +202,66 @@ impl Membership {
         self.till.send(Command::Bar(bar)).map_err(|_| anyhow::anyhow!("the node is stopping"))
     }
 
-    fn bar_of(&self, state: &State) -> Option<Bar> {
-        bar_of(self.own.grant.as_ref(), state)
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What the words kept mean.
+impl Kept {
+    /// Without what is not this hub's own word.
+    fn verified(self, hub_key: &KeyBytes) -> Self {
+        let grant = self.grant.filter(|grant| grant.verify(hub_key));
+        let earlier = self.earlier.into_iter().filter(|grant| grant.verify(hub_key)).collect();
+        let entry = self.entry.filter(|entry| entry.verify(hub_key));
+        Self { grant, earlier, entry, ..self }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Takes in the hub's answer to a hello. A hub that cannot tell now has said nothing.
+    fn told(&mut self, verdict: Verdict, word: Word, (store, hub_key): (&StoreId, &KeyBytes)) {
+        let newer = |entry: &RosterEntry| self.entry.as_ref().is_none_or(|held| held.serial < entry.serial);
+        let entry = word.entry.filter(|entry| entry.store == *store && entry.verify(hub_key)).filter(newer);
+        if entry.is_some() {
+            self.entry = entry;
+        }
+        // Only a hub that knows this node says where it is; the others' silence is no word about it.
+        if verdict == Verdict::Ok {
+            self.moved = word.address;
+        }
+        if verdict != Verdict::Later {
+            self.hub_word = Some(verdict_name(verdict).to_owned());
+        }
+    }
+
+    /// The worst first.
+    fn bar(&self) -> Option<Bar> {
+        let signed = self.grant.as_ref().zip(self.entry.as_ref()).and_then(|(grant, entry)| entry.bars(grant));
+        let duplicate = self.hub_word.as_deref() == Some(verdict_name(Verdict::Duplicate));
+        signed.or(duplicate.then_some(Bar::Duplicate)).or(self.forked.then_some(Bar::Forked))
     }
 }
 
 /// What a stopped node may not do when it starts, by what it keeps.
 pub(crate) fn kept_bar(kept: &Kept, hub_key: &KeyBytes) -> Option<Bar> {
-    let grant = kept.grant.as_ref().filter(|grant| grant.verify(hub_key));
-    let entry = kept.entry.clone().filter(|entry| entry.verify(hub_key));
-    let said = |word: &str| kept.hub_word.as_deref() == Some(word);
-    let state = State {
-        duplicate: said(verdict_name(Verdict::Duplicate)),
-        forked: said(FORKED),
-        kept: Kept { entry, ..Kept::default() },
-    };
-    bar_of(grant, &state)
-}
-
-/// The worst first.
-fn bar_of(grant: Option<&Grant>, state: &State) -> Option<Bar> {
-    let signed = grant.zip(state.kept.entry.as_ref()).and_then(|(grant, entry)| entry.bars(grant));
-    signed.or(state.duplicate.then_some(Bar::Duplicate)).or(state.forked.then_some(Bar::Forked))
+    kept.clone().verified(hub_key).bar()
 }
 
 /// What happened and who must act: Chinese, English.
 pub(crate) const fn bar_words(bar: Bar) -> (&'static str, &'static str) {
     match bar {
         Bar::Revoked => (
-            "总部已停用本机，不能再收款和退款；未完的交易仍在查询。请总部核对，需要时用新登记码执行 guitai-node enrol。",
+            "总部已停用本机，不能再收款和退款；未完的交易仍在查询。请总部核对，需要时用新登记码执行 guitai-node enrol；\
+             其间若有别的机器收过款，请另用空的数据目录，旧目录留存。",
             "Headquarters has disabled this node: it takes and returns no money, and goes on asking about what is open. Ask \
-             headquarters; if need be, enter it anew with a new code: guitai-node enrol.",
+             headquarters; if need be, enter it anew with a new code: guitai-node enrol. If another box has sold meanwhile, use \
+             an empty data folder and keep this one.",
         ),
         Bar::Replaced => (
-            "本店已由另一台机器接替，本机不能再收款和退款；未完的交易仍在查询。请到新机收款；若是误换，请总部给新登记码后执行 guitai-node enrol。",
+            "本店已由另一台机器接替，本机不能再收款和退款；未完的交易仍在查询。请到新机收款；\
+             若是误换，请总部给新登记码后执行 guitai-node enrol；新机若已收过款，请另用空的数据目录，旧目录留存。",
             "Another box serves this store now: this one takes and returns no money, and goes on asking about what is open. \
-             Use the new box; if this is a mistake, enter this one anew with a code of headquarters: guitai-node enrol.",
+             Use the new box; if this is a mistake, enter this one anew with a code of headquarters: guitai-node enrol. If the \
+             new box has sold already, use an empty data folder and keep this one.",
         ),
         Bar::Duplicate => (
             "另一台机器正用着本机的身份（数据目录被复制），本机不能收款和退款。请停用其中一台；要两台都用，请总部给登记码后执行 guitai-node enrol。",
@@ -330,7 +321,11 @@ pub(crate) const fn verdict_words(verdict: Verdict) -> (&'static str, &'static s
 #[cfg(test)]
 mod tests {
     use ed25519_dalek::SigningKey;
-    use guitai_core::{ids::Issuer, time::UtcMs, trust::InForce};
+    use guitai_core::{
+        ids::Issuer,
+        time::UtcMs,
+        trust::{Grant, InForce},
+    };
 
     use super::*;
 
@@ -344,7 +339,8 @@ mod tests {
 
     fn kept(entry: Option<RosterEntry>, hub_word: &str) -> Kept {
         let grant = Grant::sign(&hub(), store(), Issuer::new(7).unwrap(), [2; 32], 10);
-        Kept { grant: Some(grant), entry, moved: None, hub_word: Some(hub_word.into()) }
+        let forked = hub_word == "forked";
+        Kept { grant: Some(grant), entry, hub_word: Some(hub_word.into()), forked, ..Kept::default() }
     }
 
     #[test]
@@ -365,5 +361,53 @@ mod tests {
         for (kept, bar) in table {
             assert_eq!(kept_bar(&kept, &hub_key), bar, "{kept:?}");
         }
+    }
+
+    /// The words come one after the other, each kept in `side.db` and read back, as over a restart.
+    fn restarted_after(words: &[(Verdict, Word)], change: impl Fn(&mut Kept)) -> Kept {
+        let folder = tempfile::tempdir().unwrap();
+        let side = place::Place::open(folder.path()).unwrap().side().unwrap().shared_writer().unwrap();
+        let hub_key = hub().verifying_key().to_bytes();
+        let mut before = place::kept(&side).unwrap();
+        for (verdict, word) in words {
+            let mut now = before.clone();
+            change(&mut now);
+            now.told(*verdict, word.clone(), (&store(), &hub_key));
+            place::keep(&side, &before, &now).unwrap();
+            before = place::kept(&side).unwrap();
+            assert_eq!(before, now, "nothing gets lost on the way");
+        }
+        before
+    }
+
+    #[test]
+    fn a_fork_is_barred_until_both_agree_and_a_copied_folder_until_the_hub_says_otherwise() {
+        let plain = |verdict| (verdict, Word::default());
+        let forked = |kept: &mut Kept| kept.forked = true;
+        for word in [Verdict::Later, Verdict::Unknown, Verdict::Ok, Verdict::WrongStore] {
+            let kept = restarted_after(&[plain(Verdict::Ok), plain(word)], forked);
+            assert_eq!(kept.bar(), Some(Bar::Forked), "{word:?}");
+        }
+        let table = [
+            (Verdict::Duplicate, Some(Bar::Duplicate)),
+            (Verdict::Later, Some(Bar::Duplicate)),
+            (Verdict::Ok, None),
+            (Verdict::Unknown, None),
+        ];
+        for (word, bar) in table {
+            let kept = restarted_after(&[plain(Verdict::Duplicate), plain(word)], |_| {});
+            assert_eq!(kept.bar(), bar, "{word:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_welcome_says_where_the_hub_is() {
+        let moved = Word { address: Some("new-hub:8443".into()), ..Word::default() };
+        for silent in [Verdict::Later, Verdict::Duplicate, Verdict::Unknown] {
+            let kept = restarted_after(&[(Verdict::Ok, moved.clone()), (silent, Word::default())], |_| {});
+            assert_eq!(kept.moved.as_deref(), Some("new-hub:8443"), "{silent:?}");
+        }
+        let back = restarted_after(&[(Verdict::Ok, moved), (Verdict::Ok, Word::default())], |_| {});
+        assert_eq!(back.moved, None);
     }
 }

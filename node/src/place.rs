@@ -19,6 +19,8 @@ use ed25519_dalek::SigningKey;
 use guitai_core::{
     ids::{FactNo, Issuer, JournalId, StoreId},
     journal::{chain::ChainHash, epoch::Point},
+    limits,
+    sync::contract::Papers,
     trust::{Grant, Instance, RosterEntry},
 };
 use guitai_store::{Database, note, query::Connection};
@@ -29,14 +31,26 @@ const ENROLMENT_NOTE: &str = "enrolment";
 /// The hub's signed word behind the enrolment.
 const GRANT_NOTE: &str = "grant";
 
+/// The hub's signed words behind the enrolments before, newest first.
+const EARLIER_GRANTS_NOTE: &str = "earlier_grants";
+
 /// The newest roster entry.
 const ENTRY_NOTE: &str = "roster_entry";
 
 /// Where the hub said that it is now.
 const MOVED_NOTE: &str = "hub_moved";
 
+/// Where the hub's key answered, a line each, the last first.
+const ANSWERED_NOTE: &str = "hub_answered";
+
+/// Addresses kept at which the hub's key answered. A dead one costs a dial's patience each time the line is down.
+const ANSWERED_MAX: usize = 3;
+
 /// What the hub said last, in a word.
 const HUB_WORD_NOTE: &str = "hub_word";
+
+/// Whether the journal is another than the hub's copy, as far as was said.
+const FORKED_NOTE: &str = "forked";
 
 /// The data folder.
 #[derive(Clone, Debug)]
@@ -95,14 +109,27 @@ impl Enrolment {
 }
 
 /// What the hub signed for this node and what it said last, as `side.db` keeps it; nothing of it is verified.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Kept {
     pub(crate) grant: Option<Grant>,
+    /// The grants before that one, newest first.
+    pub(crate) earlier: Vec<Grant>,
     pub(crate) entry: Option<RosterEntry>,
     /// The hub's new address, if it moved.
     pub(crate) moved: Option<String>,
-    /// The last word: a verdict's name, or `forked`.
+    /// Where the hub's key answered, the last first.
+    pub(crate) answered: Vec<String>,
+    /// The last word, a verdict's name.
     pub(crate) hub_word: Option<String>,
+    /// The journal is not what the hub holds of it, since the hub said so and until both hold the same.
+    pub(crate) forked: bool,
+}
+
+impl Kept {
+    /// What a hello shows.
+    pub(crate) fn papers(self, instance: Instance) -> Papers {
+        Papers { instance, grant: self.grant, earlier: self.earlier, entry: self.entry }
+    }
 }
 
 /// Reads what is kept.
@@ -113,9 +140,14 @@ pub(crate) fn kept(side: &Connection) -> anyhow::Result<Kept> {
     };
     Ok(Kept {
         grant: note::get(side, GRANT_NOTE)?.and_then(|bytes| Grant::from_bytes(&bytes)),
+        earlier: note::get(side, EARLIER_GRANTS_NOTE)?
+            .and_then(|bytes| Grant::all_from_bytes(&bytes))
+            .unwrap_or_default(),
         entry: note::get(side, ENTRY_NOTE)?.and_then(|bytes| RosterEntry::from_bytes(&bytes)),
         moved: text(MOVED_NOTE)?,
+        answered: text(ANSWERED_NOTE)?.map_or_else(Vec::new, |text| text.lines().map(str::to_owned).collect()),
         hub_word: text(HUB_WORD_NOTE)?,
+        forked: text(FORKED_NOTE)?.is_some(),
     })
 }
 
@@ -125,14 +157,44 @@ pub(crate) fn enrolment(side: &Connection) -> anyhow::Result<Option<Enrolment>> 
     note.map(|bytes| serde_json::from_slice(&bytes).context("the enrolment note is damaged")).transpose()
 }
 
-/// Keeps what the hub said.
-pub(crate) fn keep(side: &Connection, said: &Kept) -> anyhow::Result<()> {
+/// Where to dial, the likeliest first: where the hub said that it is now, where it answered before, where it was when this node was
+/// enrolled. None of them can harm: whoever answers must have the hub's key.
+pub(crate) fn addresses(side: &Connection) -> anyhow::Result<Vec<String>> {
+    let enrolled = enrolment(side)?.context("the enrolment is gone")?.hub_address;
+    let Kept { moved, answered, .. } = kept(side)?;
+    let mut addresses = Vec::new();
+    for address in moved.into_iter().chain(answered).chain([enrolled]) {
+        if !addresses.contains(&address) {
+            addresses.push(address);
+        }
+    }
+    Ok(addresses)
+}
+
+/// Keeps an address at which the hub's key answered.
+pub(crate) fn answered(side: &Connection, address: &str) -> anyhow::Result<()> {
+    let mut known = kept(side)?.answered;
+    if known.first().is_some_and(|last| last == address) {
+        return Ok(());
+    }
+    known.retain(|one| one != address);
+    known.insert(0, address.to_owned());
+    known.truncate(ANSWERED_MAX);
+    Ok(note::set(side, ANSWERED_NOTE, known.join("\n").as_bytes())?)
+}
+
+/// Keeps what the hub said, as far as it is new: what was said before may have been set otherwise by an operator since.
+pub(crate) fn keep(side: &Connection, before: &Kept, now: &Kept) -> anyhow::Result<()> {
     let transaction = side.unchecked_transaction()?;
-    if let Some(entry) = &said.entry {
+    let text = |name, before: Option<&str>, now: Option<&str>| {
+        if before == now { Ok(()) } else { note::set(&transaction, name, now.unwrap_or_default().as_bytes()) }
+    };
+    if let Some(entry) = now.entry.as_ref().filter(|_| before.entry != now.entry) {
         note::set(&transaction, ENTRY_NOTE, &entry.to_bytes())?;
     }
-    note::set(&transaction, MOVED_NOTE, said.moved.as_deref().unwrap_or_default().as_bytes())?;
-    note::set(&transaction, HUB_WORD_NOTE, said.hub_word.as_deref().unwrap_or_default().as_bytes())?;
+    text(MOVED_NOTE, before.moved.as_deref(), now.moved.as_deref())?;
+    text(HUB_WORD_NOTE, before.hub_word.as_deref(), now.hub_word.as_deref())?;
+    text(FORKED_NOTE, before.forked.then_some("yes"), now.forked.then_some("yes"))?;
     Ok(transaction.commit()?)
 }
 
@@ -213,9 +275,15 @@ impl Place {
         enrolment(&self.side()?.reader()?)
     }
 
-    /// Keeps an enrolment with its grant; what was in force before is kept aside under its issuer.
+    /// Keeps an enrolment with its grant; what was in force before is kept aside under its issuer, and its grant with the earlier
+    /// ones.
     pub(crate) fn set_enrolment(&self, enrolment: &Enrolment, grant: &Grant) -> anyhow::Result<()> {
         let before = self.enrolment()?;
+        let papers = self.papers()?;
+        // A code used twice, since its answer was lost, gives the same grant again.
+        let mut earlier: Vec<Grant> = papers.grant.into_iter().chain(papers.earlier).collect();
+        earlier.retain(|one| one.issuer != grant.issuer);
+        earlier.truncate(limits::EARLIER_GRANTS_MAX);
         let connection = self.side()?.shared_writer()?;
         let transaction = connection.unchecked_transaction()?;
         if let Some(before) = before {
@@ -224,7 +292,9 @@ impl Place {
         }
         note::set(&transaction, ENROLMENT_NOTE, &serde_json::to_vec(enrolment)?)?;
         note::set(&transaction, GRANT_NOTE, &grant.to_bytes())?;
+        note::set(&transaction, EARLIER_GRANTS_NOTE, &Grant::all_to_bytes(&earlier))?;
         note::set(&transaction, MOVED_NOTE, b"")?;
+        note::set(&transaction, ANSWERED_NOTE, b"")?;
         note::set(&transaction, HUB_WORD_NOTE, b"")?;
         Ok(transaction.commit()?)
     }
@@ -235,6 +305,7 @@ impl Place {
         let transaction = connection.unchecked_transaction()?;
         note::set(&transaction, ENROLMENT_NOTE, &serde_json::to_vec(enrolment)?)?;
         note::set(&transaction, MOVED_NOTE, b"")?;
+        note::set(&transaction, ANSWERED_NOTE, b"")?;
         Ok(transaction.commit()?)
     }
 
@@ -259,5 +330,67 @@ impl Place {
             "this node belongs to no store yet: print a code at the hub with `guitai-hub enrol --store S` and run \
              `guitai-node enrol --hub URL --code C`",
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn enrolment(issuer: u32) -> Enrolment {
+        Enrolment {
+            store: "S001".into(),
+            store_name: "一号店".into(),
+            issuer,
+            hub_key: String::new(),
+            hub_address: "enrolled:1".into(),
+            hub_url: "http://enrolled:1".into(),
+            held: None,
+        }
+    }
+
+    /// An enrolment's grant.
+    fn grant(place: &Place, enrolment: &Enrolment) -> Grant {
+        let identity = place.identity().unwrap();
+        let (issuer, key) = (enrolment.issuer().unwrap(), identity.verifying_key().to_bytes());
+        Grant::sign(&identity, enrolment.store().unwrap(), issuer, key, u64::from(enrolment.issuer))
+    }
+
+    #[test]
+    fn every_grant_is_kept_the_newest_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = Place::open(folder.path()).unwrap();
+        let issuers = |grants: &[Grant]| grants.iter().map(|grant| grant.issuer.get()).collect::<Vec<_>>();
+        for issuer in [7, 8, 8, 9] {
+            place.set_enrolment(&enrolment(issuer), &grant(&place, &enrolment(issuer))).unwrap();
+        }
+        let kept = place.papers().unwrap();
+        assert_eq!((kept.grant.unwrap().issuer.get(), issuers(&kept.earlier)), (9, vec![8, 7]));
+        for issuer in 10..40 {
+            place.set_enrolment(&enrolment(issuer), &grant(&place, &enrolment(issuer))).unwrap();
+        }
+        let kept = place.papers().unwrap();
+        assert_eq!((issuers(&kept.earlier)[0], kept.earlier.len()), (38, limits::EARLIER_GRANTS_MAX));
+    }
+
+    #[test]
+    fn every_address_at_which_the_hub_answered_is_tried_the_last_first_and_the_oldest_are_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = Place::open(folder.path()).unwrap();
+        place.set_enrolment(&enrolment(7), &grant(&place, &enrolment(7))).unwrap();
+        let side = place.side().unwrap().shared_writer().unwrap();
+        assert_eq!(addresses(&side).unwrap(), ["enrolled:1"]);
+        for address in ["enrolled:1", "a:1", "b:1", "a:1"] {
+            answered(&side, address).unwrap();
+        }
+        assert_eq!(addresses(&side).unwrap(), ["a:1", "b:1", "enrolled:1"]);
+        answered(&side, "c:1").unwrap();
+        answered(&side, "d:1").unwrap();
+        assert_eq!(addresses(&side).unwrap(), ["d:1", "c:1", "a:1", "enrolled:1"]);
+        note::set(&side, MOVED_NOTE, b"c:1").unwrap();
+        assert_eq!(addresses(&side).unwrap(), ["c:1", "d:1", "a:1", "enrolled:1"]);
+        // An operator's word counts, also against a hub's machine that still answers elsewhere.
+        place.readdress(&Enrolment { hub_address: "new:1".into(), ..enrolment(7) }).unwrap();
+        assert_eq!(addresses(&side).unwrap(), ["new:1"]);
     }
 }

@@ -1,14 +1,25 @@
-//! The diagnosis's hands: a session with the hub that says goodbye at once, and a port opened for a moment. A running node keeps
+//! The diagnosis's hands: a session with the hub that says goodbye once both know how the journals compare, and a port opened for a
+//! moment. A running node keeps
 //! what it holds: its own session is not pushed out, its port is not taken.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 use guitai_core::{
     ids::{FactNo, JournalId, Writer},
-    journal::chain::ChainHash,
+    journal::{
+        chain::{ChainHash, Seal},
+        epoch::Point,
+    },
     sync::{
         contract::{Hangup, Papers, PeerFault, Standing},
-        frame::{Bye, ByeReason, Status, Verdict},
+        fault::Fork,
+        frame::{ByeReason, Status, Verdict},
         journal_lane::{Batch, Loaded},
     },
     trust::{Bar, KeyBytes},
@@ -26,6 +37,9 @@ use crate::{
     membership,
     place::Kept,
 };
+
+/// How long after the hub's welcome the journals are compared. A hub that holds nothing of this one says nothing about it.
+const COMPARED_WITHIN: Duration = Duration::from_secs(1);
 
 /// What the hello says of this store's journal; the hub would take less than the truth for a forked one.
 #[derive(Clone)]
@@ -58,25 +72,43 @@ pub(crate) async fn hub(target: &HubTarget, journal: Option<&Journal>, told: Opt
         return HubObservation::Session { handshake_ms };
     };
     let (news, events) = mpsc::channel(EVENTS_MAX);
-    // There is room in a channel just made.
-    let _ = news.try_send(Event::HangUp(ByeReason::Stopping));
     let standing = Standing { store: journal.id.store.clone(), outgoing, incoming: None };
-    let admitted = Admitted { standing, shell: journal.clone(), events };
-    match run_node_session(&secured, identity, env!("CARGO_PKG_VERSION"), admitted).await {
+    let forked = Arc::new(AtomicBool::new(false));
+    let shell = Visit { journal: journal.clone(), news, forked: Arc::clone(&forked) };
+    let ended = run_node_session(&secured, identity, env!("CARGO_PKG_VERSION"), Admitted { standing, shell, events });
+    let refusal = refusal(&ended.await, forked.load(Ordering::SeqCst));
+    refusal.map_or(HubObservation::Session { handshake_ms }, HubObservation::Refused)
+}
+
+/// What stands against a session with the hub, by how a short one ended.
+fn refusal(ended: &Ended, forked: bool) -> Option<HubRefusal> {
+    if forked {
+        return Some(HubRefusal::Forked);
+    }
+    match ended {
         Ended::Hangup(Hangup::Refused(verdict)) => match verdict {
-            Verdict::Ok => HubObservation::Session { handshake_ms },
-            Verdict::Unknown => HubObservation::Refused(HubRefusal::Unknown),
-            Verdict::Revoked => HubObservation::Refused(HubRefusal::Revoked),
-            Verdict::WrongStore => HubObservation::Refused(HubRefusal::WrongStore),
-            Verdict::EnrolOnly => HubObservation::Refused(HubRefusal::EnrolOnly),
-            Verdict::Replaced => HubObservation::Refused(HubRefusal::Replaced),
-            Verdict::Duplicate => HubObservation::Refused(HubRefusal::Duplicate),
-            Verdict::Later => HubObservation::Refused(HubRefusal::Later),
+            Verdict::Ok => None,
+            Verdict::Unknown => Some(HubRefusal::Unknown),
+            Verdict::Revoked => Some(HubRefusal::Revoked),
+            Verdict::WrongStore => Some(HubRefusal::WrongStore),
+            Verdict::EnrolOnly => Some(HubRefusal::EnrolOnly),
+            Verdict::Replaced => Some(HubRefusal::Replaced),
+            Verdict::Duplicate => Some(HubRefusal::Duplicate),
+            Verdict::Later => Some(HubRefusal::Later),
         },
-        Ended::Hangup(Hangup::Fault(PeerFault::Forked(_)) | Hangup::Peer(Bye { reason: ByeReason::Forked, .. })) => {
-            HubObservation::Refused(HubRefusal::Forked)
-        }
-        Ended::Hangup(_) | Ended::Lost(_) | Ended::Shell(_) => HubObservation::Session { handshake_ms },
+        Ended::Hangup(Hangup::Fault(PeerFault::Forked(_))) => Some(HubRefusal::Forked),
+        Ended::Hangup(Hangup::Fault(_)) => Some(HubRefusal::Protocol),
+        Ended::Hangup(Hangup::Peer(bye)) => match bye.reason {
+            ByeReason::PeerFault | ByeReason::Version => Some(HubRefusal::Protocol),
+            ByeReason::Forked => Some(HubRefusal::Forked),
+            ByeReason::Revoked => Some(HubRefusal::Revoked),
+            ByeReason::Stopping | ByeReason::OwnFault | ByeReason::TooSlow => Some(HubRefusal::Later),
+            // The node was started meanwhile: its own session is the newer one.
+            ByeReason::Replaced => None,
+        },
+        Ended::Hangup(Hangup::TimedOut) | Ended::Lost(_) => Some(HubRefusal::Later),
+        Ended::Hangup(Hangup::EnrolRefused(_)) => Some(HubRefusal::EnrolOnly),
+        Ended::Hangup(Hangup::Asked(_) | Hangup::Enrolled | Hangup::Shell) | Ended::Shell(_) => None,
     }
 }
 
@@ -109,20 +141,47 @@ pub(crate) fn scanner(port: &str, running: bool) -> ScannerObservation {
     }
 }
 
-impl Shell for Journal {
+/// A session that goes once the journals are compared.
+struct Visit {
+    journal: Journal,
+    news: mpsc::Sender<Event>,
+    forked: Arc<AtomicBool>,
+}
+
+impl Visit {
+    fn leave(news: &mpsc::Sender<Event>) {
+        // A full channel is a session that ends already.
+        let _ = news.try_send(Event::HangUp(ByeReason::Stopping));
+    }
+}
+
+impl Shell for Visit {
     fn papers(&self) -> Papers {
-        self.papers.clone()
+        self.journal.papers.clone()
     }
 
-    fn opened(&self, _: &str) {}
+    fn opened(&self, _: &str) {
+        let news = self.news.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(COMPARED_WITHIN).await;
+            Self::leave(&news);
+        });
+    }
 
     async fn load(&self, _: Writer, _: FactNo, _: usize) -> Result<Option<Loaded>, ShellError> {
+        Self::leave(&self.news);
         Ok(None)
     }
 
     async fn head_at(&self, no: FactNo) -> Result<Option<ChainHash>, ShellError> {
-        let head = self.reader.read(|connection| ingest::head_at(connection, &self.id, no));
+        let Journal { id, reader, .. } = &self.journal;
+        let head = reader.read(|connection| ingest::head_at(connection, id, no));
         head.map_err(|error| ShellError(error.to_string()))
+    }
+
+    async fn forked(&self, fork: Fork) -> Result<(Vec<Point>, Option<Seal>), ShellError> {
+        self.forked.store(true, Ordering::SeqCst);
+        Err(ShellError(format!("the journal forked at or before fact {}", fork.seal.no)))
     }
 
     async fn persist(&self, _: Batch) -> Result<(), ShellError> {
@@ -130,6 +189,7 @@ impl Shell for Journal {
     }
 
     async fn acked(&self, _: FactNo) -> Result<(), ShellError> {
+        Self::leave(&self.news);
         Ok(())
     }
 
@@ -142,4 +202,139 @@ impl Shell for Journal {
     }
 
     fn peer_status(&self, _: Status) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use ed25519_dalek::SigningKey;
+    use guitai_core::{
+        ids::{Issuer, StoreId},
+        journal::chain,
+        sync::{
+            contract::{Claim, EnrolRequest},
+            frame::{Bye, EnrolRefusal, Enrolled, Word},
+        },
+        time::UtcMs,
+    };
+    use guitai_link::session::{Answer, Gate, run_hub_session};
+    use guitai_store::Database;
+
+    use super::*;
+
+    /// A hub with one answer for everybody: a refusal, or a session in which it says that it holds this.
+    enum Hub {
+        Refuses,
+        Holds(Option<Seal>),
+    }
+
+    impl Gate for Hub {
+        type Shell = Held;
+
+        async fn authorise(&self, claim: Claim) -> (Answer<Held>, Word) {
+            let Self::Holds(seal) = self else { return (Answer::Replaced, Word::default()) };
+            let store = claim.store.expect("a node names its store");
+            let standing = Standing { store, outgoing: None, incoming: seal.clone() };
+            let (news, events) = mpsc::channel(EVENTS_MAX);
+            (Answer::Admitted(Admitted { standing, shell: Held { _news: news }, events }), Word::default())
+        }
+
+        async fn enrol(&self, _: EnrolRequest) -> Result<Enrolled, EnrolRefusal> {
+            Err(EnrolRefusal::TryAgain)
+        }
+    }
+
+    struct Held {
+        _news: mpsc::Sender<Event>,
+    }
+
+    impl Shell for Held {
+        fn opened(&self, _: &str) {}
+
+        async fn load(&self, _: Writer, _: FactNo, _: usize) -> Result<Option<Loaded>, ShellError> {
+            Ok(None)
+        }
+
+        async fn head_at(&self, _: FactNo) -> Result<Option<ChainHash>, ShellError> {
+            Ok(None)
+        }
+
+        async fn persist(&self, _: Batch) -> Result<(), ShellError> {
+            Ok(())
+        }
+
+        async fn acked(&self, _: FactNo) -> Result<(), ShellError> {
+            Ok(())
+        }
+
+        async fn sync_documents(&self) -> Result<DocumentTurn, ShellError> {
+            Err(ShellError(String::new()))
+        }
+
+        async fn document(&self, _: String, _: Vec<u8>) -> Result<DocumentTurn, ShellError> {
+            self.sync_documents().await
+        }
+
+        fn peer_status(&self, _: Status) {}
+    }
+
+    /// What the diagnosis of a stopped node sees of such a hub.
+    async fn seen(journal: &Journal, node: &SigningKey, answers: Hub) -> HubObservation {
+        let hub = SigningKey::from_bytes(&[1; 32]);
+        let listener = quic::Listener::bind("127.0.0.1:0".parse().unwrap(), &hub).unwrap();
+        let target = HubTarget {
+            host_port: listener.local_addr().unwrap().to_string(),
+            http_base: None,
+            key: hub.verifying_key().to_bytes(),
+            identity: Some(node.clone()),
+        };
+        let serving = tokio::spawn(async move {
+            let secured = listener.accept().await.unwrap().finish().await.unwrap();
+            run_hub_session(&secured, &hub, "0.1.0-test", &answers).await
+        });
+        let seen = super::hub(&target, Some(journal), None).await;
+        serving.await.unwrap();
+        seen
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_stopped_node_hears_what_the_hub_says_and_how_the_journals_compare() {
+        rustls::crypto::ring::default_provider().install_default().ok();
+        let data = tempfile::tempdir().unwrap();
+        let database = Database::open(&data.path().join("journal.db")).unwrap();
+        let node = SigningKey::from_bytes(&[2; 32]);
+        let id = JournalId::node(StoreId::parse("S001").unwrap());
+        let issuer = Issuer::new(7).unwrap();
+        guitai_store::Journal::open(&database, id.clone(), issuer, node.clone(), None, UtcMs(1)).unwrap();
+        let reader = Arc::new(Reader::new(database));
+        let own = reader.read(|connection| query::last_seal(connection, &id)).unwrap();
+        let other = Seal::sign(&node, &id, FactNo { epoch: 1, number: 9 }, chain::start(&id, 1));
+        let journal = Journal { id, reader, papers: Papers::default() };
+
+        let refused = HubObservation::Refused;
+        assert_eq!(seen(&journal, &node, Hub::Refuses).await, refused(HubRefusal::Replaced));
+        assert_eq!(seen(&journal, &node, Hub::Holds(Some(other))).await, refused(HubRefusal::Forked));
+        for held in [None, own] {
+            let seen = seen(&journal, &node, Hub::Holds(held)).await;
+            assert!(matches!(seen, HubObservation::Session { .. }), "{seen:?}");
+        }
+    }
+
+    #[test]
+    fn a_session_that_broke_the_rules_is_no_session() {
+        let bye = |reason| Ended::Hangup(Hangup::Peer(Bye { reason, evidence: None }));
+        let table = [
+            (Ended::Hangup(Hangup::Fault(PeerFault::BadSignature)), Some(HubRefusal::Protocol)),
+            (bye(ByeReason::PeerFault), Some(HubRefusal::Protocol)),
+            (bye(ByeReason::Version), Some(HubRefusal::Protocol)),
+            (bye(ByeReason::Forked), Some(HubRefusal::Forked)),
+            (bye(ByeReason::Revoked), Some(HubRefusal::Revoked)),
+            (bye(ByeReason::OwnFault), Some(HubRefusal::Later)),
+            (Ended::Lost("timed out".into()), Some(HubRefusal::Later)),
+            (Ended::Hangup(Hangup::Asked(ByeReason::Stopping)), None),
+        ];
+        for (ended, want) in table {
+            assert_eq!(refusal(&ended, false), want, "{ended:?}");
+        }
+        assert_eq!(refusal(&Ended::Shell(ShellError(String::new())), true), Some(HubRefusal::Forked));
+    }
 }

@@ -12,7 +12,7 @@ use ed25519_dalek::SigningKey;
 use guitai_core::{
     ids::{FactNo, JournalId},
     sync::{
-        contract::{Hangup, PeerFault, Standing},
+        contract::{Hangup, Papers, PeerFault, Standing},
         frame::{Bye, ByeReason, EnrolRefusal},
     },
     time::UtcMs,
@@ -34,7 +34,7 @@ use crate::{
     place::{Enrolment, Held},
 };
 
-use shell::NodeShell;
+use shell::{Fill, NodeShell};
 
 /// The name of the note that keeps what the hub acknowledged.
 const ACKED_NOTE: &str = "acked";
@@ -44,6 +44,10 @@ const CLOCK_NOTE: &str = "clock_offset_ms";
 
 /// A smaller change of the offset is not noted.
 const CLOCK_NEWS_MS: u64 = 2_000;
+
+/// After lost facts came and could not be taken, the line stays down at least so long: they come whole each time, and whatever was
+/// in the way stands there until a person has acted.
+const REFILL_WAIT: Duration = Duration::from_secs(120);
 
 /// How often the hub is told how this end fares.
 const STATUS_EVERY: Duration = Duration::from_secs(5);
@@ -110,13 +114,17 @@ pub(crate) async fn keep(line: Line, mut stop: watch::Receiver<bool>) {
             ended = line.session(&mut failures) => ended,
             _ = stop.wait_for(|stopping| *stopping) => return,
         };
-        let Some(ended) = ended else { continue };
+        let End { words, fill } = ended;
+        if fill == Fill::Done {
+            // It ended so that the journal goes on from what it has back.
+            continue;
+        }
         failures += 1;
         let mut random = [0; 8];
         let _ = getrandom::fill(&mut random);
-        let wait = backoff::wait(failures, u64::from_be_bytes(random));
-        tracing::warn!(reason = %ended, retry_ms = wait.as_millis(), "no line to the hub");
-        line.down(ended, wait);
+        let wait = wait(fill, failures, u64::from_be_bytes(random));
+        tracing::warn!(reason = %words, retry_ms = wait.as_millis(), "no line to the hub");
+        line.down(words, wait);
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
             _ = stop.wait_for(|stopping| *stopping) => return,
@@ -124,18 +132,50 @@ pub(crate) async fn keep(line: Line, mut stop: watch::Receiver<bool>) {
     }
 }
 
+/// How a session ended.
+struct End {
+    words: String,
+    fill: Fill,
+}
+
+impl End {
+    /// A session's own end. After another box wrote on in the store's journal nothing changes by itself.
+    fn of(ended: &Ended, fill: Fill) -> Self {
+        if is_written_on(ended) {
+            return Self { words: WRITTEN_ON.into(), fill: Fill::Failed };
+        }
+        Self { words: words(ended), fill }
+    }
+}
+
+impl From<String> for End {
+    fn from(words: String) -> Self {
+        Self { words, fill: Fill::None }
+    }
+}
+
+/// Until the next session.
+fn wait(fill: Fill, failures: u32, random: u64) -> Duration {
+    let wait = backoff::wait(failures, random);
+    match fill {
+        Fill::None | Fill::Done => wait,
+        Fill::Failed => REFILL_WAIT + wait,
+    }
+}
+
 impl Line {
-    /// One session, from dialling to its end; answers why it ended. None where it ended so that a healed journal goes on.
-    async fn session(&self, failures: &mut u32) -> Option<String> {
+    /// One session, from dialling to its end.
+    async fn session(&self, failures: &mut u32) -> End {
         let addresses = match self.membership.addresses() {
             Ok(addresses) => addresses,
-            Err(error) => return Some(format!("{error:#}")),
+            Err(error) => return format!("{error:#}").into(),
         };
         let mut unreached = Vec::new();
         let mut found = None;
         for address in &addresses {
             match dial(address, self.hub_key, &self.identity).await {
                 Ok(secured) => {
+                    self.note_answered(address.clone()).await;
                     found = Some(secured);
                     break;
                 }
@@ -143,20 +183,21 @@ impl Line {
             }
         }
         // The endpoint is kept: the connection ends with it.
-        let Some((_endpoint, secured)) = found else { return Some(unreached.join("; ")) };
+        let Some((_endpoint, secured)) = found else { return unreached.join("; ").into() };
         let admitted = match self.admitted() {
             Ok(admitted) => admitted,
-            Err(error) => return Some(error.to_string()),
+            Err(error) => return error.to_string().into(),
         };
-        let (opened, filled) = (admitted.shell.opened.subscribe(), admitted.shell.filled.subscribe());
+        let (opened, fill) = (admitted.shell.opened.subscribe(), admitted.shell.fill.subscribe());
         let ended = run_node_session(&secured, &self.identity, env!("CARGO_PKG_VERSION"), admitted).await;
         if *opened.borrow() {
             *failures = 0;
         }
-        if is_fork(&ended) {
+        if is_fork(&ended) || is_written_on(&ended) {
             self.membership.forked();
         }
-        (!*filled.borrow()).then(|| words(&ended))
+        let fill = *fill.borrow();
+        End::of(&ended, fill)
     }
 
     fn admitted(&self) -> anyhow::Result<Admitted<NodeShell>> {
@@ -168,7 +209,7 @@ impl Line {
             line: self.clone(),
             news: news.clone(),
             opened: watch::Sender::new(false),
-            filled: watch::Sender::new(false),
+            fill: watch::Sender::new(Fill::None),
             lost: Mutex::default(),
         };
         tokio::spawn(self.clone().tell(news));
@@ -208,6 +249,14 @@ impl Line {
         let (unsent, oldest_unsent_at) = found.unwrap_or((0, None));
         let clock_offset_ms = self.till.clock().state().offset_ms.map(whole_seconds);
         Event::Status { unsent, oldest_unsent_at: oldest_unsent_at.filter(|_| unsent > 0), clock_offset_ms }
+    }
+
+    async fn note_answered(&self, address: String) {
+        let membership = Arc::clone(&self.membership);
+        let noted = tokio::task::spawn_blocking(move || membership.answered(&address)).await;
+        if let Ok(Err(error)) = noted {
+            tracing::warn!(%error, "where the hub answered is not noted");
+        }
     }
 
     async fn keep_clock(self, mut stop: watch::Receiver<bool>) {
@@ -312,6 +361,12 @@ fn is_fork(ended: &Ended) -> bool {
     )
 }
 
+/// The hub holds facts of this box's journal under a seal that is not this box's: another box's, which went on from there. The hub
+/// writes no facts of its own towards stores, so no other seal comes.
+const fn is_written_on(ended: &Ended) -> bool {
+    matches!(ended, Ended::Hangup(Hangup::Fault(PeerFault::BadSeal(_))))
+}
+
 const fn not_enrolled(why: EnrolRefusal) -> &'static str {
     match why {
         EnrolRefusal::WrongCode => {
@@ -328,6 +383,12 @@ const fn not_enrolled(why: EnrolRefusal) -> &'static str {
         EnrolRefusal::Closed => "该门店已关闭 / the store is closed",
     }
 }
+
+/// What to do where another box wrote on.
+const WRITTEN_ON: &str = "另一台机器已接着写了本店账本，本机的旧目录不能再同步：请总部给登记码，另用一个空的数据目录执行 guitai-node enrol，\
+                          旧目录留存（未上传的记录在里面） / another box has written on in this store's journal, so this folder cannot \
+                          sync any more: ask headquarters for a code and enter an empty data folder with guitai-node enrol; keep \
+                          this one, what it has not delivered is in it";
 
 /// A journal that is not the one it once was: sales go on, and the hub gives back what is missing.
 fn forked(no: FactNo) -> String {
@@ -348,13 +409,17 @@ pub(crate) fn host_port(url: &str) -> anyhow::Result<String> {
 }
 
 /// Takes this node in at the hub; again, if it was: then it gets another issuer number.
-pub(crate) async fn enrol(url: &str, code: &str, identity: &SigningKey) -> anyhow::Result<(Enrolment, Grant)> {
+pub(crate) async fn enrol(
+    (url, code): (&str, &str),
+    identity: &SigningKey,
+    papers: Papers,
+) -> anyhow::Result<(Enrolment, Grant)> {
     let code = trust::EnrolmentCode::parse(code).map_err(|error| anyhow::anyhow!("--code: {error}"))?;
     let hub_address = host_port(url)?;
     let hub_key = code.hub_key;
     let (endpoint, secured) =
         dial(&hub_address, hub_key, identity).await.map_err(|error| anyhow::anyhow!("--hub: {error}"))?;
-    let enrolled = guitai_link::session::enrol(&secured, identity, env!("CARGO_PKG_VERSION"), code)
+    let enrolled = guitai_link::session::enrol(&secured, identity, env!("CARGO_PKG_VERSION"), (papers, code))
         .await
         .map_err(|ended| anyhow::anyhow!("the hub did not take this node in: {}", words(&ended)))?;
     endpoint.wait_idle().await;
@@ -368,4 +433,23 @@ pub(crate) async fn enrol(url: &str, code: &str, identity: &SigningKey) -> anyho
         held: enrolled.held.as_ref().map(Held::from),
     };
     Ok((enrolment, enrolled.grant))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_boxs_facts_are_told_from_a_broken_protocol() {
+        let of = |ended: Ended| End::of(&ended, Fill::None);
+        let End { words, fill } = of(Ended::Hangup(Hangup::Fault(PeerFault::BadSeal(FactNo { epoch: 2, number: 1 }))));
+        assert_eq!((words.as_str(), fill), (WRITTEN_ON, Fill::Failed));
+        assert_eq!(of(Ended::Hangup(Hangup::Fault(PeerFault::TooLong))).fill, Fill::None);
+    }
+
+    #[test]
+    fn a_line_whose_fill_failed_is_left_alone_for_a_while() {
+        assert!(wait(Fill::None, 1, 0) < Duration::from_secs(5));
+        assert!(wait(Fill::Failed, 1, 0) >= REFILL_WAIT && REFILL_WAIT >= Duration::from_secs(60));
+    }
 }

@@ -324,7 +324,7 @@ async fn listeners_hear_of_payments() {
     let mut stream = response.into_body();
     let sale = node.sale(1_234, Wallet::Wechat, 1);
     for batch in node.batches() {
-        let rows = rig.sqlite.ingest(&node.store, batch, &crate::store::Fence::default()).unwrap();
+        let rows = rig.sqlite.ingest((&node.store, node.issuer), batch, &crate::store::Fence::default()).unwrap();
         rig.app.announce_payments(&rows);
     }
     rig.app.announce_store(&node.store).await;

@@ -88,6 +88,14 @@ fn list(file: &ConfigFile) -> Result<(), Failure> {
             .map_or(("-".to_owned(), "-".to_owned()), |one| (one.issuer.get().to_string(), key_text(&one.key)));
         let state = if line.closed_at.is_some() { "closed" } else { "open" };
         say(&format!("{}\t{issuer}\t{}\t{}\t{key}\t{state}", line.id, line.name, facts(&line)))?;
+        if line.undigested > 0 {
+            note(&format!(
+                "门店 {0} 有 {1} 条记录本版本读不懂或发号不明，未计入账目：请升级总部程序，再执行 guitai-hub rebuild / store {0}: {1} \
+                 facts that this version cannot read, or under no number of the store, are held but counted nowhere: update \
+                 this program, then run guitai-hub rebuild",
+                line.id, line.undigested
+            ));
+        }
     }
     Ok(())
 }

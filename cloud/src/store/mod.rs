@@ -14,7 +14,7 @@ mod sqlite;
 use std::sync::Arc;
 
 use guitai_core::{
-    ids::{AccountId, FactNo, StoreId},
+    ids::{AccountId, FactNo, Issuer, StoreId},
     journal::{chain::Seal, epoch::Point},
     sync::{
         contract::{Claim, EnrolRequest},
@@ -22,7 +22,6 @@ use guitai_core::{
         journal_lane::{Batch, Loaded},
     },
     time::{Day, UtcMs},
-    trust::KeyBytes,
 };
 use guitai_documents::{Announcement, PeerSync};
 use guitai_http::{
@@ -56,9 +55,9 @@ impl HubStore {
         self.blocking(Sqlite::watched).await?
     }
 
-    /// The key of a store's box in force.
-    pub(crate) async fn key_in_force(&self, store: StoreId) -> Result<Option<KeyBytes>, StoreError> {
-        self.blocking(move |sqlite| sqlite.key_in_force(&store)).await?
+    /// The number of a store's box in force.
+    pub(crate) async fn issuer_in_force(&self, store: StoreId) -> Result<Option<Issuer>, StoreError> {
+        self.blocking(move |sqlite| sqlite.issuer_in_force(&store)).await?
     }
 
     /// Takes a node in.
@@ -70,9 +69,15 @@ impl HubStore {
         self.blocking(move |sqlite| sqlite.enrol(&request, now)).await?
     }
 
-    /// Makes a verified run of facts durable; answers the rows it changed.
-    pub(crate) async fn ingest(&self, store: StoreId, batch: Batch, fence: Fence) -> Result<Vec<PaymentRow>, Refused> {
-        self.blocking(move |sqlite| sqlite.ingest(&store, batch, &fence)).await?
+    /// Makes a verified run of facts durable, if the box with this number still serves the store and its session was not
+    /// superseded; answers the rows it changed.
+    pub(crate) async fn ingest(
+        &self,
+        (store, issuer): (StoreId, Issuer),
+        batch: Batch,
+        fence: Fence,
+    ) -> Result<Vec<PaymentRow>, Refused> {
+        self.blocking(move |sqlite| sqlite.ingest((&store, issuer), batch, &fence)).await?
     }
 
     /// What is held of a box's journal from a fact on.

@@ -39,6 +39,8 @@ pub(crate) struct StoreLine {
     pub(crate) seen: Option<Seen>,
     /// The last fact held.
     pub(crate) facts: Option<FactNo>,
+    /// Facts held that this version cannot read or that no box of the store may have written: no row tells of them.
+    pub(crate) undigested: u64,
     /// Every box it ever had, the newest first.
     pub(crate) boxes: Vec<BoxLine>,
 }
@@ -208,6 +210,7 @@ pub(super) fn stores(connection: &Connection) -> Result<Vec<StoreLine>, StoreErr
     let mut lines = rows.map(|row| row?).collect::<Result<Vec<_>, StoreError>>()?;
     for line in &mut lines {
         line.facts = query::last_fact(connection, &JournalId::node(line.id.clone()))?;
+        line.undigested = undigested(connection, &line.id)?;
         line.boxes = boxes(connection, &line.id)?;
     }
     Ok(lines)
@@ -222,7 +225,12 @@ pub(super) fn store(connection: &Connection, store: &StoreId) -> Result<Option<S
         return Ok(None);
     };
     let (facts, boxes) = (query::last_fact(connection, &JournalId::node(store.clone()))?, boxes(connection, store)?);
-    Ok(Some(StoreLine { facts, boxes, ..line? }))
+    Ok(Some(StoreLine { facts, undigested: undigested(connection, store)?, boxes, ..line? }))
+}
+
+fn undigested(connection: &Connection, store: &StoreId) -> Result<u64, StoreError> {
+    let mut statement = connection.prepare_cached("SELECT count(*) FROM undigested WHERE store = ?1")?;
+    Ok(unsigned(statement.query_row([store.as_str()], |row| row.get(0))?))
 }
 
 /// Notes how a node fares.
@@ -247,10 +255,12 @@ pub(super) fn newest_entry(connection: &Connection) -> Result<u64, StoreError> {
     Ok(unsigned(statement.query_row([], |row| row.get(0))?))
 }
 
-/// The key of the box in force.
-pub(super) fn key_in_force(connection: &Connection, store: &StoreId) -> Result<Option<KeyBytes>, StoreError> {
-    let mut statement = connection.prepare_cached("SELECT key FROM hub_grant WHERE store = ?1 AND ended_at IS NULL")?;
-    Ok(statement.query_row([store.as_str()], |row| row.get(0)).optional()?)
+/// The number of the box in force. It names the grant: a key that is let in again has another.
+pub(super) fn issuer_in_force(connection: &Connection, store: &StoreId) -> Result<Option<Issuer>, StoreError> {
+    let mut statement =
+        connection.prepare_cached("SELECT issuer FROM hub_grant WHERE store = ?1 AND ended_at IS NULL")?;
+    let number: Option<u32> = statement.query_row([store.as_str()], |row| row.get(0)).optional()?;
+    number.map(issuer).transpose()
 }
 
 /// The signed word on who serves a store now.
@@ -269,11 +279,13 @@ fn set_entry(connection: &Connection, store: &StoreId, serial: u64, now: UtcMs) 
     Ok(())
 }
 
-/// Greater than in everything signed before, also by a hub that was restored from a backup since: serials follow the clock.
+/// Greater than in everything signed before, also by a hub that was restored from a backup since: serials follow the clock, and
+/// are above every word of that life that a node has shown.
 fn next_serial(connection: &Connection, now: UtcMs) -> Result<u64, StoreError> {
     let mut statement = connection.prepare_cached("SELECT coalesce(max(serial), 0) FROM hub_grant")?;
     let granted = unsigned(statement.query_row([], |row| row.get(0))?);
-    Ok((granted.max(newest_entry(connection)?) + 1).max(unsigned(now.0)))
+    let shown = admission::serial_floor(connection)?;
+    Ok((granted.max(newest_entry(connection)?).max(shown) + 1).max(unsigned(now.0)))
 }
 
 /// Writes a grant down; it is in force unless it comes with its end.
@@ -357,6 +369,7 @@ fn store_line(row: &Row<'_>) -> Result<StoreLine, StoreError> {
         closed_at: row.get::<_, Option<i64>>(2)?.map(UtcMs),
         seen: seen.transpose()?,
         facts: None,
+        undigested: 0,
         boxes: Vec::new(),
     })
 }

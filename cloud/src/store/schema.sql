@@ -30,7 +30,8 @@ CREATE TABLE hub_code (
 -- Every key let in, each time with a number of its own. A grant is in force until it has ended.
 CREATE TABLE hub_grant (
     issuer      INTEGER NOT NULL PRIMARY KEY,
-    serial      INTEGER NOT NULL UNIQUE,
+    -- grows; two lives of a hub that was restored from a backup may have signed the same one
+    serial      INTEGER NOT NULL,
     store       TEXT NOT NULL REFERENCES hub_store (id),
     key         BLOB NOT NULL,
     granted_at  INTEGER NOT NULL,

@@ -23,7 +23,7 @@ use guitai_core::{
         journal_lane::{Batch, Loaded},
     },
     time::{Day, UtcMs},
-    trust::{EnrolmentCode, KeyBytes},
+    trust::EnrolmentCode,
 };
 use guitai_http::{
     bearer::{ApiKey, KeyHash},
@@ -57,7 +57,7 @@ const ADDRESS_NOTE: &str = "node_address";
 /// Why a run of facts is not taken.
 #[derive(Debug)]
 pub(crate) enum Refused {
-    /// A newer session of the store took over.
+    /// A newer session of the store took over, or another box, or the same one let in again, serves it.
     Fenced,
     /// These bytes are no fact of any version.
     NoFact(FactNo),
@@ -74,7 +74,7 @@ impl From<StoreError> for Refused {
 impl std::fmt::Display for Refused {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Fenced => f.write_str("a newer session of this store took over"),
+            Self::Fenced => f.write_str("a newer session or another box of this store took over"),
             Self::NoFact(no) => write!(f, "the bytes of {no} are no fact"),
             Self::Store(error) => error.fmt(f),
         }
@@ -183,9 +183,9 @@ impl Sqlite {
             .read(|connection| Ok(Watched { entry: roster::newest_entry(connection)?, address: address(connection)? }))
     }
 
-    /// The key of a store's box in force.
-    pub(super) fn key_in_force(&self, store: &StoreId) -> Result<Option<KeyBytes>, StoreError> {
-        self.reader.read(|connection| roster::key_in_force(connection, store))
+    /// The number of a store's box in force.
+    pub(super) fn issuer_in_force(&self, store: &StoreId) -> Result<Option<Issuer>, StoreError> {
+        self.reader.read(|connection| roster::issuer_in_force(connection, store))
     }
 
     /// All stores, by id.
@@ -225,28 +225,35 @@ impl Sqlite {
         self.write(|tx| roster::enrol(tx, &self.identity, request, now))
     }
 
-    /// See [`super::HubStore::ingest`].
-    pub(crate) fn ingest(&self, store: &StoreId, batch: Batch, fence: &Fence) -> Result<Vec<PaymentRow>, Refused> {
+    /// See [`super::HubStore::ingest`]. Who serves the store is asked in the transaction that writes: where an enrolment says
+    /// that what is held ends is where the next box begins, and nothing of the one before may come later.
+    pub(crate) fn ingest(
+        &self,
+        (store, issuer): (&StoreId, Issuer),
+        batch: Batch,
+        fence: &Fence,
+    ) -> Result<Vec<PaymentRow>, Refused> {
         let run = ingest::Run::from(batch);
         for (body, number) in run.bodies.iter().zip(run.first.number..) {
             if Fact::from_bytes(body) == Err(FactError::Malformed) {
                 return Err(Refused::NoFact(FactNo { epoch: run.first.epoch, number }));
             }
         }
-        let mut writer = self.lock();
-        if fence.is_raised() {
-            return Err(Refused::Fenced);
-        }
-        let issuers = roster::issuers(&writer, store)?;
-        let (_, facts) = ingest::persist(&mut writer, &JournalId::node(store.clone()), &issuers, &run)?;
-        let mut changed: Vec<OrderNo> = Vec::new();
-        for no in facts.iter().flat_map(numbers) {
-            if !changed.contains(&no) {
-                changed.push(no);
+        self.write(|tx| {
+            if fence.is_raised() || roster::issuer_in_force(tx, store)? != Some(issuer) {
+                return Err(Refused::Fenced);
             }
-        }
-        let rows: Result<Vec<_>, _> = changed.iter().map(|no| query::payment(&writer, no.as_str())).collect();
-        Ok(rows?.into_iter().flatten().collect())
+            let issuers = roster::issuers(tx, store)?;
+            let facts = ingest::append(tx, &JournalId::node(store.clone()), Some(&issuers), &run)?;
+            let mut changed: Vec<OrderNo> = Vec::new();
+            for no in facts.iter().flat_map(numbers) {
+                if !changed.contains(&no) {
+                    changed.push(no);
+                }
+            }
+            let rows: Result<Vec<_>, _> = changed.iter().map(|no| query::payment(tx, no.as_str())).collect();
+            Ok(rows?.into_iter().flatten().collect())
+        })
     }
 
     /// See [`super::HubStore::load`].

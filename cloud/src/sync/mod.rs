@@ -26,6 +26,7 @@ use guitai_link::{
     quic::{Handshake, Listener, Secured},
     session::{Admitted, Answer, EVENTS_MAX, Ended, Event, Gate, run_hub_session},
 };
+use guitai_store::StoreError;
 use tokio::sync::{Semaphore, mpsc};
 use tracing::{debug, error, info, warn};
 
@@ -74,12 +75,12 @@ async fn watch(app: Arc<App>) {
 }
 
 async fn dismiss_ended(app: &App) {
-    for (store, key) in app.lines.keys() {
-        match app.store.key_in_force(store.clone()).await {
-            Ok(Some(in_force)) if in_force == key => {}
+    for (store, issuer) in app.lines.issuers() {
+        match app.store.issuer_in_force(store.clone()).await {
+            Ok(Some(in_force)) if in_force == issuer => {}
             Ok(_) => {
-                info!(%store, node = key_short(&key), "this node serves the store no more; it is hung up");
-                app.lines.dismiss(&store, &key, ByeReason::Revoked);
+                info!(%store, issuer = issuer.get(), "this node serves the store no more; it is hung up");
+                app.lines.dismiss(&store, issuer, ByeReason::Revoked);
                 app.announce_store(&store).await;
             }
             Err(error) => warn!(%store, %error, "the roster cannot be looked at"),
@@ -152,7 +153,7 @@ impl Caller {
         Some(store)
     }
 
-    async fn admit(&self, claim: Claim) -> Result<(Answer<NodeShell>, Word), guitai_store::StoreError> {
+    async fn admit(&self, claim: Claim) -> Result<(Answer<NodeShell>, Word), StoreError> {
         let app = &self.app;
         let app_version = claim.app_version.clone();
         let (key, node, instance) = (claim.key, key_text(&claim.key), claim.papers.instance);
@@ -175,9 +176,12 @@ impl Caller {
                 return Ok((Answer::Duplicate, Word::default()));
             }
         };
-        let Heard { answer, word } = app.store.authorise(claim, older, now.wall).await?;
-        let standing = match answer {
-            Authorisation::Admitted(standing) => standing,
+        let Heard { answer, issuer, word } = app.store.authorise(claim, older, now.wall).await?;
+        let (standing, issuer) = match answer {
+            Authorisation::Admitted(standing) => {
+                let no_grant = || StoreError::Corrupt(format!("{node} is admitted without a grant in force"));
+                (standing, issuer.ok_or_else(no_grant)?)
+            }
             Authorisation::EnrolOnly => return Ok((Answer::EnrolOnly, word)),
             Authorisation::Unknown => return Ok((Answer::Unknown, word)),
             Authorisation::Revoked => return Ok((Answer::Revoked, word)),
@@ -202,6 +206,7 @@ impl Caller {
             seen: seen.clone(),
             noted: at,
             key,
+            issuer,
             instance,
             heard: now.up,
             superseded,
@@ -210,7 +215,7 @@ impl Caller {
         app.lines.admit(&store, line);
         app.store.seen(store.clone(), seen).await?;
         info!(%store, node, "node connected");
-        let shell = NodeShell::new(Arc::clone(app), store, fence);
+        let shell = NodeShell::new(Arc::clone(app), (store, issuer), fence);
         Ok((Answer::Admitted(Admitted { standing, shell, events }), word))
     }
 }
@@ -227,7 +232,7 @@ impl Caller {
             by = key_short(by),
             "a new box serves this store; the one before it is disabled"
         );
-        self.app.lines.dismiss(store, &replaced.key, ByeReason::Revoked);
+        self.app.lines.dismiss(store, replaced.issuer, ByeReason::Revoked);
         self.app.announce_store(store).await;
     }
 }

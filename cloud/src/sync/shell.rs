@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use guitai_core::{
-    ids::{FactNo, StoreId, Writer},
+    ids::{FactNo, Issuer, StoreId, Writer},
     journal::{
         chain::{ChainHash, Seal},
         epoch::Point,
@@ -29,13 +29,15 @@ use crate::{
 pub(crate) struct NodeShell {
     app: Arc<App>,
     store: StoreId,
+    /// The number under which the node serves the store.
+    issuer: Issuer,
     fence: Fence,
     peer: PeerState,
 }
 
 impl NodeShell {
-    pub(super) fn new(app: Arc<App>, store: StoreId, fence: Fence) -> Self {
-        Self { app, store, fence, peer: PeerState::default() }
+    pub(super) fn new(app: Arc<App>, (store, issuer): (StoreId, Issuer), fence: Fence) -> Self {
+        Self { app, store, issuer, fence, peer: PeerState::default() }
     }
 
     fn turn(turn: Turn) -> DocumentTurn {
@@ -87,7 +89,7 @@ impl Shell for NodeShell {
     async fn persist(&self, batch: Batch) -> Result<(), ShellError> {
         let last = batch.seal.no;
         self.app.lines.touch(&self.store, &self.fence, self.app.clock.now().up);
-        match self.app.store.ingest(self.store.clone(), batch, self.fence.clone()).await {
+        match self.app.store.ingest((self.store.clone(), self.issuer), batch, self.fence.clone()).await {
             Ok(rows) => {
                 self.app.announce_payments(&rows);
                 self.app.announce_store(&self.store).await;

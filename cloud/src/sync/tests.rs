@@ -15,12 +15,12 @@ use guitai_core::{
     journal::chain::ChainHash,
     secret::Wallet,
     sync::{
-        contract::Standing,
+        contract::{Papers, Standing},
         frame::{ByeReason, Verdict},
         journal_lane::{Batch, Loaded},
     },
     time::UtcMs,
-    trust::EnrolmentCode,
+    trust::{EnrolmentCode, Grant},
 };
 use guitai_documents::{Document, PeerSync, announcements_id, digest, generate, receive};
 use guitai_http::dto::StoreState;
@@ -184,9 +184,10 @@ async fn a_node_enrols_and_delivers_its_journal() {
     let expires_at = UtcMs(crate::clock::wall().0 + 60_000);
     let (code, _) = sqlite.new_code(&store_id("S001"), [4; 32], expires_at).unwrap();
     let typed = EnrolmentCode::parse(&code.text()).unwrap();
-    let enrolled = enrol(&hub.dial(&key(2)).await, &key(2), "0.1.0-test", typed.clone()).await.unwrap();
+    let enrolled =
+        enrol(&hub.dial(&key(2)).await, &key(2), "0.1.0-test", (Papers::default(), typed.clone())).await.unwrap();
     assert_eq!((enrolled.grant.store.as_str(), enrolled.grant.issuer.get()), ("S001", 10_001));
-    let again = enrol(&hub.dial(&key(3)).await, &key(3), "0.1.0-test", typed).await;
+    let again = enrol(&hub.dial(&key(3)).await, &key(3), "0.1.0-test", (Papers::default(), typed)).await;
     assert!(matches!(again, Err(Ended::Hangup(Hangup::EnrolRefused(EnrolRefusal::Used)))), "{again:?}");
 
     let mut side = NodeSide::new("S001", enrolled.grant.issuer, 2);
@@ -213,6 +214,24 @@ async fn a_node_enrols_and_delivers_its_journal() {
     let line = sqlite.stores().unwrap().remove(0);
     assert_eq!(hub.rig.app.store_row(&line, &[]).state, StoreState::Offline);
     assert!(sqlite.verify().unwrap()[0].found.is_ok());
+    hub.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_box_entered_anew_at_a_restored_hub_shows_what_it_was_given() {
+    let before = rig();
+    let granted = before.store("S001", "一号店", 2).issuer;
+    let grant = Grant::sign(&key(1), store_id("S001"), granted, key(2).verifying_key().to_bytes(), 7);
+
+    let hub = hub();
+    hub.rig.sqlite.add_store(&store_id("S001"), "一号店", MORNING).unwrap();
+    let expires_at = UtcMs(crate::clock::wall().0 + 60_000);
+    let (code, _) = hub.rig.sqlite.new_code(&store_id("S001"), [4; 32], expires_at).unwrap();
+    let papers = Papers { grant: Some(grant), ..Papers::default() };
+    let enrolled = enrol(&hub.dial(&key(2)).await, &key(2), "0.1.0-test", (papers, code)).await.unwrap();
+    assert!(enrolled.grant.issuer > granted, "its earlier number is not given away again");
+    let known = hub.rig.sqlite.stores().unwrap().remove(0).boxes;
+    assert!(known.iter().any(|one| one.issuer == granted && one.ended.is_some()), "{known:?}");
     hub.stop().await;
 }
 

@@ -30,6 +30,8 @@ pub(crate) enum HubRefusal {
     Later,
     /// The journal is not the one the hub holds.
     Forked,
+    /// One of the two broke the rules of the session.
+    Protocol,
 }
 
 /// What the session shell saw.
@@ -112,8 +114,9 @@ fn refused(refusal: HubRefusal) -> Verdict {
                 "headquarters has disabled this node; it takes and returns no money",
             );
             Verdict::failed("hub.revoked", words, hq).try_this(
-                "请总部核对；要继续用，请总部给登记码，在本机执行 guitai-node enrol",
-                "ask headquarters; to go on, enter this node anew with a code: guitai-node enrol",
+                "请总部核对；要继续用，请总部给登记码，在本机执行 guitai-node enrol；其间若有别的机器收过款，请另用空的数据目录",
+                "ask headquarters; to go on, enter this node anew with a code: guitai-node enrol; with an empty data folder if \
+                 another box has sold meanwhile",
             )
         }
         HubRefusal::Replaced => {
@@ -122,8 +125,9 @@ fn refused(refusal: HubRefusal) -> Verdict {
                 "another box serves this store; this one takes and returns no money",
             );
             Verdict::failed("hub.replaced", words, hq).try_this(
-                "请到新机收款；若是误换，请总部给登记码，在本机执行 guitai-node enrol",
-                "use the new box; if this is a mistake, enter this one anew with a code: guitai-node enrol",
+                "请到新机收款；若是误换，请总部给登记码，在本机执行 guitai-node enrol；新机若已收过款，请另用空的数据目录",
+                "use the new box; if this is a mistake, enter this one anew with a code: guitai-node enrol; with an empty data \
+                 folder if the new box has sold already",
             )
         }
         HubRefusal::Duplicate => {
@@ -144,6 +148,15 @@ fn refused(refusal: HubRefusal) -> Verdict {
             Verdict::failed("hub.forked", words, hq).try_this(
                 "收款照常；请保留数据目录，联系总部处理",
                 "payments go on; keep the data folder as it is and call headquarters",
+            )
+        }
+        HubRefusal::Protocol => {
+            let words =
+                Words::new("与总部的会话出错，同步停住了", "the session with the hub breaks: nothing is delivered");
+            Verdict::failed("hub.protocol", words, hq).try_this(
+                "收款照常，数据存在本店；请两端升级到同一版本。仍不行，请总部给登记码，另用一个空的数据目录执行 guitai-node enrol，旧目录留存",
+                "payments go on and stay in the store; bring both ends to one version. If it lasts, ask headquarters for a code \
+                 and enter an empty data folder with guitai-node enrol; keep the old folder",
             )
         }
         HubRefusal::WrongStore => {
@@ -246,6 +259,7 @@ mod tests {
             (Refused(HubRefusal::Replaced), none(), Mark::Failed, "hub.replaced", hq),
             (Refused(HubRefusal::Duplicate), none(), Mark::Failed, "hub.duplicate", store),
             (Refused(HubRefusal::Forked), web(200, false), Mark::Failed, "hub.forked", hq),
+            (Refused(HubRefusal::Protocol), none(), Mark::Failed, "hub.protocol", hq),
             (Refused(HubRefusal::Later), none(), Mark::Poor, "hub.busy", hq),
             (ForeignKey, web(200, false), Mark::Failed, "hub.foreign_key", store),
             (NoAnswer, web(200, false), Mark::Failed, "hub.sync_blocked", store),

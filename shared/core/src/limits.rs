@@ -51,6 +51,10 @@ pub const FRAME_MAX_BYTES: usize = 256 * 1024;
 /// Before the hello is answered a peer may send this much.
 pub const HELLO_MAX_BYTES: usize = 4 * 1024;
 
+/// Grants of one key that a node shows besides its newest, in a hello: a box let in more often than that is a mistake elsewhere. At
+/// 170 bytes each they leave a third of the hello to the rest.
+pub const EARLIER_GRANTS_MAX: usize = 15;
+
 /// The hub's address as it is told to nodes: a host name of 253 bytes, a colon, a port.
 pub const HUB_ADDRESS_MAX_BYTES: usize = 260;
 

@@ -227,7 +227,7 @@ pub async fn run_node_session<S: Shell>(
     ended
 }
 
-/// Takes a node in at its hub with the code, whose key the connection pinned.
+/// Takes a node in at its hub with the code, whose key the connection pinned; one that was let in before shows its papers.
 ///
 /// # Errors
 /// How it ended instead.
@@ -235,10 +235,10 @@ pub async fn enrol(
     secured: &Secured,
     identity: &SigningKey,
     app_version: &str,
-    code: EnrolmentCode,
+    (papers, code): (Papers, EnrolmentCode),
 ) -> Result<Enrolled, Ended> {
     let purpose = Purpose::Enrol(code);
-    let (mut session, mut pipe) = open_as_node(secured, identity, app_version, (Papers::default(), purpose)).await?;
+    let (mut session, mut pipe) = open_as_node(secured, identity, app_version, (papers, purpose)).await?;
     let mut taken_in = None;
     let ended = loop {
         match session.poll() {

@@ -155,8 +155,11 @@ pub fn persist(
     Ok((facts::durable(), digested))
 }
 
-/// [`persist`] inside a transaction.
-pub(crate) fn append(
+/// [`persist`] inside the caller's transaction: durable, and to be acknowledged, once that has committed.
+///
+/// # Errors
+/// As [`persist`]; the transaction must then be rolled back.
+pub fn append(
     connection: &Connection,
     journal: &JournalId,
     issuers: Option<&[Issuer]>,

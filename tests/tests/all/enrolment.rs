@@ -196,16 +196,22 @@ async fn a_revoked_node_stops_within_seconds_while_the_hub_runs() {
 /// A copy of a node's folder, running at an address of its own.
 async fn copied(node: &Node) -> anyhow::Result<(Process, Client)> {
     let folder = node.config_file().with_file_name("");
+    copy_files(&folder.join("data"), &folder.join("copy"))?;
+    running(node, "copy").await
+}
+
+/// A node's configuration on another folder, running at an address of its own.
+async fn running(node: &Node, name: &str) -> anyhow::Result<(Process, Client)> {
+    let folder = node.config_file().with_file_name("");
     let port = Port::take()?;
     let config = std::fs::read_to_string(node.config_file())?.replace(&node.address(), &port.address());
-    let path = folder.join("copy.toml");
-    std::fs::write(&path, config.replace("data = \"data\"", "data = \"copy\""))?;
-    copy_files(&folder.join("data"), &folder.join("copy"))?;
+    let path = folder.join(format!("{name}.toml"));
+    std::fs::write(&path, config.replace("data = \"data\"", &format!("data = \"{name}\"")))?;
     let mut command = std::process::Command::new(program("guitai-node"));
     command.args(["run", "--config"]).arg(path);
-    let process = Process::spawn(command, &folder.join("copy.log"))?;
+    let process = Process::spawn(command, &folder.join(format!("{name}.log")))?;
     let client = node.program_at(&port.url())?;
-    until("the copy", SOON, async || client.read("/health").await.map(Some)).await?;
+    until("the other folder's node", SOON, async || client.read("/health").await.map(Some)).await?;
     Ok((process, client))
 }
 
@@ -240,7 +246,62 @@ async fn a_copied_folder_does_not_sell_beside_the_box_it_was_copied_from() {
             sells(&world.node().program()?).await?;
             world.node().synced(SOON).await?;
             ensure!(copy.stop().await?.success(), "the copy does not stop");
+
+            // Started again while nobody answers, the copy still sells nothing under the other's numbers.
+            world.hub.stop().await?;
+            let (copy, second) = running(world.node(), "copy").await?;
+            refuses(&second, "duplicate").await?;
+            sells(&world.node().program()?).await?;
+            ensure!(copy.stop().await?.success(), "the copy does not stop");
             Ok(())
+        })
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_old_folder_entered_anew_after_another_box_sold_says_that_an_empty_one_is_needed() {
+    World::builder()
+        .play(async |world| {
+            sells(&world.node().program()?).await?;
+            world.node().synced(SOON).await?;
+            let hub_url = world.hub.url();
+            let code = world.hub.command(&["enrol", "--store", "S001"]).await?.line()?;
+            world.node_mut().stop().await?;
+            let folder = world.node().config_file().with_file_name("");
+            let enrol = ["enrol", "--hub", &hub_url, "--code", &code];
+            let second = another_machine(world.node(), "m2", &enrol).await?;
+            ensure!(second.code == 0, "{second:?}");
+            let mut key = std::process::Command::new(program("guitai-node"));
+            key.args(["api-key", "create", "--name", "erp", "--scope", "charge,read", "--config"]);
+            let key = run(
+                {
+                    key.arg(folder.join("m2.toml"));
+                    key
+                },
+                "",
+            )
+            .await?
+            .line()?;
+            let (process, client) = running(world.node(), "m2").await?;
+            // It sells and delivers, in a journal that goes on from the first's.
+            let sold = sells(&client.with_key(&key)).await?;
+            let hub = world.hub.program()?;
+            until("the second box's sale", SOON, async || Ok(hub.payment(&sold).await.ok())).await?;
+            ensure!(process.stop().await?.success(), "the second box does not stop");
+
+            let code = world.hub.command(&["enrol", "--store", "S001"]).await?.line()?;
+            world.node().command(&["enrol", "--hub", &hub_url, "--code", &code]).await?.line()?;
+            world.node_mut().start().await?;
+            let client = world.node().program()?;
+            until("the way out", SOON, async || {
+                let sync = client.read("/sync").await?;
+                ensure!(sync.to_string().contains("空的数据目录"), "{sync}");
+                // What the other box gave back is not known here.
+                ensure!(text(&sync, "bar") == "forked", "{sync}");
+                Ok(Some(()))
+            })
+            .await?;
+            sells(&client).await.map(|_| ())
         })
         .await;
 }

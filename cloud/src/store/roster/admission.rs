@@ -5,6 +5,7 @@
 //! | any | names no store | enrol only: a fresh code lets any key in |
 //! | known at another store | | wrong store |
 //! | in force | shows no older grant | admitted |
+//! | in force | shows an entry that bars it, which this hub lost | replaced or revoked |
 //! | in force | shows a grant older than its newest: a copy of its folder from before it was let in again | replaced |
 //! | ended | | revoked or replaced, with the signed entry |
 //! | not known | shows this hub's own grant | taken in again, unless a newer grant or entry is known |
@@ -12,9 +13,9 @@
 
 use ed25519_dalek::SigningKey;
 use guitai_core::{
-    ids::{JournalId, OrderNo, StoreId},
+    ids::{Issuer, JournalId, OrderNo, StoreId},
     sync::{
-        contract::{Authorisation, Claim, Standing},
+        contract::{Authorisation, Claim, Papers, Standing},
         frame::Word,
     },
     time::UtcMs,
@@ -34,11 +35,15 @@ pub(super) const ISSUERS_SKIPPED: u32 = 1_000;
 
 const ISSUER_FLOOR_NOTE: &str = "issuer_floor";
 
+const SERIAL_FLOOR_NOTE: &str = "serial_floor";
+
 /// The roster's word, and what goes with it.
 #[derive(Debug)]
 pub(crate) struct Heard {
     /// The word.
     pub(crate) answer: Authorisation,
+    /// The number of a box that is admitted: what it delivers is taken as long as this one is in force.
+    pub(crate) issuer: Option<Issuer>,
     /// What the node is told besides.
     pub(crate) word: Word,
 }
@@ -50,9 +55,10 @@ pub(crate) fn authorise(
     claim: &Claim,
     now: UtcMs,
 ) -> Result<Heard, StoreError> {
-    let plain = |answer| Ok(Heard { answer, word: Word::default() });
+    let plain = |answer| Ok(Heard { answer, issuer: None, word: Word::default() });
     // Also one already enrolled, whose answer may have been lost, and one that was disabled and is let in again.
     let Some(claimed) = &claim.store else { return plain(Authorisation::EnrolOnly) };
+    absorb(connection, hub, claim, now)?;
     let shown = shown_grant(hub, claim, claimed);
     let known = newest_grant(connection, &claim.key)?;
     match (known, shown) {
@@ -65,9 +71,21 @@ pub(crate) fn authorise(
             );
             Ok(turned_away(Why::Replaced, standing_entry(connection, hub, claimed)?))
         }
-        (Some((_, known)), Some(_) | None) => match known.ended {
-            None => admit(connection, hub, claimed),
+        (Some((_, known)), shown) => match known.ended {
             Some(ended) => Ok(turned_away(ended.why, standing_entry(connection, hub, claimed)?)),
+            None => {
+                match shown.map(|grant| spoken_against(connection, hub, claim, grant, now)).transpose()?.flatten() {
+                    Some((why, entry)) => {
+                        warn!(
+                            store = %claimed, node = key_short(&claim.key), why = why.as_str(),
+                            "this node shows a word of this hub's own that ended its time: a backup was restored; it is ended again"
+                        );
+                        end(connection, &there(connection, claimed)?, &known, why, now)?;
+                        Ok(turned_away(why, entry))
+                    }
+                    None => admit(connection, hub, claimed),
+                }
+            }
         },
         (None, Some(shown)) => readmit(connection, hub, claim, shown, now),
         (None, None) => plain(Authorisation::Unknown),
@@ -78,6 +96,41 @@ pub(crate) fn authorise(
 pub(super) fn issuer_floor(connection: &Connection) -> Result<u32, StoreError> {
     let note = note::get(connection, ISSUER_FLOOR_NOTE)?;
     Ok(note.and_then(|bytes| bytes.try_into().ok()).map_or(0, u32::from_be_bytes))
+}
+
+/// The highest serial of a word of this hub's that a node has shown.
+pub(super) fn serial_floor(connection: &Connection) -> Result<u64, StoreError> {
+    let note = note::get(connection, SERIAL_FLOOR_NOTE)?;
+    Ok(note.and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_be_bytes))
+}
+
+/// Takes in what a node shows of this hub's words that a backup took back: what is signed next is above all of them, and the
+/// key's earlier grants are written down as ended, since facts under their numbers come again.
+fn absorb(connection: &Connection, hub: &SigningKey, claim: &Claim, now: UtcMs) -> Result<(), StoreError> {
+    let hub_key = hub.verifying_key().to_bytes();
+    let Papers { instance: _, grant, earlier, entry } = &claim.papers;
+    let signed: Vec<&Grant> = grant.iter().chain(earlier).filter(|grant| grant.key == claim.key).collect();
+    let signed: Vec<&Grant> = signed.into_iter().filter(|grant| grant.verify(&hub_key)).collect();
+    let entry = entry.as_ref().filter(|entry| entry.verify(&hub_key));
+    let shown = signed.iter().map(|grant| grant.serial).chain(entry.map(|entry| entry.serial)).max();
+    if let Some(serial) = shown.filter(|serial| serial.checked_add(1).is_some()) {
+        let known = next_serial(connection, UtcMs(0))?;
+        if serial >= known {
+            note::set(connection, SERIAL_FLOOR_NOTE, &serial.to_be_bytes())?;
+        }
+    }
+    for lost in signed.into_iter().filter(|one| earlier.contains(one)) {
+        if !is_free(connection, lost)? {
+            continue;
+        }
+        warn!(
+            store = %lost.store, node = key_short(&claim.key), issuer = lost.issuer.get(),
+            "a node shows an earlier grant that this hub lost: a backup was restored; facts under that number are taken"
+        );
+        let line = returned(connection, lost, now)?;
+        insert(connection, lost, now, Some(&EndedBox { at: now, why: Why::Replaced, last: line.facts }))?;
+    }
+    Ok(())
 }
 
 /// The grant the node shows, if it is this hub's and for this key and store.
@@ -98,9 +151,11 @@ fn admit(connection: &Connection, hub: &SigningKey, claimed: &StoreId) -> Result
     let journal = JournalId::node(claimed.clone());
     let incoming = query::last_seal(connection, &journal)?;
     let last_no: Option<OrderNo> = journal::last_issued(connection, &journal)?;
-    let entry = Some(standing_entry(connection, hub, claimed)?);
+    let entry = standing_entry(connection, hub, claimed)?;
+    let issuer = entry.in_force.map(|one| one.issuer);
     let standing = Standing { store: claimed.clone(), outgoing: None, incoming };
-    Ok(Heard { answer: Authorisation::Admitted(standing), word: Word { entry, last_no, address: None } })
+    let word = Word { entry: Some(entry), last_no, address: None };
+    Ok(Heard { answer: Authorisation::Admitted(standing), issuer, word })
 }
 
 fn turned_away(why: Why, entry: RosterEntry) -> Heard {
@@ -108,13 +163,17 @@ fn turned_away(why: Why, entry: RosterEntry) -> Heard {
         Why::Revoked => Authorisation::Revoked,
         Why::Replaced => Authorisation::Replaced,
     };
-    Heard { answer, word: Word { entry: Some(entry), ..Word::default() } }
+    Heard { answer, issuer: None, word: Word { entry: Some(entry), ..Word::default() } }
 }
 
 /// The signed word on who serves a store that is there.
 fn standing_entry(connection: &Connection, hub: &SigningKey, claimed: &StoreId) -> Result<RosterEntry, StoreError> {
+    entry(connection, hub, &there(connection, claimed)?)
+}
+
+fn there(connection: &Connection, claimed: &StoreId) -> Result<StoreLine, StoreError> {
     let missing = || StoreError::Corrupt(format!("store {claimed} is not there"));
-    entry(connection, hub, &store(connection, claimed)?.ok_or_else(missing)?)
+    store(connection, claimed)?.ok_or_else(missing)
 }
 
 /// A grant of this hub's that it does not know: a backup was restored. The grant is written down again, and is in force unless
@@ -127,30 +186,15 @@ fn readmit(
     now: UtcMs,
 ) -> Result<Heard, StoreError> {
     let node = key_short(&claim.key);
-    let holder = holder(connection, grant)?;
-    if holder.is_some_and(|key| key != grant.key) {
-        error!(
-            store = %grant.store, node, issuer = grant.issuer.get(),
-            "this issuer was granted twice, before a backup was restored and after: enter this store anew"
-        );
-        return Ok(Heard { answer: Authorisation::Unknown, word: Word::default() });
+    if !is_free(connection, grant)? {
+        return Ok(Heard { answer: Authorisation::Unknown, issuer: None, word: Word::default() });
     }
     warn!(
         store = %grant.store, node, issuer = grant.issuer.get(),
         "a node this hub does not know shows this hub's own grant: a backup was restored; it is taken in again"
     );
-    let floor = grant.issuer.get().saturating_add(ISSUERS_SKIPPED).max(issuer_floor(connection)?);
-    note::set(connection, ISSUER_FLOOR_NOTE, &floor.to_be_bytes())?;
-    if store(connection, &grant.store)?.is_none() {
-        // Its name was lost with it; the id serves until somebody renames it.
-        match add_store(connection, &grant.store, grant.store.as_str(), now) {
-            Ok(()) | Err(super::NotAdded::Exists) => {}
-            Err(super::NotAdded::Store(error)) => return Err(error),
-        }
-    }
-    let missing = || StoreError::Corrupt(format!("store {} is not there", grant.store));
-    let line = store(connection, &grant.store)?.ok_or_else(missing)?;
-    let Some((why, entry)) = spoken_against(connection, hub, claim, grant, &line, now)? else {
+    let line = returned(connection, grant, now)?;
+    let Some((why, entry)) = spoken_against(connection, hub, claim, grant, now)? else {
         if let Some(one) = line.in_force() {
             end(connection, &line, one, Why::Replaced, now)?;
         }
@@ -163,23 +207,40 @@ fn readmit(
     Ok(turned_away(why, entry))
 }
 
-/// What newer than the grant says that its bearer serves the store no more. It may be an entry that only the node still has;
-/// then nothing newer is signed, since the box it names may yet come with a grant of that time.
+/// The store of a grant that a backup took back, made again if it was lost too; the next grants are well above that one.
+fn returned(connection: &Connection, grant: &Grant, now: UtcMs) -> Result<StoreLine, StoreError> {
+    let floor = grant.issuer.get().saturating_add(ISSUERS_SKIPPED).max(issuer_floor(connection)?);
+    note::set(connection, ISSUER_FLOOR_NOTE, &floor.to_be_bytes())?;
+    if store(connection, &grant.store)?.is_none() {
+        // Its name was lost with it; the id serves until somebody renames it.
+        match add_store(connection, &grant.store, grant.store.as_str(), now) {
+            Ok(()) | Err(super::NotAdded::Exists) => {}
+            Err(super::NotAdded::Store(error)) => return Err(error),
+        }
+    }
+    there(connection, &grant.store)
+}
+
+/// What newer than the grant says that its bearer serves the store no more. It may be an entry that only the node still has:
+/// it is this hub's newest word again, but nothing newer is signed, since the box it names may yet come with a grant of that time.
 fn spoken_against(
     connection: &Connection,
     hub: &SigningKey,
     claim: &Claim,
     grant: &Grant,
-    line: &StoreLine,
     now: UtcMs,
 ) -> Result<Option<(Why, RosterEntry)>, StoreError> {
-    let mut own = entry(connection, hub, line)?;
+    let line = there(connection, &grant.store)?;
+    let mut own = entry(connection, hub, &line)?;
     if line.closed_at.is_some() && own.serial <= grant.serial {
         set_entry(connection, &line.id, next_serial(connection, now)?.max(grant.serial.saturating_add(1)), now)?;
-        own = entry(connection, hub, line)?;
+        own = entry(connection, hub, &line)?;
     }
     let entries = [Some(&own), shown_entry(hub, claim, &grant.store)].into_iter().flatten();
     let against = entries.filter_map(|entry| Some((entry.bars(grant)?, entry))).next();
+    if let Some((_, entry)) = against.filter(|(_, entry)| entry.serial > own.serial) {
+        set_entry(connection, &line.id, entry.serial, entry.at)?;
+    }
     Ok(against.and_then(|(bar, entry)| match bar {
         Bar::Revoked => Some((Why::Revoked, entry.clone())),
         Bar::Replaced => Some((Why::Replaced, entry.clone())),
@@ -198,8 +259,15 @@ fn newest_grant(connection: &Connection, key: &KeyBytes) -> Result<Option<(Store
     found.map(|(store, line)| Ok((store_id(&store)?, line?))).transpose()
 }
 
-/// Who has this grant's issuer here.
-fn holder(connection: &Connection, grant: &Grant) -> Result<Option<KeyBytes>, StoreError> {
+/// Whether nobody has the number of this grant here. It may be the grant itself that is known; another's is said loudly.
+fn is_free(connection: &Connection, grant: &Grant) -> Result<bool, StoreError> {
     let mut statement = connection.prepare_cached("SELECT key FROM hub_grant WHERE issuer = ?1")?;
-    Ok(statement.query_row([grant.issuer.get()], |row| row.get(0)).optional()?)
+    let holder: Option<KeyBytes> = statement.query_row([grant.issuer.get()], |row| row.get(0)).optional()?;
+    if holder.is_some_and(|key| key != grant.key) {
+        error!(
+            store = %grant.store, node = key_short(&grant.key), issuer = grant.issuer.get(),
+            "this issuer was granted twice, before a backup was restored and after: enter this store anew"
+        );
+    }
+    Ok(holder.is_none())
 }

@@ -6,7 +6,7 @@ use guitai_core::{
     journal::epoch::Point,
     limits,
     sync::{
-        contract::EnrolRequest,
+        contract::{Claim, EnrolRequest},
         frame::{EnrolRefusal, Enrolled},
     },
     time::UtcMs,
@@ -17,7 +17,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use rusqlite::{Connection, OptionalExtension, params};
 use sha2::Sha256;
 
-use super::{BoxLine, ISSUER_FIRST, StoreLine, Why, end, insert, next_serial, set_entry, store, store_id};
+use super::{BoxLine, ISSUER_FIRST, StoreLine, Why, authorise, end, insert, next_serial, set_entry, store, store_id};
 
 const SECRET_TAG: &[u8] = b"guitai/hub/enrolment-secret/1";
 
@@ -86,6 +86,16 @@ pub(crate) fn enrol(
     now: UtcMs,
 ) -> Result<Result<Welcome, EnrolRefusal>, StoreError> {
     let node = request.channel.node_key;
+    // A node that was let in before shows it as in any hello, and is heard first: what it gets is above all that it shows.
+    if let Some(grant) = &request.papers.grant {
+        let (app_version, papers) = (request.app_version.clone(), request.papers.clone());
+        authorise(
+            connection,
+            identity,
+            &Claim { key: node, store: Some(grant.store.clone()), app_version, papers },
+            now,
+        )?;
+    }
     let Some(open) = open_code(connection, &request.code_id)? else { return Ok(Err(EnrolRefusal::WrongCode)) };
     if !code(identity, &open.nonce).proves(&request.channel, &request.proof) {
         return Ok(Err(EnrolRefusal::WrongCode));

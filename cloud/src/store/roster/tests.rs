@@ -8,7 +8,10 @@ use guitai_core::{
 };
 
 use super::*;
-use crate::testing::{MORNING, Rig, key, rig, store_id};
+use crate::{
+    store::{Fence, Refused},
+    testing::{MORNING, NodeSide, Rig, key, rig, store_id},
+};
 
 const LIFE_MS: i64 = 600_000;
 
@@ -86,6 +89,7 @@ fn codes_end_and_must_be_right() {
         code_id: late.id(),
         proof: late.proof(&channel([2; 32])),
         app_version: "test".into(),
+        papers: Papers::default(),
     };
     let answer = rig.sqlite.enrol(&moved, MORNING).unwrap();
     assert_eq!(answer.err(), Some(EnrolRefusal::WrongCode), "a proof taken from another connection");
@@ -129,6 +133,34 @@ fn a_box_with_facts_is_replaced_too_and_its_facts_stay() {
     assert_eq!(line.boxes[1].ended.and_then(|ended| ended.last), Some(node.last()));
     assert_eq!(line.facts, Some(node.last()));
     assert!(rig.sqlite.verify().unwrap()[0].found.is_ok(), "what the first box sealed is checked with its key");
+}
+
+#[test]
+fn nothing_of_the_box_before_comes_after_the_place_where_the_next_one_begins() {
+    for seed_of_the_next in [3, 2] {
+        let rig = rig();
+        let mut first = rig.store("S001", "一号店", 2);
+        first.sale(500, guitai_core::secret::Wallet::Wechat, 1);
+        first.deliver(&rig);
+        first.sale(700, guitai_core::secret::Wallet::Wechat, 2);
+        let waiting = first.batches().remove(0);
+
+        let Enrolled { grant, held, .. } = let_in(&rig, "S001", seed_of_the_next, 1_000);
+        // The hub's session with the first box has not heard of it yet: its fence is not raised.
+        let late = rig.sqlite.ingest((&first.store, first.issuer), waiting, &Fence::default());
+        assert!(matches!(late, Err(Refused::Fenced)), "{late:?}");
+
+        let mut next = NodeSide::after("S001", grant.issuer, seed_of_the_next, held);
+        next.sale(900, guitai_core::secret::Wallet::Wechat, 3);
+        next.deliver(&rig);
+        assert_eq!(rig.sqlite.stores().unwrap()[0].facts, Some(next.last()), "the next box is in step");
+        let revoked = rig.sqlite.revoke(&store_id("S001"), None, at(2_000)).unwrap();
+        assert_eq!(revoked.ended.and_then(|ended| ended.last), Some(next.last()));
+        next.sale(100, guitai_core::secret::Wallet::Wechat, 4);
+        let waiting = next.batches().remove(0);
+        let late = rig.sqlite.ingest((&next.store, next.issuer), waiting, &Fence::default());
+        assert!(matches!(late, Err(Refused::Fenced)), "{late:?}");
+    }
 }
 
 #[test]
@@ -188,7 +220,7 @@ fn the_roster_knows_who_may_do_what() {
     assert_eq!(word(&rig, &claim(5, None)), Authorisation::EnrolOnly);
     assert_eq!(word(&rig, &claim(5, Some("S001"))), Authorisation::Unknown);
     assert_eq!(word(&rig, &claim(2, Some("S002"))), Authorisation::WrongStore);
-    let Heard { answer: Authorisation::Admitted(standing), word } = heard(&rig, &claim(2, Some("S001"))) else {
+    let Heard { answer: Authorisation::Admitted(standing), word, .. } = heard(&rig, &claim(2, Some("S001"))) else {
         panic!("an enrolled node")
     };
     let seal = standing.incoming.unwrap();
@@ -247,6 +279,89 @@ fn a_restored_hub_forgets_no_replacement_that_a_node_can_show() {
     assert!(admitted(&hub, &showing(2, &first, None)));
     assert!(admitted(&hub, &showing(3, &second, None)));
     assert_eq!(word(&hub, &showing(2, &first, None)), Authorisation::Replaced);
+}
+
+/// A hub restored to when the box with this grant was in force.
+fn restored_with(grant: &Grant, seed: u8) -> Rig {
+    let hub = restored();
+    assert!(admitted(&hub, &showing(seed, grant, None)));
+    hub
+}
+
+#[test]
+fn a_restored_hub_takes_facts_under_every_number_that_a_node_shows() {
+    let rig = hub_with_store();
+    let grants: Vec<Grant> = (0..3).map(|nth| let_in(&rig, "S001", 2, nth * 1_000).grant).collect();
+    let mut node = NodeSide::new("S001", grants[0].issuer, 2);
+    node.sale(500, guitai_core::secret::Wallet::Wechat, 1);
+    let papers = Papers {
+        grant: Some(grants[2].clone()),
+        earlier: vec![grants[1].clone(), grants[0].clone()],
+        ..Papers::default()
+    };
+    for hub in [restored(), restored_with(&grants[0], 2)] {
+        assert!(admitted(&hub, &Claim { papers: papers.clone(), ..claim(2, Some("S001")) }));
+        let line = hub.sqlite.stores().unwrap().remove(0);
+        let boxes: Vec<(u32, bool)> = line.boxes.iter().map(|one| (one.issuer.get(), one.ended.is_none())).collect();
+        assert_eq!(boxes, [(10_003, true), (10_002, false), (10_001, false)]);
+        for batch in node.batches() {
+            hub.sqlite.ingest((&node.store, grants[2].issuer), batch, &Fence::default()).unwrap();
+        }
+        assert_eq!(hub.sqlite.stores().unwrap()[0].undigested, 0, "no fact is of no issuer");
+        node.again();
+    }
+}
+
+#[test]
+fn a_restored_hub_believes_its_own_word_that_a_node_shows_against_itself() {
+    let rig = hub_with_store();
+    let first = let_in(&rig, "S001", 2, 0).grant;
+    let second = let_in(&rig, "S001", 3, 1_000).grant;
+    let entry = heard(&rig, &showing(2, &first, None)).word.entry.unwrap();
+
+    let hub = restored_with(&first, 2);
+    let told = heard(&hub, &showing(2, &first, Some(&entry)));
+    assert_eq!((told.answer, told.word.entry.as_ref()), (Authorisation::Replaced, Some(&entry)));
+    assert_eq!(hub.sqlite.stores().unwrap()[0].in_force().map(|one| one.issuer), None);
+    let copy = heard(&hub, &showing(2, &first, None));
+    assert!(copy.word.entry.unwrap().bars(&first).is_some(), "a copy that lost the entry is barred again");
+    assert!(admitted(&hub, &showing(3, &second, None)), "the box it names comes in");
+
+    // The word that disabled it, likewise.
+    let rig = hub_with_store();
+    let grant = let_in(&rig, "S001", 2, 0).grant;
+    rig.sqlite.revoke(&store_id("S001"), None, at(1_000)).unwrap();
+    let entry = heard(&rig, &showing(2, &grant, None)).word.entry.unwrap();
+    let hub = restored_with(&grant, 2);
+    assert_eq!(word(&hub, &showing(2, &grant, Some(&entry))), Authorisation::Revoked);
+}
+
+#[test]
+fn what_a_restored_hub_signs_is_newer_than_all_that_a_node_shows_also_with_its_clock_behind() {
+    const BEHIND_MS: i64 = -100_000_000;
+    let rig = hub_with_store();
+    let first = let_in(&rig, "S001", 2, 0).grant;
+    let second = let_in(&rig, "S001", 3, 1_000).grant;
+    let entry = heard(&rig, &showing(2, &first, None)).word.entry.unwrap();
+    let papers = || Papers { grant: Some(first.clone()), entry: Some(entry.clone()), ..Papers::default() };
+
+    let hub = restored_with(&first, 2);
+    let (code, _) = hub.sqlite.new_code(&store_id("S001"), [77; 32], at(LIFE_MS)).unwrap();
+    let refused = hub.enrol_showing(&EnrolmentCode::new(hub_key(), [0; 16]), 2, papers(), at(BEHIND_MS));
+    assert_eq!(refused, Err(EnrolRefusal::WrongCode));
+    let again = hub.enrol_showing(&code, 2, papers(), at(BEHIND_MS)).unwrap().grant;
+    assert_eq!(entry.bars(&again), None, "the entry it keeps does not bar what it is given");
+    assert_eq!(again.issuer.get(), first.issuer.get() + admission::ISSUERS_SKIPPED);
+    assert_eq!(word(&hub, &showing(3, &second, None)), Authorisation::Replaced, "an older grant comes too late");
+
+    // Disabled after it showed the entry: the box that the entry names was let in before that.
+    let hub = restored_with(&first, 2);
+    hub.sqlite.add_store(&store_id("S002"), "二号店", at(BEHIND_MS)).unwrap();
+    assert_eq!(word(&hub, &showing(2, &first, Some(&entry))), Authorisation::Replaced);
+    hub.sqlite.close_store(&store_id("S001"), at(BEHIND_MS)).unwrap();
+    assert_eq!(word(&hub, &showing(3, &second, None)), Authorisation::Revoked);
+    let elsewhere = hub.sqlite.new_code(&store_id("S002"), [78; 32], at(LIFE_MS)).unwrap().0;
+    assert!(hub.enrol(&elsewhere, 4, at(BEHIND_MS)).unwrap().grant.serial > entry.serial);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use guitai_store::{StoreError, note};
 use rusqlite::{Connection, TransactionBehavior};
 
 /// Raised with every change of `schema.sql`.
-const HUB_SCHEMA: &[u8] = b"2";
+const HUB_SCHEMA: &[u8] = b"3";
 
 const HUB_SCHEMA_NOTE: &str = "hub_schema";
 

@@ -57,7 +57,7 @@ fn runs_come_once_and_in_order() {
     }
     let batches = node.batches();
     assert!(batches.len() > 2, "several runs");
-    let take = |batch: &Batch| rig.sqlite.ingest(&node.store, batch.clone(), &Fence::default());
+    let take = |batch: &Batch| rig.sqlite.ingest((&node.store, node.issuer), batch.clone(), &Fence::default());
     assert!(matches!(take(&batches[1]), Err(Refused::Store(_))), "a gap");
     take(&batches[0]).unwrap();
     assert!(matches!(take(&batches[0]), Err(Refused::Store(_))), "twice");
@@ -135,8 +135,8 @@ fn an_older_session_writes_no_more() {
     };
     rig.sqlite.authorise(&claim, Some(&older), crate::testing::MORNING).unwrap();
     let batch = node.batches().remove(0);
-    assert!(matches!(rig.sqlite.ingest(&node.store, batch.clone(), &older), Err(Refused::Fenced)));
-    assert!(rig.sqlite.ingest(&node.store, batch, &Fence::default()).is_ok());
+    assert!(matches!(rig.sqlite.ingest((&node.store, node.issuer), batch.clone(), &older), Err(Refused::Fenced)));
+    assert!(rig.sqlite.ingest((&node.store, node.issuer), batch, &Fence::default()).is_ok());
 }
 
 #[test]
@@ -145,12 +145,13 @@ fn bytes_that_are_no_fact_are_refused_and_unknown_kinds_kept() {
     let mut node = rig.store("S001", "一号店", 2);
     let good = node.batches().remove(0);
     let with = |body: &[u8]| Batch { bodies: vec![body.to_vec()], ..good.clone() };
-    let rubbish = rig.sqlite.ingest(&node.store, with(b"rubbish"), &Fence::default());
+    let rubbish = rig.sqlite.ingest((&node.store, node.issuer), with(b"rubbish"), &Fence::default());
     assert!(matches!(rubbish, Err(Refused::NoFact(FactNo { epoch: 1, number: 1 }))));
-    let newer = rig.sqlite.ingest(&node.store, with(&[0x82, 0x18, 0xf0, 0xa0]), &Fence::default());
+    let newer = rig.sqlite.ingest((&node.store, node.issuer), with(&[0x82, 0x18, 0xf0, 0xa0]), &Fence::default());
     assert!(newer.is_ok_and(|rows| rows.is_empty()));
     let kept: i64 = raw(&rig).query_row("SELECT count(*) FROM undigested", [], |row| row.get(0)).unwrap();
     assert_eq!(kept, 1);
+    assert_eq!(rig.sqlite.stores().unwrap()[0].undigested, 1, "headquarters is told that rows are missing");
 }
 
 #[test]
@@ -163,7 +164,7 @@ fn the_rows_changed_are_told() {
     let rows: Vec<PaymentRow> = node
         .batches()
         .into_iter()
-        .flat_map(|batch| rig.sqlite.ingest(&node.store, batch, &Fence::default()).unwrap())
+        .flat_map(|batch| rig.sqlite.ingest((&node.store, node.issuer), batch, &Fence::default()).unwrap())
         .collect();
     let told: Vec<(OrderNo, &str, &str)> =
         rows.iter().map(|row| (row.no, row.kind.as_str(), row.state.as_str())).collect();
@@ -196,7 +197,7 @@ fn the_command_line_writes_beside_a_running_hub() {
 #[test]
 fn a_newer_hubs_file_is_left_alone() {
     let rig = rig();
-    raw(&rig).execute("UPDATE note SET value = x'33' WHERE key = 'hub_schema'", []).unwrap();
+    raw(&rig).execute("UPDATE note SET value = x'39' WHERE key = 'hub_schema'", []).unwrap();
     assert!(matches!(Sqlite::open(rig.data.path(), key(1), [2; 16]), Err(StoreError::ForeignFile(_))));
 }
 

@@ -42,13 +42,16 @@ pub struct NodeConfig {
     pub purpose: Purpose,
 }
 
-/// What a node shows in its hello; a node not yet enrolled has nothing.
+/// What a node shows in its hello; one that was never let in has nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Papers {
     /// Which program on which folder.
     pub instance: Instance,
     /// The grant of its issuer.
     pub grant: Option<Grant>,
+    /// The key's grants before that one, newest first, at most [`crate::limits::EARLIER_GRANTS_MAX`]: facts under their issuers are in
+    /// its journal too.
+    pub earlier: Vec<Grant>,
     /// The newest roster entry it holds.
     pub entry: Option<RosterEntry>,
 }
@@ -131,6 +134,8 @@ pub struct EnrolRequest {
     pub proof: [u8; 32],
     /// Its program's version.
     pub app_version: String,
+    /// What it shows, as a node that was let in before; nothing of it is checked yet.
+    pub papers: Papers,
 }
 
 /// What the shell has to do.

@@ -122,8 +122,11 @@ pub struct Hello {
     /// The newest roster entry it holds, so that a hub that lost it signs newer ones.
     #[n(7)]
     pub entry: Option<Box<RosterEntry>>,
+    /// The key's grants before that one, newest first, for a hub that lost them.
+    #[n(8)]
+    pub earlier: Vec<Grant>,
     /// Over all of the above and the channel.
-    #[cbor(n(8), with = "minicbor::bytes")]
+    #[cbor(n(9), with = "minicbor::bytes")]
     pub signature: [u8; 64],
 }
 

@@ -169,6 +169,7 @@ mod tests {
                 instance: Instance { process: [4; 16], folder: [5; 16] },
                 grant: Some(Box::new(grant.clone())),
                 entry: Some(Box::new(entry.clone())),
+                earlier: alloc::vec![grant.clone()],
                 signature: [3; 64]
             }
             .into(),
@@ -268,5 +269,29 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn the_longest_hello_is_within_what_a_stranger_may_send() {
+        let hub = SigningKey::from_bytes(&[6; 32]);
+        let store = StoreId::parse(&"S".repeat(crate::limits::NAME_MAX_CHARS)).expect("a name");
+        let issuer = Issuer::new(*crate::limits::ISSUERS_OF_NODES.end()).expect("in range");
+        let grant = Grant::sign(&hub, store.clone(), issuer, [0xff; 32], u64::MAX);
+        let in_force = Some(InForce { key: [0xff; 32], issuer });
+        let hello = Hello {
+            version: u16::MAX,
+            key: [0xff; 32],
+            store: Some(store.clone()),
+            app_version: "9".repeat(super::super::contract::APP_VERSION_MAX_BYTES),
+            nonce: [0xff; 32],
+            instance: Instance { process: [0xff; 16], folder: [0xff; 16] },
+            grant: Some(Box::new(grant.clone())),
+            entry: Some(Box::new(RosterEntry::sign(&hub, store, u64::MAX, in_force, UtcMs(i64::MAX)))),
+            earlier: alloc::vec![grant; crate::limits::EARLIER_GRANTS_MAX],
+            signature: [0xff; 64],
+        };
+        let mut reader = FrameReader::default();
+        reader.push(&Frame::from(hello.clone()).to_wire());
+        assert_eq!(reader.next_frame(), Ok(Some(hello.into())));
     }
 }

@@ -70,6 +70,18 @@ impl Grant {
         minicbor::decode(bytes).ok()
     }
 
+    /// Several as they are kept.
+    #[must_use]
+    pub fn all_to_bytes(grants: &[Self]) -> Vec<u8> {
+        encoded(&grants)
+    }
+
+    /// Reads what [`Self::all_to_bytes`] wrote; verify each before use.
+    #[must_use]
+    pub fn all_from_bytes(bytes: &[u8]) -> Option<Vec<Self>> {
+        minicbor::decode(bytes).ok()
+    }
+
     fn digest(&self, hub: &KeyBytes) -> [u8; 32] {
         let mut hash = begin(GRANT_TAG, hub, &self.store);
         hash.update(self.serial.to_be_bytes());
@@ -297,6 +309,8 @@ mod tests {
         ];
         assert!(bent.iter().all(|grant| !grant.verify(&hub_key)));
         assert_eq!(Grant::from_bytes(&grant().to_bytes()), Some(grant()));
+        let several = [grant(), Grant::sign(&hub(), store("S001"), issuer(8), [4; 32], 11)];
+        assert_eq!(Grant::all_from_bytes(&Grant::all_to_bytes(&several)).as_deref(), Some(&several[..]));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use ed25519_dalek::SigningKey;
 use guitai_core::{
     ids::StoreId,
     sync::{
-        contract::{Hangup, PeerFault, Standing},
+        contract::{Hangup, Papers, PeerFault, Standing},
         frame::{ByeReason, EnrolRefusal, Verdict},
         wire::FrameError,
     },
@@ -189,11 +189,13 @@ async fn a_new_node_enrols_and_then_syncs() {
     let hub = Hub::start(roster);
 
     let guess = EnrolmentCode::new(code.hub_key, [1; 16]);
-    let refused = enrol(&dial(hub.address, &node_key()).await, &node_key(), "node 1", guess).await;
+    let refused = enrol(&dial(hub.address, &node_key()).await, &node_key(), "node 1", (Papers::default(), guess)).await;
     assert_eq!(refused, Err(Ended::Hangup(Hangup::EnrolRefused(EnrolRefusal::WrongCode))));
 
     let typed = EnrolmentCode::parse(&code.text()).expect("as printed");
-    let enrolled = enrol(&dial(hub.address, &node_key()).await, &node_key(), "node 1", typed).await.expect("taken in");
+    let enrolled = enrol(&dial(hub.address, &node_key()).await, &node_key(), "node 1", (Papers::default(), typed))
+        .await
+        .expect("taken in");
     assert_eq!((enrolled.grant.store, enrolled.grant.issuer.get()), (store(), 7));
 
     let node = End::node();

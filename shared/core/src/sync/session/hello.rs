@@ -5,7 +5,7 @@ use alloc::{boxed::Box, string::String, vec::Vec};
 use super::{Lanes, Phase, Recalled, Session};
 use crate::{
     ids::{JournalId, Writer},
-    limits::HUB_ADDRESS_MAX_BYTES,
+    limits::{EARLIER_GRANTS_MAX, HUB_ADDRESS_MAX_BYTES},
     sync::{
         contract::{
             APP_VERSION_MAX_BYTES, Authorisation, Claim, Hangup, HubConfig, NodeConfig, Output, Papers, PeerFault,
@@ -40,7 +40,8 @@ impl Session {
         };
         let app_version = config.app_version;
         let nonce = config.nonce;
-        let Papers { instance, grant, entry } = config.papers;
+        let Papers { instance, grant, mut earlier, entry } = config.papers;
+        earlier.truncate(EARLIER_GRANTS_MAX);
         let mut hello = Hello {
             version: version::NEWEST,
             key,
@@ -50,6 +51,7 @@ impl Session {
             instance,
             grant: grant.map(Box::new),
             entry: entry.map(Box::new),
+            earlier,
             signature: [0; 64],
         };
         hello.signature = channel.sign(&config.identity, Role::Node, &[&unsigned_hello(&hello)]);
@@ -100,7 +102,8 @@ impl Session {
             }
             Authorisation::EnrolOnly => {
                 let until = now.after_ms(HELLO_TIMEOUT_MS);
-                self.phase = Phase::AwaitEnrol { channel, app_version: hello.app_version, until };
+                let papers = Box::new(papers(&hello));
+                self.phase = Phase::AwaitEnrol { channel, app_version: hello.app_version, papers, until };
             }
             Authorisation::Unknown
             | Authorisation::Revoked
@@ -132,7 +135,7 @@ impl Session {
         if peer_key.is_some_and(|key| key != hello.key) || usable_key(&hello.key).is_none() {
             return Err(PeerFault::WrongKey);
         }
-        if hello.app_version.len() > APP_VERSION_MAX_BYTES {
+        if hello.app_version.len() > APP_VERSION_MAX_BYTES || hello.earlier.len() > EARLIER_GRANTS_MAX {
             return Err(PeerFault::TooLong);
         }
         let hub_key = self.identity.verifying_key().to_bytes();
@@ -140,13 +143,8 @@ impl Session {
         if !channel.verify(Role::Node, &[&unsigned_hello(&hello)], &hello.signature) {
             return Err(PeerFault::BadSignature);
         }
-        let papers = Papers {
-            instance: hello.instance,
-            grant: hello.grant.as_deref().cloned(),
-            entry: hello.entry.as_deref().cloned(),
-        };
         let app_version = hello.app_version.clone();
-        let claim = Claim { key: hello.key, store: hello.store.clone(), app_version, papers };
+        let claim = Claim { key: hello.key, store: hello.store.clone(), app_version, papers: papers(&hello) };
         self.outputs.push_back(Output::Authorise(claim));
         self.phase = Phase::Authorising { hello, channel, version };
         Ok(())
@@ -209,6 +207,15 @@ impl Session {
         self.outbox.extend(self.documents.announce());
         self.phase = Phase::Open(Box::new(Lanes { outgoing, incoming, recall: Recalled::Nothing }));
         self.send_status(now);
+    }
+}
+
+fn papers(hello: &Hello) -> Papers {
+    Papers {
+        instance: hello.instance,
+        grant: hello.grant.as_deref().cloned(),
+        earlier: hello.earlier.clone(),
+        entry: hello.entry.as_deref().cloned(),
     }
 }
 

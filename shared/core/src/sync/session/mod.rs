@@ -22,7 +22,9 @@ use alloc::{boxed::Box, collections::VecDeque, string::String, vec::Vec};
 use ed25519_dalek::SigningKey;
 
 use super::{
-    contract::{APP_VERSION_MAX_BYTES, DOC_MESSAGE_MAX_BYTES, EnrolRequest, Hangup, Output, PeerFault, Purpose},
+    contract::{
+        APP_VERSION_MAX_BYTES, DOC_MESSAGE_MAX_BYTES, EnrolRequest, Hangup, Output, Papers, PeerFault, Purpose,
+    },
     document_lane::DocumentLane,
     frame::{Bye, ByeReason, DocMessage, Enrol, EnrolRefused, Frame, Have, Hello, Recall, Status, Want},
     journal_lane::{FIRST_TAKING_TOKEN, Incoming, Loaded, Outgoing, ShellFault, Wanted},
@@ -68,7 +70,7 @@ enum Phase {
     AwaitEnrolled { hub_key: KeyBytes, until: Ticks },
     AwaitHello { peer_key: Option<KeyBytes>, exporter: [u8; 32], until: Ticks },
     Authorising { hello: Hello, channel: Channel, version: u16 },
-    AwaitEnrol { channel: Channel, app_version: String, until: Ticks },
+    AwaitEnrol { channel: Channel, app_version: String, papers: Box<Papers>, until: Ticks },
     Enrolling,
     Open(Box<Lanes>),
     Closing(Hangup),
@@ -306,9 +308,9 @@ impl Session {
             }
             (Phase::AwaitHello { .. }, Frame::Hello(hello)) => self.hello(hello),
             (Phase::AwaitAnswer { .. }, Frame::HelloAnswer(answer)) => self.answer(now, answer),
-            (Phase::AwaitEnrol { channel, app_version, .. }, Frame::Enrol(Enrol { code_id, proof })) => {
-                let request =
-                    EnrolRequest { channel: *channel, code_id, proof, app_version: core::mem::take(app_version) };
+            (Phase::AwaitEnrol { channel, app_version, papers, .. }, Frame::Enrol(Enrol { code_id, proof })) => {
+                let (app_version, papers) = (core::mem::take(app_version), core::mem::take(&mut **papers));
+                let request = EnrolRequest { channel: *channel, code_id, proof, app_version, papers };
                 self.phase = Phase::Enrolling;
                 self.outputs.push_back(Output::Enrol(request));
                 Ok(())
