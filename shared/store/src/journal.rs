@@ -11,6 +11,8 @@ mod fill;
 
 pub use fill::{BranchFact, Filled, branch_facts};
 
+use std::collections::BTreeSet;
+
 use ed25519_dalek::{SigningKey, VerifyingKey};
 use guitai_core::{
     ids::{FactNo, Issuer, JournalId, OrderNo, StoreId},
@@ -254,6 +256,19 @@ impl Journal {
         let place = params![self.id.store.as_str(), self.id.writer.text(), epoch];
         let body: Option<Vec<u8>> = statement.query_row(place, |row| row.get(0)).optional()?;
         Ok(body.and_then(|body| Some(Fact::from_bytes(&body).ok()?.at())))
+    }
+
+    /// The payments that facts of the epoch under way are about.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn orders_of_this_epoch(&self) -> Result<BTreeSet<OrderNo>, StoreError> {
+        let mut statement = self.connection.prepare(
+            "SELECT order_no FROM fact WHERE store = ?1 AND writer = ?2 AND epoch = ?3 AND order_no IS NOT NULL",
+        )?;
+        let of = params![self.id.store.as_str(), self.id.writer.text(), self.last.epoch];
+        let found = statement.query_map(of, |row| row.get::<_, String>(0))?;
+        found.map(|no| OrderNo::parse(&no?).ok_or_else(|| StoreError::Corrupt("fact.order_no".into()))).collect()
     }
 
     /// See [`last_issued`].

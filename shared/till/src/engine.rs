@@ -13,6 +13,7 @@ use guitai_core::{
     clock::Correction,
     ids::{FactNo, Issuer, Numbering, OrderNo},
     journal::{Committed, fact::Fact},
+    money::Fen,
     payment::{Effect, Held, Input, Payment, Standing, State, Step},
     time::{BusinessClock, Now, Ticks},
     trust::Bar,
@@ -302,6 +303,9 @@ impl Engine {
                     self.numbers.at_least(last);
                 }
                 self.take_up(now)?;
+                if filled.entered > 0 {
+                    self.give_back_what_came_second(now)?;
+                }
                 Ok(filled)
             }
             Err(error @ StoreError::Undecided(_)) => return Err(error),
@@ -315,6 +319,27 @@ impl Engine {
             }
         };
         self.after.push(Box::new(move || done(answer)));
+        Ok(())
+    }
+
+    /// What was entered again may be for bills that the history which came back had paid: two sums for one bill (rule 6).
+    fn give_back_what_came_second(&mut self, now: Now) -> Result<(), StoreError> {
+        for order_no in self.setup.journal.orders_of_this_epoch()? {
+            let payment = match self.open.remove(&order_no) {
+                Some(payment) => Some(payment),
+                None => self.recall(order_no)?,
+            };
+            let Some(mut payment) = payment else { continue };
+            let standing = payment.standing();
+            let in_the_way = self.fits(standing, standing.claim().covered)? == Late::SettledOtherwise;
+            self.unwait(&payment);
+            if in_the_way {
+                let step = payment.step(now, Input::CameSecond, &mut self.numbers);
+                self.put(payment, step)?;
+            } else {
+                self.wait_for(payment);
+            }
+        }
         Ok(())
     }
 
@@ -389,15 +414,14 @@ impl Engine {
                 return Ok(Late::SettledOtherwise);
             }
         }
-        self.fits(payment.standing())
+        self.fits(payment.standing(), intent.amount)
     }
 
-    /// Whether a payment's sum fits its bill beside what others cover or lock.
-    fn fits(&self, standing: &Standing) -> Result<Late, StoreError> {
+    /// Whether so much of a payment fits its bill beside what others cover or lock.
+    fn fits(&self, standing: &Standing, sum: Fen) -> Result<Late, StoreError> {
         let (connection, store) = (self.setup.journal.connection(), self.setup.journal.store().as_str());
-        let (order_no, amount) = (standing.intent().order_no, standing.intent().amount);
         let bill = bills::bill(connection, store, &standing.bill())?;
-        Ok(bill.map_or(Late::SettledOtherwise, |bill| bill.late(order_no, amount)))
+        Ok(bill.map_or(Late::SettledOtherwise, |bill| bill.late(standing.intent().order_no, sum)))
     }
 
     /// A person's request on a payment, which may have left memory long ago.
@@ -430,11 +454,13 @@ impl Engine {
             self.unlogged.push((no, name, payment.order_no(), payment.state()));
         }
         self.held.push((held, self.setup.journal.last()));
-        if let Some(wake) = payment.wake() {
-            self.waits.insert((wake, payment.order_no()));
-        }
-        self.open.insert(payment.order_no(), payment);
+        self.wait_for(payment);
         Ok(())
+    }
+
+    fn wait_for(&mut self, payment: Payment) {
+        self.waits.extend(payment.wake().map(|wake| (wake, payment.order_no())));
+        self.open.insert(payment.order_no(), payment);
     }
 
     fn unwait(&mut self, payment: &Payment) {

@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use anyhow::ensure;
 use guitai_tests::{charge::Charge, client::text, wait::until, world::World};
+use serde_json::json;
 
 use crate::sales;
 
@@ -149,6 +150,44 @@ async fn a_lost_number_is_not_called_unknown() {
             let never = client.get("/payments/24110000001234567890").await?;
             ensure!(never.status == 404, "{never:?}");
             Ok(())
+        })
+        .await;
+}
+
+// While the hub is away the box cannot know that a bill is paid. Before: both sums stayed, and nobody was told.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bill_paid_again_after_a_restore_is_given_back() {
+    World::builder()
+        .play(async |world| {
+            let client = world.node().program()?;
+            let bill = json!({ "source": "erp", "number": "B1", "total_fen": 1_000 });
+            let charge = |key: &str| Charge::of(1_000).keyed(key).with("bill", bill.clone());
+            sales::pays(&client, 1_100).await?;
+            world.node().synced(SYNC_LIMIT).await?;
+            world.node_mut().stop().await?;
+            let backup = world.node().back_up()?;
+            world.node_mut().start().await?;
+            let first = client.charge(&charge("the-bill-once")).await?;
+            ensure!(first.text("state") == "paid", "{first:?}");
+            world.node().synced(SYNC_LIMIT).await?;
+            world.hub.stop().await?;
+            world.node_mut().stop().await?;
+            world.node().put_back(&backup)?;
+            // Numbers begin with the second of the day: no restore is faster than one.
+            tokio::time::sleep(Duration::from_millis(1_100)).await;
+            world.node_mut().start().await?;
+            let second = client.charge(&charge("the-bill-again")).await?;
+            ensure!(second.text("state") == "paid", "{second:?}");
+            world.hub.start_again().await?;
+            world.node().synced(SYNC_LIMIT).await?;
+            sales::becomes(&client, second.text("order_no"), &["refunded"], HEAL_LIMIT).await?;
+            let kept = client.payment(first.text("order_no")).await?;
+            ensure!(text(&kept, "state") == "paid", "{kept}");
+            let bill = client.read("/bills/erp/B1").await?;
+            ensure!(bill["covered_fen"] == 1_000, "{bill}");
+            world.node().synced(SYNC_LIMIT).await?;
+            verifies(world).await?;
+            sales::agrees(&client.payments().await?, &world.sandbox.book().await?)
         })
         .await;
 }
