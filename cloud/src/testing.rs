@@ -202,7 +202,7 @@ impl NodeSide {
             remark: None,
             idempotency: request(order_no),
             clock_doubted: false,
-            acquirer_day: beijing_day(at),
+            acquirer_day: Some(beijing_day(at)),
         });
         (order_no, at)
     }

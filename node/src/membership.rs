@@ -140,8 +140,15 @@ impl Membership {
             let _ = self.till.send(Command::NumberFloor(no));
         }
         self.change(|kept| kept.told(verdict, word, (&self.own.store, &self.own.hub_key)));
-        if verdict != Verdict::Ok {
-            self.compared.send_replace(Compared::Refused);
+        // A hub that is busy has said nothing, and what was compared once stays so.
+        if !matches!(verdict, Verdict::Ok | Verdict::Later) {
+            self.compared.send_if_modified(|compared| {
+                let news = *compared == Compared::NotYet;
+                if news {
+                    *compared = Compared::Refused;
+                }
+                news
+            });
         }
     }
 

@@ -40,8 +40,11 @@ use crate::{
 /// Events a slow page may lag behind before it is told to look again.
 const EVENTS_MAX: usize = 1024;
 
-/// How often the acquirer is asked while the time is in doubt.
-const TIME_ASKED_EVERY: Duration = Duration::from_secs(2);
+/// The acquirer is asked again after this while the time is in doubt, then after twice as long each time.
+const TIME_ASKED_FIRST: Duration = Duration::from_secs(2);
+
+/// At the longest.
+const TIME_ASKED_MAX: Duration = Duration::from_secs(60);
 
 /// The journal is damaged: its own exit code, so that whoever watches the service calls a person.
 #[derive(Debug)]
@@ -224,9 +227,11 @@ async fn ask_the_time(app: Arc<App>, acquirer: Acquirer) {
     let Ok(rows) = app.read(move |connection| query::payments(connection, &newest, 1)).await else { return };
     let Some(PaymentRow { no, amount, wallet: Some(wallet), .. }) = rows.into_iter().next() else { return };
     let of = Expected { order_no: no, amount, wallet };
-    while app.till.clock().state().doubted && !*app.stop.borrow() {
+    let mut wait = TIME_ASKED_FIRST;
+    while app.till.clock().state().is_unknown() && !*app.stop.borrow() {
         acquirer.ask_the_time(of, &app.till).await;
-        tokio::time::sleep(TIME_ASKED_EVERY).await;
+        tokio::time::sleep(wait).await;
+        wait = (wait * 2).min(TIME_ASKED_MAX);
     }
 }
 

@@ -139,12 +139,13 @@ struct End {
 }
 
 impl End {
-    /// A session's own end. After another box wrote on in the store's journal nothing changes by itself.
-    fn of(ended: &Ended, fill: Fill) -> Self {
-        if is_written_on(ended) {
-            return Self { words: WRITTEN_ON.into(), fill: Fill::Failed };
+    /// A session's own end. Where the hub holds another box's facts instead of ours nothing changes by itself.
+    fn of(ended: &Ended, strange: Option<Strange>, fill: Fill) -> Self {
+        match strange {
+            Some(Strange::WrittenOn) => Self { words: WRITTEN_ON.into(), fill: Fill::Failed },
+            Some(Strange::HubLostOurs) => Self { words: HUB_LOST_OURS.into(), fill: Fill::Failed },
+            None => Self { words: words(ended), fill },
         }
-        Self { words: words(ended), fill }
     }
 }
 
@@ -193,11 +194,13 @@ impl Line {
         if *opened.borrow() {
             *failures = 0;
         }
-        if is_fork(&ended) || is_written_on(&ended) {
+        let begins = self.reader.read(|connection| query::first_fact(connection, &self.journal));
+        let strange = Strange::of(&ended, begins.ok().flatten());
+        if is_fork(&ended) || strange == Some(Strange::WrittenOn) {
             self.membership.forked();
         }
         let fill = *fill.borrow();
-        End::of(&ended, fill)
+        End::of(&ended, strange, fill)
     }
 
     fn admitted(&self) -> anyhow::Result<Admitted<NodeShell>> {
@@ -361,10 +364,21 @@ fn is_fork(ended: &Ended) -> bool {
     )
 }
 
-/// The hub holds facts of this box's journal under a seal that is not this box's: another box's, which went on from there. The hub
-/// writes no facts of its own towards stores, so no other seal comes.
-const fn is_written_on(ended: &Ended) -> bool {
-    matches!(ended, Ended::Hangup(Hangup::Fault(PeerFault::BadSeal(_))))
+/// The hub's copy ends in a seal that is not this box's. The hub writes no facts of its own towards stores, so it is another box's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Strange {
+    /// That box went on from this one's facts.
+    WrittenOn,
+    /// It was here before this one: a hub restored from a backup has nothing of ours.
+    HubLostOurs,
+}
+
+impl Strange {
+    /// `begins`: this journal's first fact.
+    fn of(ended: &Ended, begins: Option<FactNo>) -> Option<Self> {
+        let Ended::Hangup(Hangup::Fault(PeerFault::BadSeal(no))) = ended else { return None };
+        Some(if begins.is_some_and(|begins| *no < begins) { Self::HubLostOurs } else { Self::WrittenOn })
+    }
 }
 
 const fn not_enrolled(why: EnrolRefusal) -> &'static str {
@@ -383,6 +397,12 @@ const fn not_enrolled(why: EnrolRefusal) -> &'static str {
         EnrolRefusal::Closed => "该门店已关闭 / the store is closed",
     }
 }
+
+/// What to do where the hub has lost what came before this box.
+const HUB_LOST_OURS: &str = "总部恢复了旧的备份，缺少上一台机器的部分记录和本机的全部记录；本机收款、退款照常，记录都在本机。请通知总部：恢复较新的备份 \
+                             / headquarters was restored from an old backup, which lacks facts of the box before this one and \
+                             all of this one's. Payments and refunds go on, everything is kept here. Tell headquarters: restore \
+                             a newer backup";
 
 /// What to do where another box wrote on.
 const WRITTEN_ON: &str = "另一台机器已接着写了本店账本，本机的旧目录不能再同步：请总部给登记码，另用一个空的数据目录执行 guitai-node enrol，\
@@ -441,9 +461,13 @@ mod tests {
 
     #[test]
     fn another_boxs_facts_are_told_from_a_broken_protocol() {
-        let of = |ended: Ended| End::of(&ended, Fill::None);
-        let End { words, fill } = of(Ended::Hangup(Hangup::Fault(PeerFault::BadSeal(FactNo { epoch: 2, number: 1 }))));
+        let begins = Some(FactNo { epoch: 2, number: 1 });
+        let of = |ended: Ended| End::of(&ended, Strange::of(&ended, begins), Fill::None);
+        let seal = |epoch, number| Ended::Hangup(Hangup::Fault(PeerFault::BadSeal(FactNo { epoch, number })));
+        let End { words, fill } = of(seal(2, 1));
         assert_eq!((words.as_str(), fill), (WRITTEN_ON, Fill::Failed));
+        assert_eq!(Strange::of(&seal(1, 80), begins), Some(Strange::HubLostOurs), "it bars nothing");
+        assert_eq!(of(seal(1, 80)).words, HUB_LOST_OURS);
         assert_eq!(of(Ended::Hangup(Hangup::Fault(PeerFault::TooLong))).fill, Fill::None);
     }
 

@@ -51,7 +51,7 @@ pub(crate) async fn list(
     let rows = app
         .read(move |connection| match closed {
             true => bills::settled(connection, &store, limits::PAGE_MAX),
-            false => bills::for_a_person(connection, &store, now.0 - STUCK_AFTER_MS),
+            false => bills::for_a_person(connection, &store, now, STUCK_AFTER_MS),
         })
         .await?;
     let own = payments::own_only(&who);
@@ -131,6 +131,7 @@ fn actions(row: &PaymentRow, now: UtcMs) -> &'static [Settlement] {
     let number_used = row.reason.as_deref() == Some(payment::ClosedReason::NumberUsed.as_str());
     let back_under_way = voiding(row) || row.state == payment::State::Refunding;
     let since = if back_under_way { row.changed_at } else { row.at };
-    let stuck = now.0.saturating_sub(since.0) >= STUCK_AFTER_MS;
+    // As in `payments::can`: a stamp ahead of the time tells no age.
+    let stuck = since > now || now.0.saturating_sub(since.0) >= STUCK_AFTER_MS;
     ways_out(row.state, number_used, row.owed > Fen::ZERO, voiding(row), stuck)
 }

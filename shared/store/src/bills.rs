@@ -137,21 +137,29 @@ pub fn charges_since(connection: &Connection, store: &str, since: UtcMs) -> Resu
     numbers.map(|no| OrderNo::parse(&no?).ok_or_else(|| StoreError::Corrupt("an order number".into()))).collect()
 }
 
-/// Payments that wait for a person: quarantined, owing, or open since before `stuck_before` (UTC ms).
+/// Payments that wait for a person: quarantined, owing, or open for `stuck_after_ms`. A stamp ahead of the time tells no age, and
+/// is taken for old.
 ///
 /// # Errors
 /// What SQLite says.
-pub fn for_a_person(connection: &Connection, store: &str, stuck_before: i64) -> Result<Vec<PaymentRow>, StoreError> {
+pub fn for_a_person(
+    connection: &Connection,
+    store: &str,
+    now: UtcMs,
+    stuck_after_ms: i64,
+) -> Result<Vec<PaymentRow>, StoreError> {
     let sql = format!(
         "SELECT {PAYMENT_COLUMNS} FROM payment p WHERE p.store = ?1 AND (p.state = 'quarantined' OR p.owed > 0)
-         UNION SELECT {PAYMENT_COLUMNS} FROM payment p WHERE p.store = ?1 AND p.unfinished = 1 AND p.at < ?2
+         UNION SELECT {PAYMENT_COLUMNS} FROM payment p WHERE p.store = ?1 AND p.unfinished = 1
+             AND p.at NOT BETWEEN ?2 AND ?3
              AND (p.state IN ('pending', 'unknown', 'held')
-                  OR (p.state = 'reversing' AND (p.received IS NULL OR p.changed_at < ?2))
-                  OR (p.state = 'refunding' AND p.changed_at < ?2))
+                  OR (p.state = 'reversing' AND (p.received IS NULL OR p.changed_at NOT BETWEEN ?2 AND ?3))
+                  OR (p.state = 'refunding' AND p.changed_at NOT BETWEEN ?2 AND ?3))
          ORDER BY 1"
     );
     let mut statement = connection.prepare_cached(&sql)?;
-    let rows = statement.query_map(params![store, stuck_before], |row| Ok(payment_row(row)))?;
+    let since = now.0.saturating_sub(stuck_after_ms);
+    let rows = statement.query_map(params![store, since, now.0], |row| Ok(payment_row(row)))?;
     rows.map(|row| row?).collect()
 }
 

@@ -11,8 +11,6 @@ mod fill;
 
 pub use fill::{BranchFact, Filled, branch_facts};
 
-use std::collections::BTreeSet;
-
 use ed25519_dalek::{SigningKey, VerifyingKey};
 use guitai_core::{
     ids::{FactNo, Issuer, JournalId, OrderNo, StoreId},
@@ -258,17 +256,24 @@ impl Journal {
         Ok(body.and_then(|body| Some(Fact::from_bytes(&body).ok()?.at())))
     }
 
-    /// The payments that facts of the epoch under way are about.
+    /// The charges begun in the epoch under way, oldest first.
     ///
     /// # Errors
     /// What SQLite says.
-    pub fn orders_of_this_epoch(&self) -> Result<BTreeSet<OrderNo>, StoreError> {
+    pub fn charges_of_this_epoch(&self) -> Result<Vec<OrderNo>, StoreError> {
         let mut statement = self.connection.prepare(
-            "SELECT order_no FROM fact WHERE store = ?1 AND writer = ?2 AND epoch = ?3 AND order_no IS NOT NULL",
+            "SELECT body FROM fact WHERE store = ?1 AND writer = ?2 AND epoch = ?3 AND order_no IS NOT NULL
+             ORDER BY number",
         )?;
         let of = params![self.id.store.as_str(), self.id.writer.text(), self.last.epoch];
-        let found = statement.query_map(of, |row| row.get::<_, String>(0))?;
-        found.map(|no| OrderNo::parse(&no?).ok_or_else(|| StoreError::Corrupt("fact.order_no".into()))).collect()
+        let mut rows = statement.query(of)?;
+        let mut begun = Vec::new();
+        while let Some(row) = rows.next()? {
+            // What draws the number that it is about begins it.
+            let fact = Fact::from_bytes(&row.get::<_, Vec<u8>>(0)?).ok();
+            begun.extend(fact.and_then(|fact| fact.draws().filter(|no| Some(*no) == fact.order_no())));
+        }
+        Ok(begun)
     }
 
     /// See [`last_issued`].

@@ -379,6 +379,17 @@ pub fn unsent(connection: &Connection, journal: &JournalId, acked: FactNo) -> Re
     Ok((unsigned(count), oldest.map(UtcMs)))
 }
 
+/// The first fact of a journal: of a box that replaced another it is no beginning of the store's history.
+///
+/// # Errors
+/// What SQLite says.
+pub fn first_fact(connection: &Connection, journal: &JournalId) -> Result<Option<FactNo>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT epoch, number FROM fact WHERE store = ?1 AND writer = ?2 ORDER BY epoch, number LIMIT 1",
+    )?;
+    Ok(statement.query_row(of(journal), fact_no).optional()?)
+}
+
 /// The last fact of a journal.
 ///
 /// # Errors

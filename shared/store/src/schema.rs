@@ -13,10 +13,14 @@ use crate::{StoreError, note};
 const APPLICATION_ID: i64 = 0x4755_4954;
 
 /// The version of [`HARD`]: the last step of the [`LADDER`].
-const HARD_VERSION: i64 = 3;
+const HARD_VERSION: i64 = 4;
 
 /// Each step takes a file of the version before to its own. Steps are never changed once released.
-const LADDER: [(i64, &str); 2] = [(2, include_str!("ladder/2.sql")), (HARD_VERSION, include_str!("ladder/3.sql"))];
+const LADDER: [(i64, &str); 3] = [
+    (2, include_str!("ladder/2.sql")),
+    (3, include_str!("ladder/3.sql")),
+    (HARD_VERSION, include_str!("ladder/4.sql")),
+];
 
 const HARD: &str = include_str!("hard.sql");
 

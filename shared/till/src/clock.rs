@@ -31,6 +31,14 @@ pub struct ClockState {
     pub doubted: bool,
 }
 
+impl ClockState {
+    /// Whether the time is in doubt because nobody told it; time known to be ahead is doubted too, and waits for itself.
+    #[must_use]
+    pub const fn is_unknown(&self) -> bool {
+        self.doubted && self.offset_ms.is_none()
+    }
+}
+
 /// The time of one turn of the engine.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Look {

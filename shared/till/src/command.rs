@@ -71,7 +71,7 @@ pub type Reply = Box<dyn FnOnce(Result<Accepted, Refusal>) + Send>;
 /// Called once when a fact is durable, or refused.
 pub type Done = Box<dyn FnOnce(Result<(), Refusal>) + Send>;
 
-/// Called once when what came back is durable, or with why it is not this journal's own: then nothing was changed.
+/// Called once when what came back is durable, or with why nothing was changed.
 pub type FillDone = Box<dyn FnOnce(Result<Filled, String>) + Send>;
 
 /// A request taken in.

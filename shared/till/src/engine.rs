@@ -4,17 +4,19 @@
 //! keeps the waits, and writes.
 
 mod doors;
+mod fill;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use guitai_core::{
     acquirer::{Call, Expected, QueryAnswer, Timings},
-    bill::{COUNTER_BILLS, Late},
+    bill::{Bill, COUNTER_BILLS, Late},
     clock::Correction,
     ids::{FactNo, Issuer, Numbering, OrderNo},
     journal::{Committed, fact::Fact},
     money::Fen,
     payment::{Effect, Held, Input, Payment, Standing, State, Step},
+    people::{AccountSet, ApiKeyCreated},
     time::{BusinessClock, Now, Ticks},
     trust::Bar,
 };
@@ -80,6 +82,8 @@ pub struct Engine {
     awaits_hub: bool,
     /// Whether facts made now bear a time that no witness vouched for.
     clock_doubted: bool,
+    /// Whether somebody vouched for the time in this life.
+    time_known: bool,
     open: BTreeMap<OrderNo, Payment>,
     waits: BTreeSet<(Ticks, OrderNo)>,
     /// Effects of steps taken, each with the last fact of its step.
@@ -107,6 +111,7 @@ impl Engine {
             bar,
             awaits_hub,
             clock_doubted: false,
+            time_known: false,
             open: BTreeMap::new(),
             waits: BTreeSet::new(),
             held: Vec::new(),
@@ -116,6 +121,10 @@ impl Engine {
             sealed,
         };
         engine.take_up(now)?;
+        if bar == Some(Bar::Forked) {
+            // A heal may have ended with the process before this was looked at.
+            engine.give_back_what_came_second(now)?;
+        }
         Ok(engine)
     }
 
@@ -142,9 +151,17 @@ impl Engine {
         self.waits.first().map(|(wake, _)| *wake)
     }
 
-    /// Whether the time of facts made from now on is in doubt.
-    pub const fn clock_stands(&mut self, doubted: bool) {
+    /// Whether the time of facts made from now on is in doubt. What waits by time waits anew once somebody vouches for it.
+    pub fn clock_stands(&mut self, now: Now, doubted: bool) {
         self.clock_doubted = doubted;
+        let known = now.truth().is_some();
+        if known && !std::mem::replace(&mut self.time_known, known) {
+            self.waits.clear();
+            for (order_no, payment) in &mut self.open {
+                payment.time_is_known(now);
+                self.waits.extend(payment.wake().map(|wake| (wake, *order_no)));
+            }
+        }
     }
 
     /// Whether facts wait for their commit, or will be made in it.
@@ -253,9 +270,9 @@ impl Engine {
             Command::Settle(request, reply) => self.settle(now, request, reply),
             Command::ChangeTotal(request, done) => self.change_total(now, request, done),
             Command::Answered(no, answer, date) => self.answered(now, no, answer, date),
-            Command::CreateAccount(account, done) => self.create_account(account, done),
-            Command::SetAccount(account, done) => self.record(&account.into(), done),
-            Command::CreateApiKey(key, done) => self.record(&key.into(), done),
+            Command::CreateAccount(account, done) => self.create_account(AccountSet { at: now.wall, ..account }, done),
+            Command::SetAccount(account, done) => self.record(&AccountSet { at: now.wall, ..account }.into(), done),
+            Command::CreateApiKey(key, done) => self.record(&ApiKeyCreated { at: now.wall, ..key }.into(), done),
             Command::Bar(bar) => {
                 self.bar = bar;
                 Ok(())
@@ -290,57 +307,6 @@ impl Engine {
             self.fill(now, &runs, done)?;
         }
         self.commit_facts(&mut output)
-    }
-
-    /// What is open was decided on a history that changes: it is read again, and what is under way ends by asking. What could not
-    /// be written leaves everything as it is: the counter sells on, and the line tries again.
-    fn fill(&mut self, now: Now, runs: &[Run], done: FillDone) -> Result<(), StoreError> {
-        let answer = match self.setup.journal.fill(runs, self.setup.issuer, now.wall) {
-            Ok(filled) => {
-                self.open.clear();
-                self.waits.clear();
-                if let Some(last) = self.setup.journal.last_issued()? {
-                    self.numbers.at_least(last);
-                }
-                self.take_up(now)?;
-                if filled.entered > 0 {
-                    self.give_back_what_came_second(now)?;
-                }
-                Ok(filled)
-            }
-            Err(error @ StoreError::Undecided(_)) => return Err(error),
-            Err(StoreError::Corrupt(why)) => Err(why),
-            Err(error @ (StoreError::Sqlite(_) | StoreError::OldSqlite(_) | StoreError::ForeignFile(_))) => {
-                Err(format!(
-                    "取回的记录写不进本机账本，账本没有改动：请清出磁盘空间或检查磁盘，之后会自动再取；收款照常 / what came back could \
-                 not be written here and nothing was changed: free disk space or check the disk, and it is fetched again by \
-                 itself; payments go on ({error})"
-                ))
-            }
-        };
-        self.after.push(Box::new(move || done(answer)));
-        Ok(())
-    }
-
-    /// What was entered again may be for bills that the history which came back had paid: two sums for one bill (rule 6).
-    fn give_back_what_came_second(&mut self, now: Now) -> Result<(), StoreError> {
-        for order_no in self.setup.journal.orders_of_this_epoch()? {
-            let payment = match self.open.remove(&order_no) {
-                Some(payment) => Some(payment),
-                None => self.recall(order_no)?,
-            };
-            let Some(mut payment) = payment else { continue };
-            let standing = payment.standing();
-            let in_the_way = self.fits(standing, standing.claim().covered)? == Late::SettledOtherwise;
-            self.unwait(&payment);
-            if in_the_way {
-                let step = payment.step(now, Input::CameSecond, &mut self.numbers);
-                self.put(payment, step)?;
-            } else {
-                self.wait_for(payment);
-            }
-        }
-        Ok(())
     }
 
     fn commit_facts(&mut self, output: &mut impl FnMut(Output)) -> Result<(), StoreError> {
@@ -414,14 +380,37 @@ impl Engine {
                 return Ok(Late::SettledOtherwise);
             }
         }
-        self.fits(payment.standing(), intent.amount)
+        match payment.state() {
+            // It has its own lock: only what is paid stands in its way.
+            State::Pending | State::Unknown | State::Held => {
+                let second = self.came_second(payment.standing(), intent.amount, &[])?;
+                Ok(if second { Late::SettledOtherwise } else { Late::Fits })
+            }
+            State::Paid
+            | State::Declined
+            | State::Reversing
+            | State::Closed
+            | State::Reversed
+            | State::Refunding
+            | State::PartRefunded
+            | State::Refunded
+            | State::Quarantined => self.fits(payment.standing()),
+        }
     }
 
-    /// Whether so much of a payment fits its bill beside what others cover or lock.
-    fn fits(&self, standing: &Standing, sum: Fen) -> Result<Late, StoreError> {
-        let (connection, store) = (self.setup.journal.connection(), self.setup.journal.store().as_str());
-        let bill = bills::bill(connection, store, &standing.bill())?;
-        Ok(bill.map_or(Late::SettledOtherwise, |bill| bill.late(standing.intent().order_no, sum)))
+    /// Whether a payment's sum fits its bill beside what others cover or lock.
+    fn fits(&self, standing: &Standing) -> Result<Late, StoreError> {
+        let intent = standing.intent();
+        Ok(self.bill(standing)?.map_or(Late::SettledOtherwise, |bill| bill.late(intent.order_no, intent.amount)))
+    }
+
+    fn came_second(&self, standing: &Standing, sum: Fen, later: &[OrderNo]) -> Result<bool, StoreError> {
+        let bill = self.bill(standing)?;
+        Ok(sum > Fen::ZERO && bill.is_some_and(|bill| bill.came_second(standing.intent().order_no, sum, later)))
+    }
+
+    fn bill(&self, standing: &Standing) -> Result<Option<Bill>, StoreError> {
+        bills::bill(self.setup.journal.connection(), self.setup.journal.store().as_str(), &standing.bill())
     }
 
     /// A person's request on a payment, which may have left memory long ago.
@@ -454,11 +443,12 @@ impl Engine {
             self.unlogged.push((no, name, payment.order_no(), payment.state()));
         }
         self.held.push((held, self.setup.journal.last()));
-        self.wait_for(payment);
+        self.hold(payment);
         Ok(())
     }
 
-    fn wait_for(&mut self, payment: Payment) {
+    /// Keeps a payment in memory until it is at rest.
+    fn hold(&mut self, payment: Payment) {
         self.waits.extend(payment.wake().map(|wake| (wake, payment.order_no())));
         self.open.insert(payment.order_no(), payment);
     }

@@ -122,7 +122,7 @@ fn turn_until_stopped(
 /// Time for the next facts, and whether it is in doubt.
 fn look(engine: &mut Engine, clock: &Clock) -> Look {
     let look = clock.look();
-    engine.clock_stands(look.doubted);
+    engine.clock_stands(look.now, look.doubted);
     look
 }
 

@@ -21,8 +21,18 @@ pub(super) fn adopt(connection: &mut Connection, path: &Path) -> Result<(), Stor
     match note::get(&transaction, HUB_SCHEMA_NOTE)?.as_deref() {
         // Another process was faster.
         Some(HUB_SCHEMA) => {}
-        Some(_) => {
-            let why = format!("{} was written by another version of the hub: update Guitai", path.display());
+        Some(other) => {
+            let shown = path.display();
+            // Versions have one digit each.
+            let newer = other > HUB_SCHEMA;
+            let why = if newer {
+                format!("{shown} was written by a newer version of the hub: update Guitai")
+            } else {
+                format!(
+                    "{shown} was written by a version of the hub that was never released; it cannot be carried over. Keep \
+                     the folder, and set the hub up anew with an empty one"
+                )
+            };
             return Err(StoreError::ForeignFile(why));
         }
         None => {

@@ -173,6 +173,15 @@ impl Bill {
         if amount <= room { Late::Fits } else { Late::SettledOtherwise }
     }
 
+    /// Whether a payment found the bill paid: what others cover, but those that came later still, leaves no room for it. Another
+    /// doubt's lock is no payment.
+    #[must_use]
+    pub fn came_second(&self, order_no: OrderNo, amount: Fen, later: &[OrderNo]) -> bool {
+        let earlier = self.parts.iter().filter(|(no, _)| **no != order_no && !later.contains(no));
+        let covered = sum(earlier.map(|(_, claim)| claim.covered));
+        sum([covered, amount]) > self.total
+    }
+
     /// Whether its total may become this: never below what is covered or locked.
     #[must_use]
     pub fn may_total(&self, total: Fen) -> bool {

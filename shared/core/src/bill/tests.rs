@@ -42,6 +42,21 @@ fn late_money_fits_beside_its_own_lock_only() {
 }
 
 #[test]
+fn a_payment_came_second_only_behind_what_was_paid_before_it() {
+    let [a, b, c] = numbers();
+    let mut bill = Bill::new(Fen::new(10_000));
+    bill.put(a, Claim::locks(Fen::new(10_000)));
+    bill.put(b, Claim::covers(Fen::new(10_000)));
+    assert!(!bill.came_second(b, Fen::new(10_000), &[]), "another's doubt is no payment");
+    assert!(bill.came_second(a, Fen::new(10_000), &[]));
+    bill.put(a, Claim::covers(Fen::new(6_000)));
+    bill.put(b, Claim::covers(Fen::new(4_000)));
+    bill.put(c, Claim::covers(Fen::new(6_000)));
+    assert!(!bill.came_second(b, Fen::new(4_000), &[c]), "what came later still is not before it");
+    assert!(bill.came_second(c, Fen::new(6_000), &[]));
+}
+
+#[test]
 fn an_open_bill_stays_one_over_midnight_and_a_doubtful_day_is_asked_for() {
     let (before, today) = (day("2026-01-05"), day("2026-01-06"));
     let [a, ..] = numbers();

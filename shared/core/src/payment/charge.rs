@@ -32,7 +32,7 @@ impl Payment {
             idempotency: order.idempotency,
             place: order.place,
             clock_doubted: order.clock_doubted,
-            acquirer_day: beijing_day(now.likeliest()),
+            acquirer_day: Some(beijing_day(now.likeliest())),
         };
         let call = Call::Charge(ChargeCall {
             order_no,

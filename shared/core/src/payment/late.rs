@@ -3,7 +3,7 @@
 use super::{
     Payment, ReturnOrder, State, Step,
     fact::{GiveBackOwed, LateChecked, TakeBack},
-    standing::LATE_CHECKS_MS,
+    standing::{LATE_CHECKS_MS, Said},
 };
 use crate::{
     acquirer::{PaidEvidence, QueryAnswer},
@@ -54,7 +54,12 @@ impl Payment {
     /// Two branches of a restored box were paid for one bill. What is still open is judged when it is found paid.
     pub(super) fn came_second(&mut self, now: Now, numbers: &mut Numbering) -> Step {
         match self.state() {
-            State::Paid | State::PartRefunded if self.standing.owed() == Fen::ZERO => self.owe(now, numbers),
+            // Goods handed over are paid for (rule 6).
+            State::Paid | State::PartRefunded
+                if self.standing.owed() == Fen::ZERO && self.standing.said() != Some(Said::HandedOver) =>
+            {
+                self.owe(now, numbers)
+            }
             State::Paid
             | State::PartRefunded
             | State::Pending
@@ -144,7 +149,7 @@ impl Payment {
         self.wait.wake = self.standing.watch().and_then(|watch| {
             let due = LATE_CHECKS_MS.get(usize::from(watch.checks))?;
             let since = i64::try_from(*due).unwrap_or(i64::MAX).saturating_add(watch.since.0);
-            let left = u64::try_from(since.saturating_sub(now.wall.0)).unwrap_or(0);
+            let left = u64::try_from(since.saturating_sub(now.likeliest().0)).unwrap_or(0);
             Some(now.up.after_ms(left))
         });
     }

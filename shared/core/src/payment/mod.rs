@@ -210,6 +210,13 @@ impl Payment {
         self.wait.wake = Some(now.up.after_ms(ms));
     }
 
+    /// Somebody vouches for the time from now on: what was put off by a guess is put off anew.
+    pub fn time_is_known(&mut self, now: Now) {
+        if matches!(self.state(), State::Closed | State::Reversed) && self.wait.calling.is_none() {
+            self.wait_for_late_check(now);
+        }
+    }
+
     /// Whether nothing is under way and nothing will wake it: it may leave memory.
     #[must_use]
     pub const fn is_at_rest(&self) -> bool {

@@ -115,7 +115,7 @@ impl Payment {
 
     /// How it can be taken back now: acquirers reverse on the day of the charge.
     pub(super) fn take_back(&self, now: Now) -> TakeBack {
-        if beijing_day(now.likeliest()) == self.standing.intent().acquirer_day {
+        if beijing_day(now.likeliest()) == self.standing.intent().acquirer_day() {
             TakeBack::Reverse
         } else {
             TakeBack::Close

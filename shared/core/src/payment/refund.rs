@@ -117,6 +117,7 @@ impl Payment {
         });
         // A person's part of what is owed leaves the rest owed, at once.
         self.wait_for_owed(now, 0);
+        self.ask_for_earlier(now);
         refunded.then(Step::perform(Effect::PrintReceipt(refund.no)))
     }
 
@@ -126,6 +127,16 @@ impl Payment {
         let (code, message) = (clip(code), Some(clip(message).into()));
         let refused = self.record(RefundRefused { order_no: self.order_no(), at: now.wall, refund_no, code, message });
         self.wait_for_owed_later(now);
+        self.ask_for_earlier(now);
         refused
+    }
+
+    /// Another refund is under way still, of the other branch of a restored box: what became of it is asked.
+    fn ask_for_earlier(&mut self, now: Now) {
+        if self.state() == State::Refunding {
+            self.wait.begin(now);
+            (self.wait.next, self.wait.seen_before) = (Next::Ask, true);
+            self.wait.wake = Some(now.up);
+        }
     }
 }

@@ -1,7 +1,10 @@
 //! Where a payment stands: everything about it that is durable. [`Standing::evolve`] is its only writer and the one place that
 //! says what a payment's fact means; rows, figures, bills and the live payment all read the outcome here.
 
-use alloc::string::{String, ToString};
+use alloc::{
+    string::{String, ToString},
+    vec::Vec,
+};
 
 use super::{
     State,
@@ -33,7 +36,8 @@ pub struct Standing {
     claimed: Option<Claimed>,
     settled: Option<Settlement>,
     reversal: Option<Reversal>,
-    refund: Option<Refund>,
+    /// Under way, the newest last: of the two branches of a restored box each may have begun one.
+    refunds: Vec<Refund>,
     watch: Option<Watch>,
 }
 
@@ -138,7 +142,7 @@ impl Standing {
             claimed: None,
             settled: None,
             reversal: None,
-            refund: None,
+            refunds: Vec::new(),
             watch: None,
             intent,
         }
@@ -222,7 +226,7 @@ impl Standing {
             Fact::ReversalRefused(f) => {
                 if f.void_no.is_some() {
                     let before = self.reversal.take().map_or(self.state, |reversal| reversal.before);
-                    self.stands(before, f.message.as_ref());
+                    self.stands_again(before, f.message.as_ref());
                 } else {
                     self.stands(State::Reversing, f.message.as_ref());
                     if let Some(reversal) = &mut self.reversal {
@@ -258,29 +262,55 @@ impl Standing {
                 self.intent.at = f.intended_at;
                 self.intent.place.business_day = f.business_day;
                 self.intent.place.hour = f.hour;
-                self.intent.acquirer_day = beijing_day(f.intended_at);
+                self.intent.acquirer_day = Some(beijing_day(f.intended_at));
                 self.intent.clock_doubted = false;
             }
             Fact::RefundIntended(f) => {
-                // Of the two branches of a restored box both may have begun one.
-                let before = self.refund.as_ref().map_or(self.state, |earlier| earlier.before);
-                self.refund =
-                    Some(Refund { no: f.refund_no, amount: f.amount, place: f.place.clone(), at: f.at, before });
+                let (no, amount, place, at) = (f.refund_no, f.amount, f.place.clone(), f.at);
+                self.refunds.push(Refund { no, amount, place, at, before: self.state });
                 self.stands(State::Refunding, None);
             }
             Fact::Refunded(f) => {
-                self.refund = None;
+                let before = self.refund_ended(f.refund_no);
                 // Not as the fact says: it may be of a branch that did not know of an earlier one.
                 self.refunded = self.refunded.checked_add(f.amount).unwrap_or(f.refunded);
                 self.owed = self.owed.checked_sub(f.amount).unwrap_or(Fen::ZERO);
-                let all = self.remaining() == Fen::ZERO;
-                self.stands(if all { State::Refunded } else { State::PartRefunded }, None);
+                self.stands_again(before, None);
             }
             Fact::RefundRefused(f) => {
-                let before = self.refund.take().map_or(self.state, |refund| refund.before);
-                self.stands(before, f.message.as_ref());
+                let before = self.refund_ended(f.refund_no);
+                self.stands_again(before, f.message.as_ref());
             }
         }
+    }
+
+    /// Takes a refund off those under way; answers where the payment stood before it.
+    fn refund_ended(&mut self, no: OrderNo) -> State {
+        let place = self.refunds.iter().position(|refund| refund.no == no);
+        place.map_or(State::Paid, |place| self.refunds.remove(place).before)
+    }
+
+    /// Where the payment stands once a return of it has ended: with the next one, or as before by what went back since.
+    fn stands_again(&mut self, before: State, message: Option<&Text>) {
+        let by_sums = if self.refunded == Fen::ZERO {
+            State::Paid
+        } else if self.remaining() == Fen::ZERO {
+            State::Refunded
+        } else {
+            State::PartRefunded
+        };
+        let state = match before {
+            State::Paid | State::PartRefunded | State::Refunded | State::Refunding => by_sums,
+            State::Pending
+            | State::Declined
+            | State::Unknown
+            | State::Held
+            | State::Reversing
+            | State::Closed
+            | State::Reversed
+            | State::Quarantined => before,
+        };
+        self.stands(if self.refunds.is_empty() { state } else { State::Refunding }, message);
     }
 
     fn stands(&mut self, state: State, message: Option<&Text>) {
@@ -369,10 +399,10 @@ impl Standing {
         self.reversal.as_ref()
     }
 
-    /// The refund under way.
+    /// The refund under way; of several the newest.
     #[must_use]
-    pub const fn refund(&self) -> Option<&Refund> {
-        self.refund.as_ref()
+    pub fn refund(&self) -> Option<&Refund> {
+        self.refunds.last()
     }
 
     /// The end after which money can still land, while late checks are left.

@@ -11,7 +11,7 @@ use guitai_core::{
     },
     time::UtcMs,
 };
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, ErrorCode, params};
 
 use super::Journal;
 use crate::{
@@ -89,11 +89,16 @@ impl Journal {
         }
         let (last, head) = (self.last, self.head);
         self.connection.execute_batch("BEGIN IMMEDIATE")?;
-        let filled = self.fill_in(fork, runs, (issuer, now));
+        let filled = self.fill_in(fork, runs, (issuer, now)).and_then(|filled| {
+            let committed = self.connection.execute_batch("COMMIT");
+            committed.map(|()| filled).map_err(|error| match error.sqlite_error_code() {
+                // No room: nothing was written. After any other failure only what is on the disk tells.
+                Some(ErrorCode::DiskFull) => error.into(),
+                Some(_) | None => StoreError::Undecided(error),
+            })
+        });
         (self.in_transaction, self.standings) = (false, Standings::default());
-        if filled.is_ok() {
-            self.connection.execute_batch("COMMIT").map_err(StoreError::Undecided)?;
-        } else {
+        if !matches!(filled, Ok(_) | Err(StoreError::Undecided(_))) {
             (self.last, self.head, self.unsealed_bytes) = (last, head, 0);
             // Of some errors, a full disk among them, SQLite has rolled back itself.
             if !self.connection.is_autocommit() {

@@ -93,7 +93,7 @@ impl Counter {
             remark: None,
             idempotency: Idempotency { caller: "erp".into(), key: key.into(), body_hash: [3; 32] },
             clock_doubted: false,
-            acquirer_day: beijing_day(at),
+            acquirer_day: Some(beijing_day(at)),
         }));
         self.paid(order_no, amount, at);
         order_no

@@ -178,9 +178,9 @@ impl Engine {
             return self.reply(reply, Err(refusal));
         }
         let late = match self.open.get(&order_no) {
-            Some(payment) => self.fits(payment.standing(), payment.standing().intent().amount)?,
+            Some(payment) => self.fits(payment.standing())?,
             None => match self.recall(order_no)? {
-                Some(payment) => self.fits(payment.standing(), payment.standing().intent().amount)?,
+                Some(payment) => self.fits(payment.standing())?,
                 None => return self.reply(reply, Err(Refusal::NotFound)),
             },
         };

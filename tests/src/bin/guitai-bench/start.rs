@@ -97,7 +97,7 @@ fn fill(journal: &Path) -> anyhow::Result<()> {
             bill: None,
             remark: None,
             clock_doubted: false,
-            acquirer_day: beijing_day(at),
+            acquirer_day: Some(beijing_day(at)),
             idempotency: Idempotency { caller: "key:erp".into(), key: format!("bench-{n:08}"), body_hash: [7; 32] },
         };
         let paid = Paid {

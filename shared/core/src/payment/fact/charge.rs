@@ -12,7 +12,7 @@ use crate::{
     people::Idempotency,
     secret::{CodeTrace, Wallet},
     text::Text,
-    time::{Day, UtcMs},
+    time::{Day, UtcMs, beijing_day},
 };
 
 /// See [`super::Fact::Intended`].
@@ -45,9 +45,17 @@ pub struct Intended {
     /// Whether no witness vouched for the time.
     #[n(10)]
     pub clock_doubted: bool,
-    /// The day at the acquirer, in Beijing: until its end it can be reversed.
+    /// The day at the acquirer, in Beijing: until its end it can be reversed. Without, that of `at`.
     #[n(11)]
-    pub acquirer_day: Day,
+    pub acquirer_day: Option<Day>,
+}
+
+impl Intended {
+    /// See the field.
+    #[must_use]
+    pub fn acquirer_day(&self) -> Day {
+        self.acquirer_day.unwrap_or_else(|| beijing_day(self.at))
+    }
 }
 
 /// See [`super::Fact::Pended`].

@@ -219,4 +219,43 @@ fn what_came_second_goes_back_once() {
     let mut open = in_state(State::Unknown);
     open.input(Input::CameSecond);
     assert_eq!(open.payment.state(), State::Unknown);
+    let mut gone = in_state(State::Held).query(QueryAnswer::Paid(evidence()));
+    gone.input(Input::CameSecond);
+    assert_eq!(gone.payment.state(), State::Paid, "its goods were handed over");
+}
+
+#[test]
+fn a_refund_under_way_in_both_branches_is_asked_about_in_both() {
+    let at_backup = in_state(State::Paid).facts.len();
+    let begun = |fen, day| {
+        let mut story = in_state(State::Paid);
+        // Another number: the copy wakes up later.
+        story.now.wall.0 += day;
+        let place = place(story.now.wall);
+        story.input(Input::Refund(ReturnOrder {
+            amount: Fen::new(fen),
+            place,
+            approval: Some(approval()),
+            reason: None,
+        }));
+        story
+    };
+    let living = begun(1000, 0);
+    for (answer, state, left) in [
+        (RefundAnswer::Refused(refusal()), State::PartRefunded, 250),
+        (RefundAnswer::Done { acquirer_no: "2".into() }, State::Refunded, 0),
+    ] {
+        let mut dead = begun(250, 60_000);
+        dead.input(Input::RefundAnswered(answer));
+        let facts: Vec<Fact> = living.facts.iter().chain(&dead.facts[at_backup..]).cloned().collect();
+        let payment = Payment::replay(&facts, TIMINGS).expect("an intent");
+        assert_eq!(payment.state(), State::Refunding, "the living branch's is under way");
+        let mut joined = Story { payment, facts, calls: vec![], ..dead };
+        let step = joined.payment.resume(joined.now);
+        joined.take(step);
+        joined.wait();
+        assert_eq!(joined.calls, ["query_refund"]);
+        joined.input(Input::RefundQueried(RefundAnswer::Done { acquirer_no: "1".into() }));
+        assert_eq!((joined.payment.state(), joined.payment.standing().remaining()), (state, Fen::new(left)));
+    }
 }
