@@ -51,7 +51,7 @@ pub(crate) async fn list(
     let rows = app
         .read(move |connection| match closed {
             true => bills::settled(connection, &store, limits::PAGE_MAX),
-            false => bills::for_a_person(connection, &store, now, STUCK_AFTER_MS),
+            false => bills::for_a_person(connection, &store, now.0 - STUCK_AFTER_MS..=now.0 + payments::AHEAD_MS),
         })
         .await?;
     let own = payments::own_only(&who);
@@ -131,7 +131,6 @@ fn actions(row: &PaymentRow, now: UtcMs) -> &'static [Settlement] {
     let number_used = row.reason.as_deref() == Some(payment::ClosedReason::NumberUsed.as_str());
     let back_under_way = voiding(row) || row.state == payment::State::Refunding;
     let since = if back_under_way { row.changed_at } else { row.at };
-    // As in `payments::can`: a stamp ahead of the time tells no age.
-    let stuck = since > now || now.0.saturating_sub(since.0) >= STUCK_AFTER_MS;
+    let stuck = payments::age_ms(since, now) >= STUCK_AFTER_MS.unsigned_abs();
     ways_out(row.state, number_used, row.owed > Fen::ZERO, voiding(row), stuck)
 }

@@ -37,6 +37,9 @@ use crate::{app::App, config::Till, refusal};
 
 type Shared = State<Arc<App>>;
 
+/// Time moves by less than this when a witness confirms it, in ms.
+pub(super) const AHEAD_MS: i64 = 60_000;
+
 /// When to ask again for a number that this journal may have lost, in s.
 const JOURNAL_BEHIND_RETRY_S: u64 = 5;
 
@@ -379,17 +382,26 @@ pub(crate) fn payment_dto(row: &PaymentRow, app: &App) -> dto::Payment {
     }
 }
 
+/// How long ago a stamp was, in ms. One made while time was ahead tells no age and counts as old: the engine, which counts ticks, has
+/// the last word.
+pub(super) fn age_ms(at: UtcMs, now: UtcMs) -> u64 {
+    if is_ahead(at, now) { u64::MAX } else { u64::try_from(now.0.saturating_sub(at.0)).unwrap_or(0) }
+}
+
+fn is_ahead(at: UtcMs, now: UtcMs) -> bool {
+    at.0.saturating_sub(now.0) > AHEAD_MS
+}
+
 fn can(row: &PaymentRow, now: UtcMs) -> Can {
     let charge = row.kind == "charge";
     let left = row.received.unwrap_or(row.amount).checked_sub(row.refunded).unwrap_or(Fen::ZERO).get();
-    // A stamp made while time was ahead tells no age: the engine, which counts ticks, has the last word.
-    let age_ms = u64::try_from(now.0.saturating_sub(row.at.0)).unwrap_or(u64::MAX);
+    let age_ms = age_ms(row.at, now);
     let open = charge && matches!(row.state, payment::State::Pending | payment::State::Unknown);
     let held = charge && row.state == payment::State::Held;
     let paid = charge && row.state == payment::State::Paid;
     let refundable = paid || (charge && row.state == payment::State::PartRefunded);
     Can {
-        void: paid && (beijing_day(now) == beijing_day(row.at) || row.at > now),
+        void: paid && (beijing_day(now) == beijing_day(row.at) || is_ahead(row.at, now)),
         refund_fen: if refundable { left } else { 0 },
         // Let go by an approver, its bill may be another's by now.
         handed_over: open && row.locked > Fen::ZERO && age_ms >= GOODS_KEYS_AFTER_MS,

@@ -1,5 +1,7 @@
 //! Bills and exceptions as rows say they stand: what the engine asks before it decides, and what programs read.
 
+use std::ops::RangeInclusive;
+
 use guitai_core::{
     bill::{Bill, BillKey, COUNTER_BILLS, Claim},
     ids::{OrderNo, TillId},
@@ -137,16 +139,15 @@ pub fn charges_since(connection: &Connection, store: &str, since: UtcMs) -> Resu
     numbers.map(|no| OrderNo::parse(&no?).ok_or_else(|| StoreError::Corrupt("an order number".into()))).collect()
 }
 
-/// Payments that wait for a person: quarantined, owing, or open for `stuck_after_ms`. A stamp ahead of the time tells no age, and
-/// is taken for old.
+/// Payments that wait for a person: quarantined, owing, or open since a time (UTC ms) that is not `young`. A stamp ahead of the time
+/// tells no age, and is taken for old.
 ///
 /// # Errors
 /// What SQLite says.
 pub fn for_a_person(
     connection: &Connection,
     store: &str,
-    now: UtcMs,
-    stuck_after_ms: i64,
+    young: RangeInclusive<i64>,
 ) -> Result<Vec<PaymentRow>, StoreError> {
     let sql = format!(
         "SELECT {PAYMENT_COLUMNS} FROM payment p WHERE p.store = ?1 AND (p.state = 'quarantined' OR p.owed > 0)
@@ -158,8 +159,7 @@ pub fn for_a_person(
          ORDER BY 1"
     );
     let mut statement = connection.prepare_cached(&sql)?;
-    let since = now.0.saturating_sub(stuck_after_ms);
-    let rows = statement.query_map(params![store, since, now.0], |row| Ok(payment_row(row)))?;
+    let rows = statement.query_map(params![store, young.start(), young.end()], |row| Ok(payment_row(row)))?;
     rows.map(|row| row?).collect()
 }
 

@@ -40,10 +40,11 @@ impl Engine {
         let entered = self.setup.journal.charges_of_this_epoch()?;
         for (place, order_no) in entered.iter().enumerate() {
             let later = entered.get(place + 1..).unwrap_or_default();
-            let Some(payment) = self.recall(*order_no)? else { continue };
+            let recalled = if self.open.contains_key(order_no) { None } else { self.recall(*order_no)? };
+            let Some(payment) = recalled.as_ref().or_else(|| self.open.get(order_no)) else { continue };
             let standing = payment.standing();
             if self.came_second(standing, standing.claim().covered, later)? {
-                self.hold(payment);
+                recalled.into_iter().for_each(|payment| self.hold(payment));
                 self.step(now, *order_no, Input::CameSecond)?;
             }
         }
