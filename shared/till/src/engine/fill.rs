@@ -18,7 +18,9 @@ impl Engine {
                     self.numbers.at_least(last);
                 }
                 self.take_up(now)?;
-                self.give_back_what_came_second(now)?;
+                if filled.entered > 0 {
+                    self.give_back_what_came_second(now)?;
+                }
                 Ok(filled)
             }
             Err(error @ StoreError::Undecided(_)) => return Err(error),
