@@ -19,7 +19,7 @@ use guitai_store::query::Connection;
 use guitai_till::{Command, Handle};
 use tokio::{sync::watch, time::Instant};
 
-use crate::place::{self, Kept};
+use crate::place::{self, Fork, Kept};
 
 /// How long after the start a request to give money back waits for the hub's word about the journal. A hub that answers at all
 /// has done so by then.
@@ -154,7 +154,7 @@ impl Membership {
 
     /// The journal here is not the one the hub holds.
     pub(crate) fn forked(self: &Arc<Self>) {
-        self.change(|kept| kept.forked = true);
+        self.change(|kept| kept.forked = kept.forked.or(Some(Fork::Filling)));
         self.compared.send_if_modified(|compared| {
             let news = !matches!(compared, Compared::Behind { .. });
             if news {
@@ -164,10 +164,16 @@ impl Membership {
         });
     }
 
+    /// The same, and nothing can be done about it here.
+    pub(crate) fn unfillable(self: &Arc<Self>) {
+        self.change(|kept| kept.forked = Some(Fork::Unfillable));
+        self.forked();
+    }
+
     /// The hub acknowledged facts of this journal: both hold the same.
     pub(crate) fn agreed(self: &Arc<Self>) {
-        if self.kept().forked {
-            self.change(|kept| kept.forked = false);
+        if self.kept().forked.is_some() {
+            self.change(|kept| kept.forked = None);
         }
         self.compared.send_replace(Compared::Same);
     }
@@ -244,7 +250,11 @@ impl Kept {
     fn bar(&self) -> Option<Bar> {
         let signed = self.grant.as_ref().zip(self.entry.as_ref()).and_then(|(grant, entry)| entry.bars(grant));
         let duplicate = self.hub_word.as_deref() == Some(verdict_name(Verdict::Duplicate));
-        signed.or(duplicate.then_some(Bar::Duplicate)).or(self.forked.then_some(Bar::Forked))
+        let forked = self.forked.map(|fork| match fork {
+            Fork::Filling => Bar::Forked,
+            Fork::Unfillable => Bar::Unfillable,
+        });
+        signed.or(duplicate.then_some(Bar::Duplicate)).or(forked)
     }
 }
 
@@ -274,6 +284,13 @@ pub(crate) const fn bar_words(bar: Bar) -> (&'static str, &'static str) {
             "另一台机器正用着本机的身份（数据目录被复制），本机不能收款和退款。请停用其中一台；要两台都用，请总部给登记码后执行 guitai-node enrol。",
             "Another box is using this one's identity (its data folder was copied): this one takes and returns no money. Stop \
              one of them; to keep this one, enter it anew with a code of headquarters: guitai-node enrol.",
+        ),
+        Bar::Unfillable => (
+            "本机账本与总部不同，缺少的记录取不回来：本机不能再收款和退款，未完的交易仍在查询。请总部给登记码，另用一个空的数据目录执行 \
+             guitai-node enrol，旧目录留存（未上传的记录在里面）。",
+            "This node's journal is not what headquarters holds, and what is missing cannot come back: it takes and returns no money, \
+             and goes on asking about what is open. Ask headquarters for a code and enter an empty data folder with guitai-node \
+             enrol; keep this one, what it has not delivered is in it.",
         ),
         Bar::Forked => (
             "本机账本被恢复到旧的备份，正从总部取回缺少的记录：取回之前不能撤销和退款，收款照常。一分钟后仍不行，请联系总部。",
@@ -346,7 +363,8 @@ mod tests {
 
     fn kept(entry: Option<RosterEntry>, hub_word: &str) -> Kept {
         let grant = Grant::sign(&hub(), store(), Issuer::new(7).unwrap(), [2; 32], 10);
-        let forked = hub_word == "forked";
+        let forked = [("forked", Fork::Filling), ("unfillable", Fork::Unfillable)];
+        let forked = forked.into_iter().find_map(|(word, fork)| (word == hub_word).then_some(fork));
         Kept { grant: Some(grant), entry, hub_word: Some(hub_word.into()), forked, ..Kept::default() }
     }
 
@@ -361,6 +379,7 @@ mod tests {
             (kept(None, "revoked"), None),
             (kept(None, "duplicate"), Some(Bar::Duplicate)),
             (kept(None, "forked"), Some(Bar::Forked)),
+            (kept(None, "unfillable"), Some(Bar::Unfillable)),
             (kept(entry(&hub(), None), "ok"), Some(Bar::Revoked)),
             (kept(entry(&hub(), Some(other)), "forked"), Some(Bar::Replaced)),
             (kept(entry(&SigningKey::from_bytes(&[9; 32]), None), "revoked"), None),
@@ -390,7 +409,7 @@ mod tests {
     #[test]
     fn a_fork_is_barred_until_both_agree_and_a_copied_folder_until_the_hub_says_otherwise() {
         let plain = |verdict| (verdict, Word::default());
-        let forked = |kept: &mut Kept| kept.forked = true;
+        let forked = |kept: &mut Kept| kept.forked = Some(Fork::Filling);
         for word in [Verdict::Later, Verdict::Unknown, Verdict::Ok, Verdict::WrongStore] {
             let kept = restarted_after(&[plain(Verdict::Ok), plain(word)], forked);
             assert_eq!(kept.bar(), Some(Bar::Forked), "{word:?}");

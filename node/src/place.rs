@@ -122,7 +122,25 @@ pub(crate) struct Kept {
     /// The last word, a verdict's name.
     pub(crate) hub_word: Option<String>,
     /// The journal is not what the hub holds of it, since the hub said so and until both hold the same.
-    pub(crate) forked: bool,
+    pub(crate) forked: Option<Fork>,
+}
+
+/// How a journal differs from the hub's copy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fork {
+    /// What is missing here is on its way.
+    Filling,
+    /// It cannot come back.
+    Unfillable,
+}
+
+impl Fork {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Filling => "filling",
+            Self::Unfillable => "unfillable",
+        }
+    }
 }
 
 impl Kept {
@@ -147,7 +165,8 @@ pub(crate) fn kept(side: &Connection) -> anyhow::Result<Kept> {
         moved: text(MOVED_NOTE)?,
         answered: text(ANSWERED_NOTE)?.map_or_else(Vec::new, |text| text.lines().map(str::to_owned).collect()),
         hub_word: text(HUB_WORD_NOTE)?,
-        forked: text(FORKED_NOTE)?.is_some(),
+        forked: text(FORKED_NOTE)?
+            .map(|text| if text == Fork::Unfillable.as_str() { Fork::Unfillable } else { Fork::Filling }),
     })
 }
 
@@ -194,7 +213,7 @@ pub(crate) fn keep(side: &Connection, before: &Kept, now: &Kept) -> anyhow::Resu
     }
     text(MOVED_NOTE, before.moved.as_deref(), now.moved.as_deref())?;
     text(HUB_WORD_NOTE, before.hub_word.as_deref(), now.hub_word.as_deref())?;
-    text(FORKED_NOTE, before.forked.then_some("yes"), now.forked.then_some("yes"))?;
+    text(FORKED_NOTE, before.forked.map(Fork::as_str), now.forked.map(Fork::as_str))?;
     Ok(transaction.commit()?)
 }
 

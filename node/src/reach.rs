@@ -118,7 +118,7 @@ pub(crate) fn told(kept: &Kept, hub_key: &KeyBytes) -> Option<HubRefusal> {
         Bar::Revoked => HubRefusal::Revoked,
         Bar::Replaced => HubRefusal::Replaced,
         Bar::Duplicate => HubRefusal::Duplicate,
-        Bar::Forked => HubRefusal::Forked,
+        Bar::Forked | Bar::Unfillable => HubRefusal::Forked,
     });
     let said = |verdict| kept.hub_word.as_deref() == Some(membership::verdict_name(verdict));
     let refusals = [

@@ -196,8 +196,10 @@ impl Line {
         }
         let begins = self.reader.read(|connection| query::first_fact(connection, &self.journal));
         let strange = Strange::of(&ended, begins.ok().flatten());
-        if is_fork(&ended) || strange == Some(Strange::WrittenOn) {
-            self.membership.forked();
+        match strange {
+            Some(Strange::WrittenOn) => self.membership.unfillable(),
+            None if is_fork(&ended) => self.membership.forked(),
+            Some(Strange::HubLostOurs) | None => {}
         }
         let fill = *fill.borrow();
         End::of(&ended, strange, fill)

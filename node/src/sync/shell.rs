@@ -128,7 +128,10 @@ impl Shell for NodeShell {
         let done = match came {
             Ok(None) => return Ok(()),
             Ok(Some(runs)) => self.fill(runs).await,
-            Err(too_much) => Err(too_much),
+            Err(too_much) => {
+                self.line.membership.unfillable();
+                Err(too_much)
+            }
         };
         self.fill.send_replace(if done.is_ok() { Fill::Done } else { Fill::Failed });
         done

@@ -296,12 +296,12 @@ async fn an_old_folder_entered_anew_after_another_box_sold_says_that_an_empty_on
             until("the way out", SOON, async || {
                 let sync = client.read("/sync").await?;
                 ensure!(sync.to_string().contains("空的数据目录"), "{sync}");
-                // What the other box gave back is not known here.
-                ensure!(text(&sync, "bar") == "forked", "{sync}");
+                // What the other box took and gave back is not known here, and cannot come back.
+                ensure!(text(&sync, "bar") == "unfillable", "{sync}");
                 Ok(Some(()))
             })
             .await?;
-            sells(&client).await.map(|_| ())
+            refuses(&client, "unfillable").await
         })
         .await;
 }

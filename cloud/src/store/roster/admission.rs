@@ -245,7 +245,7 @@ fn spoken_against(
         Bar::Revoked => Some((Why::Revoked, entry.clone())),
         Bar::Replaced => Some((Why::Replaced, entry.clone())),
         // No entry says these.
-        Bar::Duplicate | Bar::Forked => None,
+        Bar::Duplicate | Bar::Forked | Bar::Unfillable => None,
     }))
 }
 

@@ -189,16 +189,18 @@ pub enum Bar {
     Replaced,
     /// Another box with the same key is connected: a copied folder. Both would draw the same numbers.
     Duplicate,
-    /// The journal is not the one the hub holds: what was given back may be missing here.
+    /// The journal is not the one the hub holds: what was given back may be missing here, until it has come back.
     Forked,
+    /// The same, and what is missing here cannot come back.
+    Unfillable,
 }
 
 impl Bar {
-    /// Whether customers may not be charged. A forked node goes on selling.
+    /// Whether customers may not be charged. A forked node goes on selling while it can still become whole.
     #[must_use]
     pub const fn stops_charges(self) -> bool {
         match self {
-            Self::Revoked | Self::Replaced | Self::Duplicate => true,
+            Self::Revoked | Self::Replaced | Self::Duplicate | Self::Unfillable => true,
             Self::Forked => false,
         }
     }
@@ -211,6 +213,7 @@ impl Bar {
             Self::Replaced => "replaced",
             Self::Duplicate => "duplicate",
             Self::Forked => "forked",
+            Self::Unfillable => "unfillable",
         }
     }
 }

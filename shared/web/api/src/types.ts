@@ -159,7 +159,7 @@ export interface Sync {
   clock_offset_ms?: number
   clock: ClockState
   /** Why this node moves no money as it otherwise would. */
-  bar?: 'revoked' | 'replaced' | 'duplicate' | 'forked'
+  bar?: 'revoked' | 'replaced' | 'duplicate' | 'forked' | 'unfillable'
 }
 
 /** `alarm` also while time itself is in doubt. */

@@ -33,7 +33,7 @@ const zh = {
   sync: { connected: '已连接总部', connecting: '正在连接总部', down: '未连接总部', not_enrolled: '未接入总部', unsent: '{n} 条记录未上传', since: '自 {time} 起', node: '与本机服务断开，正在重连', unknown: '总部：未知' },
   bar: {
     revoked: '总部已停用本机：不能收款和退款，请联系总部', replaced: '本店已由另一台机器接替：请到新机收款', duplicate: '数据目录被复制，另一台正用着本机身份：不能收款和退款，请停用其中一台',
-    forked: '账本与总部不一致：暂不能撤销和退款，收款照常，正在从总部补回',
+    forked: '账本与总部不一致：暂不能撤销和退款，收款照常，正在从总部补回', unfillable: '账本与总部不同且补不回来：不能收款和退款，请总部给登记码，换一个空的数据目录登记',
   },
   machine: {
     ahead: '本机时钟快了 {span}', behind: '本机时钟慢了 {span}', doubted: '时间还不能确定', minutes: '{n} 分钟', hours: '{h} 小时 {n} 分',
@@ -82,7 +82,7 @@ const en: Words<typeof zh> = {
   sync: { connected: 'Headquarters connected', connecting: 'Connecting to headquarters', down: 'Headquarters not connected', not_enrolled: 'Not enrolled', unsent: '{n} records not sent', since: 'since {time}', node: 'Local service lost, reconnecting', unknown: 'Headquarters: unknown' },
   bar: {
     revoked: 'Headquarters has disabled this node: nothing is taken or returned, call headquarters', replaced: 'Another box serves this store now: collect there', duplicate: 'The data folder was copied and another box uses this identity: nothing is taken or returned, stop one of the two',
-    forked: 'The records differ from headquarters’: no voids or refunds for now, collecting goes on, being filled from headquarters',
+    forked: 'The records differ from headquarters’: no voids or refunds for now, collecting goes on, being filled from headquarters', unfillable: 'The records differ from headquarters’ and cannot be filled: nothing is taken or returned, enter an empty data folder with a code of headquarters',
   },
   machine: {
     ahead: 'This machine’s clock is {span} ahead', behind: 'This machine’s clock is {span} behind', doubted: 'The time is not certain yet', minutes: '{n} min', hours: '{h} h {n} min',
