@@ -118,7 +118,8 @@ pub(crate) fn told(kept: &Kept, hub_key: &KeyBytes) -> Option<HubRefusal> {
         Bar::Revoked => HubRefusal::Revoked,
         Bar::Replaced => HubRefusal::Replaced,
         Bar::Duplicate => HubRefusal::Duplicate,
-        Bar::Forked | Bar::Unfillable => HubRefusal::Forked,
+        Bar::Forked => HubRefusal::Forked,
+        Bar::Unfillable => HubRefusal::Unfillable,
     });
     let said = |verdict| kept.hub_word.as_deref() == Some(membership::verdict_name(verdict));
     let refusals = [

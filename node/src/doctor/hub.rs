@@ -30,6 +30,8 @@ pub(crate) enum HubRefusal {
     Later,
     /// The journal is not the one the hub holds.
     Forked,
+    /// The same, and what is missing here cannot come back.
+    Unfillable,
     /// One of the two broke the rules of the session.
     Protocol,
 }
@@ -150,6 +152,16 @@ fn refused(refusal: HubRefusal) -> Verdict {
                 "payments go on; keep the data folder as it is and call headquarters",
             )
         }
+        HubRefusal::Unfillable => {
+            let words = Words::new(
+                "本机账本与总部不同且补不回来，本机不收款不退款",
+                "this node's journal is not the one the hub holds and cannot be filled; it takes and returns no money",
+            );
+            Verdict::failed("hub.unfillable", words, hq).try_this(
+                "请总部给登记码，另用一个空的数据目录执行 guitai-node enrol，旧目录留存",
+                "ask headquarters for a code and enter an empty data folder with guitai-node enrol; keep the old folder",
+            )
+        }
         HubRefusal::Protocol => {
             let words =
                 Words::new("与总部的会话出错，同步停住了", "the session with the hub breaks: nothing is delivered");
@@ -259,6 +271,7 @@ mod tests {
             (Refused(HubRefusal::Replaced), none(), Mark::Failed, "hub.replaced", hq),
             (Refused(HubRefusal::Duplicate), none(), Mark::Failed, "hub.duplicate", store),
             (Refused(HubRefusal::Forked), web(200, false), Mark::Failed, "hub.forked", hq),
+            (Refused(HubRefusal::Unfillable), web(200, false), Mark::Failed, "hub.unfillable", hq),
             (Refused(HubRefusal::Protocol), none(), Mark::Failed, "hub.protocol", hq),
             (Refused(HubRefusal::Later), none(), Mark::Poor, "hub.busy", hq),
             (ForeignKey, web(200, false), Mark::Failed, "hub.foreign_key", store),
