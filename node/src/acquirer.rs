@@ -37,10 +37,7 @@ impl Acquirer {
                 let reply = Reply::NoAnswer { detail: "failed inside the node".into() };
                 (asked.answer(&codec, &expected, &reply), reply.date())
             });
-            // Only an answer that was proven to be the acquirer's is a witness of the time.
-            if let (Some(said), true) = (date, answer.is_proven()) {
-                let _ = till.send(Command::TimeTold { said, by: Witness::Acquirer, asked: sent });
-            }
+            bear_witness(&till, &answer, date, sent);
             // Without an engine there is nobody to tell; the journal's open payment is asked about at the next start.
             let _ = till.send(Command::Answered(expected.order_no, answer, date));
         });
@@ -51,9 +48,7 @@ impl Acquirer {
     pub(crate) async fn ask_the_time(&self, of: Expected, till: &Handle) {
         let sent = Instant::now();
         let (answer, date) = self.ask(Call::Query { order_no: of.order_no }, &of).await;
-        if let (Some(said), true) = (date, answer.is_proven()) {
-            let _ = till.send(Command::TimeTold { said, by: Witness::Acquirer, asked: sent });
-        }
+        bear_witness(till, &answer, date, sent);
     }
 
     async fn ask(&self, call: Call, expected: &Expected) -> (Answer, Option<UtcMs>) {
@@ -62,6 +57,14 @@ impl Acquirer {
         drop(call);
         let reply = self.client.post(request).await;
         (asked.answer(&self.codec, expected, &reply), reply.date())
+    }
+}
+
+/// Only an answer that was proven to be the acquirer's is a witness of the time.
+fn bear_witness(till: &Handle, answer: &Answer, date: Option<UtcMs>, asked: Instant) {
+    if let (Some(said), true) = (date, answer.is_proven()) {
+        // Without an engine there is nobody to tell.
+        let _ = till.send(Command::TimeTold { said, by: Witness::Acquirer, asked });
     }
 }
 

@@ -14,7 +14,7 @@ use clap::Parser;
 use guitai_core::{
     clock::Deviation,
     ids::{AccountId, FactNo},
-    journal::fact::Fact,
+    journal::fact::{Fact, FactError},
     secret::SecretText,
     sync::frame::Verdict,
     trust::{self, Bar},
@@ -239,10 +239,7 @@ fn print_journal(config: &Path, from: Option<&str>) -> anyhow::Result<()> {
     while let Some(found) = ingest::load(&connection, &journal, next, guitai_core::limits::CHUNK_MAX_BYTES)? {
         next = found.first;
         for body in &found.bodies {
-            let (kind, shown) = match record::read(&connection, &journal, next, body)? {
-                Ok(fact) => (fact.name().to_owned(), format!("{fact:?}")),
-                Err(error) => ("undigested".into(), format!("{error:?}")),
-            };
+            let (kind, shown) = shown(record::read(&connection, &journal, next, body)?);
             let line = serde_json::json!({ "fact": next.to_string(), "kind": kind, "body": shown });
             // A reader that closes its end has seen enough.
             if writeln!(out, "{line}").is_err() {
@@ -262,16 +259,21 @@ fn print_branches(config: &Path) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     for BranchFact { branch, no, body } in journal::branch_facts(&place.journal()?.reader()?, &journal)? {
         let branch = trust::key_text(&branch);
-        let (kind, shown) = match Fact::from_bytes(&body) {
-            Ok(fact) => (fact.name().to_owned(), format!("{fact:?}")),
-            Err(error) => ("undigested".into(), format!("{error:?}")),
-        };
+        let (kind, shown) = shown(Fact::from_bytes(&body));
         let line = serde_json::json!({ "branch": branch, "fact": no.to_string(), "kind": kind, "body": shown });
         if writeln!(out, "{line}").is_err() {
             break;
         }
     }
     Ok(())
+}
+
+/// A stored fact's kind and body.
+fn shown(fact: Result<Fact, FactError>) -> (&'static str, String) {
+    match fact {
+        Ok(fact) => (fact.name(), format!("{fact:?}")),
+        Err(error) => ("undigested", format!("{error:?}")),
+    }
 }
 
 fn verify(config: &Path) -> anyhow::Result<()> {

@@ -15,7 +15,7 @@ use guitai_core::{
     time::UtcMs,
     trust::{Grant, InForce, KeyBytes, RosterEntry},
 };
-use guitai_store::{StoreError, query};
+use guitai_store::{StoreError, digest, query};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 pub(crate) use admission::Heard;
@@ -229,8 +229,7 @@ pub(super) fn store(connection: &Connection, store: &StoreId) -> Result<Option<S
 }
 
 fn undigested(connection: &Connection, store: &StoreId) -> Result<u64, StoreError> {
-    let mut statement = connection.prepare_cached("SELECT count(*) FROM undigested WHERE store = ?1")?;
-    Ok(unsigned(statement.query_row([store.as_str()], |row| row.get(0))?))
+    digest::undigested(connection, &JournalId::node(store.clone()))
 }
 
 /// Notes how a node fares.

@@ -8,7 +8,7 @@
 //! unknown       | (same)                  | (same); customer acting → pending       | query        | (same); settle when stuck
 //! held          | (same)                  | paid, declined, quarantined; else asks  | query        | not handed over → unknown
 //! reversing     | –                       | after a firm word: closed, reversed,    | reverse,     | settle when stuck
-//!               |                         | paid and given back                     | query        |
+//!               |                         | paid and given back; pending: again     | close, query |
 //! closed        | –                       | a late paid → paid, or given back       | 6 checks,    | –
 //! reversed      | –                       |   (ends that money can follow)          | to 72 h      | –
 //! paid          | –                       | –                                       | what is owed | void → reversing, refund
