@@ -29,34 +29,34 @@ const SUPERSEDED_MAX: usize = 8;
 
 /// A connected store.
 #[derive(Debug)]
-pub(crate) struct Line {
+pub struct Line {
     /// Raised when a newer line takes over.
-    pub(crate) fence: Fence,
+    pub fence: Fence,
     /// News for its session.
-    pub(crate) events: mpsc::Sender<Event>,
+    pub events: mpsc::Sender<Event>,
     /// Since when it is connected.
-    pub(crate) since: UtcMs,
+    pub since: UtcMs,
     /// How it fares.
-    pub(crate) seen: Seen,
+    pub seen: Seen,
     /// When that was last noted in the database.
-    pub(crate) noted: UtcMs,
+    pub noted: UtcMs,
     /// The node's key.
-    pub(crate) key: KeyBytes,
+    pub key: KeyBytes,
     /// The number under which it serves the store.
-    pub(crate) issuer: Issuer,
+    pub issuer: Issuer,
     /// Which program on which folder.
-    pub(crate) instance: Instance,
+    pub instance: Instance,
     /// When it was last heard.
-    pub(crate) heard: Ticks,
+    pub heard: Ticks,
     /// Processes of the same folder whose place it took. A folder has one program at a time, so none of them may come back.
-    pub(crate) superseded: Vec<[u8; 16]>,
+    pub superseded: Vec<[u8; 16]>,
     /// When another box with the same key last tried to come in.
-    pub(crate) duplicate: Option<UtcMs>,
+    pub duplicate: Option<UtcMs>,
 }
 
 /// Whether a store's line is free for a caller.
 #[derive(Clone, Debug)]
-pub(crate) enum Seat {
+pub enum Seat {
     /// It may come in; an older line, if there is one, gives way.
     Free {
         /// The older line's fence.
@@ -90,11 +90,11 @@ pub(crate) struct Heard {
 
 /// All connected stores.
 #[derive(Debug, Default)]
-pub(crate) struct Lines(Mutex<HashMap<StoreId, Line>>);
+pub struct Lines(Mutex<HashMap<StoreId, Line>>);
 
 impl Lines {
     /// Whether a node with this key may take the store's line.
-    pub(crate) fn seat(&self, store: &StoreId, key: &KeyBytes, instance: Instance, now: Now) -> Seat {
+    pub fn seat(&self, store: &StoreId, key: &KeyBytes, instance: Instance, now: Now) -> Seat {
         let mut lines = self.lock();
         let Some(line) = lines.get_mut(store) else { return Seat::Free { older: None, superseded: Vec::new() } };
         let older = Some(line.fence.clone());
@@ -117,7 +117,7 @@ impl Lines {
     }
 
     /// The line of a store was heard.
-    pub(crate) fn touch(&self, store: &StoreId, fence: &Fence, now: Ticks) {
+    pub fn touch(&self, store: &StoreId, fence: &Fence, now: Ticks) {
         if let Some(line) = self.lock().get_mut(store).filter(|line| line.fence.is(fence)) {
             line.heard = now;
         }
@@ -129,7 +129,7 @@ impl Lines {
     }
 
     /// Hangs one node up, if it is still there; it comes back and is told why.
-    pub(crate) fn dismiss(&self, store: &StoreId, issuer: Issuer, reason: ByeReason) {
+    pub fn dismiss(&self, store: &StoreId, issuer: Issuer, reason: ByeReason) {
         if let Some(line) = self.lock().get(store).filter(|line| line.issuer == issuer) {
             line.events.try_send(Event::HangUp(reason)).ok();
             // Nothing it has on its way is taken any more, unless it only has to call again.
@@ -140,7 +140,7 @@ impl Lines {
     }
 
     /// A store connected; an older line of it is hung up.
-    pub(crate) fn admit(&self, store: &StoreId, line: Line) {
+    pub fn admit(&self, store: &StoreId, line: Line) {
         if let Some(older) = self.lock().insert(store.clone(), line) {
             info!(%store, "a newer session of this store takes over");
             older.fence.raise();
@@ -150,7 +150,7 @@ impl Lines {
     }
 
     /// The line with this fence ended; gives back how the store fared, unless a newer one took over.
-    pub(crate) fn leave(&self, store: &StoreId, fence: &Fence) -> Option<Seen> {
+    pub fn leave(&self, store: &StoreId, fence: &Fence) -> Option<Seen> {
         let mut lines = self.lock();
         if !lines.get(store)?.fence.is(fence) {
             return None;
@@ -196,7 +196,7 @@ impl Lines {
     }
 
     /// Says goodbye to all.
-    pub(crate) fn hang_up(&self) {
+    pub fn hang_up(&self) {
         for line in self.lock().values() {
             line.events.try_send(Event::HangUp(ByeReason::Stopping)).ok();
         }

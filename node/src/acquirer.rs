@@ -1,11 +1,11 @@
 //! Performs the engine's calls: encode, send, decode, answer. Every decision is the codec's; every call is answered.
 
-use std::{fmt::Write as _, sync::Arc, time::Instant};
+use std::{fmt::Write as _, sync::Arc};
 
 use guitai_core::{
     acquirer::{Call, Expected, ExpectedReturn, Reply, allinpay::Allinpay},
     clock::Witness,
-    time::UtcMs,
+    time::{Ticks, UtcMs},
 };
 use guitai_link::acquirer::AcquirerClient;
 use guitai_till::{Answer, Command, Handle};
@@ -27,7 +27,7 @@ impl Acquirer {
     /// Sends one call and hands its answer to the till.
     pub(crate) fn perform(&self, call: Call, expected: Expected, till: Handle) {
         let this = self.clone();
-        let (asked, sent) = (Asked::of(&call), Instant::now());
+        let (asked, sent) = (Asked::of(&call), till.clock().up());
         let call = self.runtime.spawn(async move { this.ask(call, &expected).await });
         let codec = Arc::clone(&self.codec);
         self.runtime.spawn(async move {
@@ -46,7 +46,7 @@ impl Acquirer {
     /// Asks about an order of long ago, for the time of the answer: where this machine's clock is in doubt, the first sale must not
     /// be the one to find out.
     pub(crate) async fn ask_the_time(&self, of: Expected, till: &Handle) {
-        let sent = Instant::now();
+        let sent = till.clock().up();
         let (answer, date) = self.ask(Call::Query { order_no: of.order_no }, &of).await;
         bear_witness(till, &answer, date, sent);
     }
@@ -61,7 +61,7 @@ impl Acquirer {
 }
 
 /// Only an answer that was proven to be the acquirer's is a witness of the time.
-fn bear_witness(till: &Handle, answer: &Answer, date: Option<UtcMs>, asked: Instant) {
+fn bear_witness(till: &Handle, answer: &Answer, date: Option<UtcMs>, asked: Ticks) {
     if let (Some(said), true) = (date, answer.is_proven()) {
         // Without an engine there is nobody to tell.
         let _ = till.send(Command::TimeTold { said, by: Witness::Acquirer, asked });

@@ -195,7 +195,7 @@ fn status(config: &Path, json: bool) -> anyhow::Result<()> {
     if let Some(bar) = bar {
         let (zh, en) = membership::bar_words(bar);
         println!("停用 barred     {zh}\n                {en}");
-    } else if kept.hub_word.as_deref() == Some(membership::verdict_name(Verdict::Unknown)) {
+    } else if kept.hub_word.as_deref() == Some(Verdict::Unknown.as_str()) {
         let (zh, en) = membership::verdict_words(Verdict::Unknown);
         println!("警告 alarm      {zh}\n                {en}");
     }

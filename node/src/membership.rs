@@ -12,14 +12,15 @@ use guitai_core::{
     sync::{
         contract::Papers,
         frame::{Verdict, Word},
+        kept::{Fork, Kept},
     },
-    trust::{Bar, Instance, KeyBytes, RosterEntry},
+    trust::{Bar, Instance, KeyBytes},
 };
-use guitai_store::query::Connection;
+use guitai_store::{kept, query::Connection};
 use guitai_till::{Command, Handle};
 use tokio::{sync::watch, time::Instant};
 
-use crate::place::{self, Fork, Kept};
+use crate::place;
 
 /// How long after the start a request to give money back waits for the hub's word about the journal. A hub that answers at all
 /// has done so by then.
@@ -71,7 +72,7 @@ impl Membership {
         side: Arc<Mutex<Connection>>,
         till: Handle,
     ) -> anyhow::Result<Arc<Self>> {
-        let kept = place::kept(&side.lock().unwrap_or_else(PoisonError::into_inner))?.verified(&hub_key);
+        let kept = kept::kept(&side.lock().unwrap_or_else(PoisonError::into_inner))?.verified(&hub_key);
         let this = Self {
             own: Own { store, hub_key, instance },
             side,
@@ -130,7 +131,7 @@ impl Membership {
 
     /// The hub's key answered here.
     pub(crate) fn answered(&self, address: &str) -> anyhow::Result<()> {
-        place::answered(&self.side.lock().unwrap_or_else(PoisonError::into_inner), address)
+        Ok(kept::answered(&self.side.lock().unwrap_or_else(PoisonError::into_inner), address)?)
     }
 
     /// The hub's signed answer to the hello.
@@ -205,7 +206,7 @@ impl Membership {
         let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
         let now = self.kept().clone();
         let side = self.side.lock().unwrap_or_else(PoisonError::into_inner);
-        match place::keep(&side, &written, &now) {
+        match kept::keep(&side, &written, &now) {
             Ok(()) => *written = now,
             Err(error) => tracing::error!(%error, "what the hub said is not kept; it is asked again"),
         }
@@ -217,44 +218,6 @@ impl Membership {
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// What the words kept mean.
-impl Kept {
-    /// Without what is not this hub's own word.
-    fn verified(self, hub_key: &KeyBytes) -> Self {
-        let grant = self.grant.filter(|grant| grant.verify(hub_key));
-        let earlier = self.earlier.into_iter().filter(|grant| grant.verify(hub_key)).collect();
-        let entry = self.entry.filter(|entry| entry.verify(hub_key));
-        Self { grant, earlier, entry, ..self }
-    }
-
-    /// Takes in the hub's answer to a hello. A hub that cannot tell now has said nothing.
-    fn told(&mut self, verdict: Verdict, word: Word, (store, hub_key): (&StoreId, &KeyBytes)) {
-        let newer = |entry: &RosterEntry| self.entry.as_ref().is_none_or(|held| held.serial < entry.serial);
-        let entry = word.entry.filter(|entry| entry.store == *store && entry.verify(hub_key)).filter(newer);
-        if entry.is_some() {
-            self.entry = entry;
-        }
-        // Only a hub that knows this node says where it is; the others' silence is no word about it.
-        if verdict == Verdict::Ok {
-            self.moved = word.address;
-        }
-        if verdict != Verdict::Later {
-            self.hub_word = Some(verdict_name(verdict).to_owned());
-        }
-    }
-
-    /// The worst first.
-    fn bar(&self) -> Option<Bar> {
-        let signed = self.grant.as_ref().zip(self.entry.as_ref()).and_then(|(grant, entry)| entry.bars(grant));
-        let duplicate = self.hub_word.as_deref() == Some(verdict_name(Verdict::Duplicate));
-        let forked = self.forked.map(|fork| match fork {
-            Fork::Filling => Bar::Forked,
-            Fork::Unfillable => Bar::Unfillable,
-        });
-        signed.or(duplicate.then_some(Bar::Duplicate)).or(forked)
     }
 }
 
@@ -300,20 +263,6 @@ pub(crate) const fn bar_words(bar: Bar) -> (&'static str, &'static str) {
     }
 }
 
-/// A verdict's name in notes, logs and JSON.
-pub(crate) const fn verdict_name(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Ok => "ok",
-        Verdict::Unknown => "unknown",
-        Verdict::Revoked => "revoked",
-        Verdict::WrongStore => "wrong_store",
-        Verdict::EnrolOnly => "enrol_only",
-        Verdict::Replaced => "replaced",
-        Verdict::Duplicate => "duplicate",
-        Verdict::Later => "later",
-    }
-}
-
 /// Why the hub does not let this node in, and who must act: Chinese, English.
 pub(crate) const fn verdict_words(verdict: Verdict) -> (&'static str, &'static str) {
     match verdict {
@@ -348,7 +297,7 @@ mod tests {
     use guitai_core::{
         ids::Issuer,
         time::UtcMs,
-        trust::{Grant, InForce},
+        trust::{Grant, InForce, RosterEntry},
     };
 
     use super::*;
@@ -394,13 +343,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let side = place::Place::open(folder.path()).unwrap().side().unwrap().shared_writer().unwrap();
         let hub_key = hub().verifying_key().to_bytes();
-        let mut before = place::kept(&side).unwrap();
+        let mut before = kept::kept(&side).unwrap();
         for (verdict, word) in words {
             let mut now = before.clone();
             change(&mut now);
             now.told(*verdict, word.clone(), (&store(), &hub_key));
-            place::keep(&side, &before, &now).unwrap();
-            before = place::kept(&side).unwrap();
+            kept::keep(&side, &before, &now).unwrap();
+            before = kept::kept(&side).unwrap();
             assert_eq!(before, now, "nothing gets lost on the way");
         }
         before

@@ -19,38 +19,13 @@ use ed25519_dalek::SigningKey;
 use guitai_core::{
     ids::{FactNo, Issuer, JournalId, StoreId},
     journal::{chain::ChainHash, epoch::Point},
-    limits,
-    sync::contract::Papers,
-    trust::{Grant, Instance, RosterEntry},
+    sync::kept::Kept,
+    trust::{Grant, Instance},
 };
-use guitai_store::{Database, note, query::Connection};
+use guitai_store::{Database, kept, note, query::Connection};
 use serde::{Deserialize, Serialize};
 
 const ENROLMENT_NOTE: &str = "enrolment";
-
-/// The hub's signed word behind the enrolment.
-const GRANT_NOTE: &str = "grant";
-
-/// The hub's signed words behind the enrolments before, newest first.
-const EARLIER_GRANTS_NOTE: &str = "earlier_grants";
-
-/// The newest roster entry.
-const ENTRY_NOTE: &str = "roster_entry";
-
-/// Where the hub said that it is now.
-const MOVED_NOTE: &str = "hub_moved";
-
-/// Where the hub's key answered, a line each, the last first.
-const ANSWERED_NOTE: &str = "hub_answered";
-
-/// Addresses kept at which the hub's key answered. A dead one costs a dial's patience each time the line is down.
-const ANSWERED_MAX: usize = 3;
-
-/// What the hub said last, in a word.
-const HUB_WORD_NOTE: &str = "hub_word";
-
-/// Whether the journal is another than the hub's copy, as far as was said.
-const FORKED_NOTE: &str = "forked";
 
 /// The data folder.
 #[derive(Clone, Debug)]
@@ -108,68 +83,6 @@ impl Enrolment {
     }
 }
 
-/// What the hub signed for this node and what it said last, as `side.db` keeps it; nothing of it is verified.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Kept {
-    pub(crate) grant: Option<Grant>,
-    /// The grants before that one, newest first.
-    pub(crate) earlier: Vec<Grant>,
-    pub(crate) entry: Option<RosterEntry>,
-    /// The hub's new address, if it moved.
-    pub(crate) moved: Option<String>,
-    /// Where the hub's key answered, the last first.
-    pub(crate) answered: Vec<String>,
-    /// The last word, a verdict's name.
-    pub(crate) hub_word: Option<String>,
-    /// The journal is not what the hub holds of it, since the hub said so and until both hold the same.
-    pub(crate) forked: Option<Fork>,
-}
-
-/// How a journal differs from the hub's copy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fork {
-    /// What is missing here is on its way.
-    Filling,
-    /// It cannot come back.
-    Unfillable,
-}
-
-impl Fork {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Filling => "filling",
-            Self::Unfillable => "unfillable",
-        }
-    }
-}
-
-impl Kept {
-    /// What a hello shows.
-    pub(crate) fn papers(self, instance: Instance) -> Papers {
-        Papers { instance, grant: self.grant, earlier: self.earlier, entry: self.entry }
-    }
-}
-
-/// Reads what is kept.
-pub(crate) fn kept(side: &Connection) -> anyhow::Result<Kept> {
-    let text = |name| -> anyhow::Result<Option<String>> {
-        let note = note::get(side, name)?.and_then(|bytes| String::from_utf8(bytes).ok());
-        Ok(note.filter(|text| !text.is_empty()))
-    };
-    Ok(Kept {
-        grant: note::get(side, GRANT_NOTE)?.and_then(|bytes| Grant::from_bytes(&bytes)),
-        earlier: note::get(side, EARLIER_GRANTS_NOTE)?
-            .and_then(|bytes| Grant::all_from_bytes(&bytes))
-            .unwrap_or_default(),
-        entry: note::get(side, ENTRY_NOTE)?.and_then(|bytes| RosterEntry::from_bytes(&bytes)),
-        moved: text(MOVED_NOTE)?,
-        answered: text(ANSWERED_NOTE)?.map_or_else(Vec::new, |text| text.lines().map(str::to_owned).collect()),
-        hub_word: text(HUB_WORD_NOTE)?,
-        forked: text(FORKED_NOTE)?
-            .map(|text| if text == Fork::Unfillable.as_str() { Fork::Unfillable } else { Fork::Filling }),
-    })
-}
-
 /// The enrolment as it stands now; an operator may change the hub's address while the node runs.
 pub(crate) fn enrolment(side: &Connection) -> anyhow::Result<Option<Enrolment>> {
     let note = note::get(side, ENROLMENT_NOTE)?;
@@ -180,7 +93,7 @@ pub(crate) fn enrolment(side: &Connection) -> anyhow::Result<Option<Enrolment>> 
 /// enrolled. None of them can harm: whoever answers must have the hub's key.
 pub(crate) fn addresses(side: &Connection) -> anyhow::Result<Vec<String>> {
     let enrolled = enrolment(side)?.context("the enrolment is gone")?.hub_address;
-    let Kept { moved, answered, .. } = kept(side)?;
+    let Kept { moved, answered, .. } = kept::kept(side)?;
     let mut addresses = Vec::new();
     for address in moved.into_iter().chain(answered).chain([enrolled]) {
         if !addresses.contains(&address) {
@@ -188,33 +101,6 @@ pub(crate) fn addresses(side: &Connection) -> anyhow::Result<Vec<String>> {
         }
     }
     Ok(addresses)
-}
-
-/// Keeps an address at which the hub's key answered.
-pub(crate) fn answered(side: &Connection, address: &str) -> anyhow::Result<()> {
-    let mut known = kept(side)?.answered;
-    if known.first().is_some_and(|last| last == address) {
-        return Ok(());
-    }
-    known.retain(|one| one != address);
-    known.insert(0, address.to_owned());
-    known.truncate(ANSWERED_MAX);
-    Ok(note::set(side, ANSWERED_NOTE, known.join("\n").as_bytes())?)
-}
-
-/// Keeps what the hub said, as far as it is new: what was said before may have been set otherwise by an operator since.
-pub(crate) fn keep(side: &Connection, before: &Kept, now: &Kept) -> anyhow::Result<()> {
-    let transaction = side.unchecked_transaction()?;
-    let text = |name, before: Option<&str>, now: Option<&str>| {
-        if before == now { Ok(()) } else { note::set(&transaction, name, now.unwrap_or_default().as_bytes()) }
-    };
-    if let Some(entry) = now.entry.as_ref().filter(|_| before.entry != now.entry) {
-        note::set(&transaction, ENTRY_NOTE, &entry.to_bytes())?;
-    }
-    text(MOVED_NOTE, before.moved.as_deref(), now.moved.as_deref())?;
-    text(HUB_WORD_NOTE, before.hub_word.as_deref(), now.hub_word.as_deref())?;
-    text(FORKED_NOTE, before.forked.map(Fork::as_str), now.forked.map(Fork::as_str))?;
-    Ok(transaction.commit()?)
 }
 
 impl Place {
@@ -298,11 +184,6 @@ impl Place {
     /// ones.
     pub(crate) fn set_enrolment(&self, enrolment: &Enrolment, grant: &Grant) -> anyhow::Result<()> {
         let before = self.enrolment()?;
-        let papers = self.papers()?;
-        // A code used twice, since its answer was lost, gives the same grant again.
-        let mut earlier: Vec<Grant> = papers.grant.into_iter().chain(papers.earlier).collect();
-        earlier.retain(|one| one.issuer != grant.issuer);
-        earlier.truncate(limits::EARLIER_GRANTS_MAX);
         let connection = self.side()?.shared_writer()?;
         let transaction = connection.unchecked_transaction()?;
         if let Some(before) = before {
@@ -310,11 +191,7 @@ impl Place {
             note::set(&transaction, &name, &serde_json::to_vec(&before)?)?;
         }
         note::set(&transaction, ENROLMENT_NOTE, &serde_json::to_vec(enrolment)?)?;
-        note::set(&transaction, GRANT_NOTE, &grant.to_bytes())?;
-        note::set(&transaction, EARLIER_GRANTS_NOTE, &Grant::all_to_bytes(&earlier))?;
-        note::set(&transaction, MOVED_NOTE, b"")?;
-        note::set(&transaction, ANSWERED_NOTE, b"")?;
-        note::set(&transaction, HUB_WORD_NOTE, b"")?;
+        kept::granted(&transaction, grant)?;
         Ok(transaction.commit()?)
     }
 
@@ -323,14 +200,13 @@ impl Place {
         let connection = self.side()?.shared_writer()?;
         let transaction = connection.unchecked_transaction()?;
         note::set(&transaction, ENROLMENT_NOTE, &serde_json::to_vec(enrolment)?)?;
-        note::set(&transaction, MOVED_NOTE, b"")?;
-        note::set(&transaction, ANSWERED_NOTE, b"")?;
+        kept::readdressed(&transaction)?;
         Ok(transaction.commit()?)
     }
 
     /// What the hub signed for this node and what it said last.
     pub(crate) fn papers(&self) -> anyhow::Result<Kept> {
-        kept(&self.side()?.reader()?)
+        Ok(kept::kept(&self.side()?.reader()?)?)
     }
 
     /// This process on this folder, for the hub to tell two boxes with one key apart.
@@ -354,6 +230,8 @@ impl Place {
 
 #[cfg(test)]
 mod tests {
+    use guitai_core::limits;
+
     use super::*;
 
     fn enrolment(issuer: u32) -> Enrolment {
@@ -400,13 +278,13 @@ mod tests {
         let side = place.side().unwrap().shared_writer().unwrap();
         assert_eq!(addresses(&side).unwrap(), ["enrolled:1"]);
         for address in ["enrolled:1", "a:1", "b:1", "a:1"] {
-            answered(&side, address).unwrap();
+            kept::answered(&side, address).unwrap();
         }
         assert_eq!(addresses(&side).unwrap(), ["a:1", "b:1", "enrolled:1"]);
-        answered(&side, "c:1").unwrap();
-        answered(&side, "d:1").unwrap();
+        kept::answered(&side, "c:1").unwrap();
+        kept::answered(&side, "d:1").unwrap();
         assert_eq!(addresses(&side).unwrap(), ["d:1", "c:1", "a:1", "enrolled:1"]);
-        note::set(&side, MOVED_NOTE, b"c:1").unwrap();
+        note::set(&side, "hub_moved", b"c:1").unwrap();
         assert_eq!(addresses(&side).unwrap(), ["c:1", "d:1", "a:1", "enrolled:1"]);
         // An operator's word counts, also against a hub's machine that still answers elsewhere.
         place.readdress(&Enrolment { hub_address: "new:1".into(), ..enrolment(7) }).unwrap();

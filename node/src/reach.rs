@@ -21,6 +21,7 @@ use guitai_core::{
         fault::Fork,
         frame::{ByeReason, Status, Verdict},
         journal_lane::{Batch, Loaded},
+        kept::Kept,
     },
     trust::{Bar, KeyBytes},
 };
@@ -35,7 +36,6 @@ use tokio::sync::mpsc;
 use crate::{
     doctor::{HubObservation, HubRefusal, HubTarget, ScannerObservation},
     membership,
-    place::Kept,
 };
 
 /// How long after the hub's welcome the journals are compared. A hub that holds nothing of this one says nothing about it.
@@ -121,7 +121,7 @@ pub(crate) fn told(kept: &Kept, hub_key: &KeyBytes) -> Option<HubRefusal> {
         Bar::Forked => HubRefusal::Forked,
         Bar::Unfillable => HubRefusal::Unfillable,
     });
-    let said = |verdict| kept.hub_word.as_deref() == Some(membership::verdict_name(verdict));
+    let said = |verdict: Verdict| kept.hub_word.as_deref() == Some(verdict.as_str());
     let refusals = [
         (Verdict::Unknown, HubRefusal::Unknown),
         (Verdict::WrongStore, HubRefusal::WrongStore),

@@ -15,7 +15,7 @@ use guitai_devices::scan::ScanBox;
 use guitai_http::{guard, password::Passwords, serve, session::Sessions, throttle::Throttle};
 use guitai_link::acquirer::AcquirerClient;
 use guitai_store::{
-    Integrity, Journal, Reader,
+    Integrity, Journal, Reader, kept,
     query::{self, PaymentFilter, PaymentRow},
 };
 use guitai_till::{Command, Handle, Output, Setup};
@@ -32,7 +32,7 @@ use crate::{
     devices::{self, Printer, ScanSink, Scans},
     membership::{self, Membership},
     news,
-    place::{self, Enrolment, Place},
+    place::{Enrolment, Place},
     sync::{self, Line},
     waiters::Waiters,
 };
@@ -120,7 +120,7 @@ fn start(config: &Config, place: &Place, enrolment: &Enrolment, stop: &watch::Re
         code_key: place.code_key()?,
         subject: title.clone(),
         last_offset_ms,
-        bar: membership::kept_bar(&place::kept(&side.reader()?)?, &hub_key),
+        bar: membership::kept_bar(&kept::kept(&side.reader()?)?, &hub_key),
         awaits_hub: true,
     };
     let tell = Arc::clone(&waiters);

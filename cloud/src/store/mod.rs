@@ -35,7 +35,8 @@ use guitai_store::{
 
 use letters::{Change, Draft, LetterError, MessageError, Turn};
 use roster::{Heard, Seen, StoreLine, Welcome};
-pub(crate) use sqlite::{Fence, Figures, Letters, Refused, Sqlite, Watched};
+pub use sqlite::{Fence, Refused, Sqlite};
+pub(crate) use sqlite::{Figures, Letters, Watched};
 
 /// Where the hub keeps everything.
 #[derive(Clone, Debug)]
@@ -184,7 +185,7 @@ impl HubStore {
 }
 
 /// See [`HubStore::recall`].
-pub(crate) type Recalled = (Option<FactNo>, Option<FactNo>, bool);
+pub type Recalled = (Option<FactNo>, Option<FactNo>, bool);
 
 /// Where the documents' talk with one session's node stands; `None` until it begins.
 pub(crate) type PeerState = Arc<std::sync::Mutex<Option<PeerSync>>>;

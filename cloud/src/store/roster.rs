@@ -18,9 +18,9 @@ use guitai_core::{
 use guitai_store::{StoreError, digest, query};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-pub(crate) use admission::Heard;
+pub use admission::Heard;
 pub(super) use admission::authorise;
-pub(crate) use enrolment::{NoCode, Welcome};
+pub use enrolment::{NoCode, Welcome};
 pub(super) use enrolment::{enrol, new_code};
 
 /// The first grant's issuer number; five digits and more read better than one.
@@ -28,58 +28,58 @@ pub(crate) const ISSUER_FIRST: u32 = 10_001;
 
 /// A store as the hub knows it.
 #[derive(Clone, Debug)]
-pub(crate) struct StoreLine {
+pub struct StoreLine {
     /// Its id.
-    pub(crate) id: StoreId,
+    pub id: StoreId,
     /// Its name for people.
-    pub(crate) name: String,
+    pub name: String,
     /// Since when no box may enter any more.
-    pub(crate) closed_at: Option<UtcMs>,
+    pub closed_at: Option<UtcMs>,
     /// How its node fared when it was last heard.
-    pub(crate) seen: Option<Seen>,
+    pub seen: Option<Seen>,
     /// The last fact held.
-    pub(crate) facts: Option<FactNo>,
+    pub facts: Option<FactNo>,
     /// Facts held that this version cannot read or that no box of the store may have written: no row tells of them.
-    pub(crate) undigested: u64,
+    pub undigested: u64,
     /// Every box it ever had, the newest first.
-    pub(crate) boxes: Vec<BoxLine>,
+    pub boxes: Vec<BoxLine>,
 }
 
 impl StoreLine {
     /// The box in force.
-    pub(crate) fn in_force(&self) -> Option<&BoxLine> {
+    pub fn in_force(&self) -> Option<&BoxLine> {
         self.boxes.iter().find(|one| one.ended.is_none())
     }
 }
 
 /// A key that was let in, once.
 #[derive(Clone, Debug)]
-pub(crate) struct BoxLine {
+pub struct BoxLine {
     /// The number in its order numbers.
-    pub(crate) issuer: Issuer,
+    pub issuer: Issuer,
     /// Its key.
-    pub(crate) key: KeyBytes,
+    pub key: KeyBytes,
     /// When it was let in.
-    pub(crate) granted_at: UtcMs,
+    pub granted_at: UtcMs,
     /// When and why that ended; none: it is in force.
-    pub(crate) ended: Option<EndedBox>,
+    pub ended: Option<EndedBox>,
     serial: u64,
 }
 
 /// A box that serves its store no more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct EndedBox {
+pub struct EndedBox {
     /// Since when.
-    pub(crate) at: UtcMs,
+    pub at: UtcMs,
     /// Why.
-    pub(crate) why: Why,
+    pub why: Why,
     /// The last fact held of the store at that moment.
-    pub(crate) last: Option<FactNo>,
+    pub last: Option<FactNo>,
 }
 
 /// Why a box serves its store no more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Why {
+pub enum Why {
     /// Headquarters disabled it.
     Revoked,
     /// Another box was let in.
@@ -88,7 +88,7 @@ pub(crate) enum Why {
 
 impl Why {
     /// The name in the database, in logs and in the API.
-    pub(crate) const fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Revoked => "revoked",
             Self::Replaced => "replaced",
@@ -102,16 +102,16 @@ impl Why {
 
 /// A node as it was last heard.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Seen {
+pub struct Seen {
     /// When.
-    pub(crate) at: UtcMs,
+    pub at: UtcMs,
     /// What it said.
-    pub(crate) status: Status,
+    pub status: Status,
 }
 
 /// Why a store is not added.
 #[derive(Debug)]
-pub(crate) enum NotAdded {
+pub enum NotAdded {
     /// The id is taken.
     Exists,
     /// The database said no.

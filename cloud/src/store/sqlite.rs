@@ -44,7 +44,7 @@ use super::{
     roster::{self, BoxLine, Heard, NoCode, NotAdded, NotChanged, Seen, StoreLine, Welcome},
 };
 
-pub(crate) use fence::Fence;
+pub use fence::Fence;
 use schema::adopt;
 
 /// The file's name in the data folder.
@@ -56,7 +56,7 @@ const ADDRESS_NOTE: &str = "node_address";
 
 /// Why a run of facts is not taken.
 #[derive(Debug)]
-pub(crate) enum Refused {
+pub enum Refused {
     /// A newer session of the store took over, or another box, or the same one let in again, serves it.
     Fenced,
     /// These bytes are no fact of any version.
@@ -107,7 +107,7 @@ pub(crate) struct Verified {
 }
 
 /// The file.
-pub(crate) struct Sqlite {
+pub struct Sqlite {
     writer: Mutex<Connection>,
     reader: Reader,
     identity: SigningKey,
@@ -122,7 +122,7 @@ impl std::fmt::Debug for Sqlite {
 
 impl Sqlite {
     /// Opens or makes the file in the data folder. `actor` must be new for every process.
-    pub(crate) fn open(data: &Path, identity: SigningKey, actor: Actor) -> Result<Self, StoreError> {
+    pub fn open(data: &Path, identity: SigningKey, actor: Actor) -> Result<Self, StoreError> {
         let path: PathBuf = data.join(FILE);
         let database = Database::open(&path)?;
         let mut writer = database.shared_writer()?;
@@ -148,7 +148,7 @@ impl Sqlite {
     }
 
     /// Adds a store.
-    pub(crate) fn add_store(&self, store: &StoreId, name: &str, now: UtcMs) -> Result<(), NotAdded> {
+    pub fn add_store(&self, store: &StoreId, name: &str, now: UtcMs) -> Result<(), NotAdded> {
         self.write(|tx| roster::add_store(tx, store, name, now))
     }
 
@@ -184,17 +184,17 @@ impl Sqlite {
     }
 
     /// The number of a store's box in force.
-    pub(super) fn issuer_in_force(&self, store: &StoreId) -> Result<Option<Issuer>, StoreError> {
+    pub fn issuer_in_force(&self, store: &StoreId) -> Result<Option<Issuer>, StoreError> {
         self.reader.read(|connection| roster::issuer_in_force(connection, store))
     }
 
     /// All stores, by id.
-    pub(crate) fn stores(&self) -> Result<Vec<StoreLine>, StoreError> {
+    pub fn stores(&self) -> Result<Vec<StoreLine>, StoreError> {
         self.reader.read(roster::stores)
     }
 
     /// Makes an enrolment code.
-    pub(crate) fn new_code(
+    pub fn new_code(
         &self,
         store: &StoreId,
         nonce: [u8; 32],
@@ -205,7 +205,7 @@ impl Sqlite {
 
     /// See [`super::HubStore::authorise`]. It holds the writer, so that what an older session is just storing is counted and
     /// nothing of it comes later.
-    pub(crate) fn authorise(&self, claim: &Claim, older: Option<&Fence>, now: UtcMs) -> Result<Heard, StoreError> {
+    pub fn authorise(&self, claim: &Claim, older: Option<&Fence>, now: UtcMs) -> Result<Heard, StoreError> {
         self.write(|tx| {
             let mut heard = roster::authorise(tx, &self.identity, claim, now)?;
             if let (Authorisation::Admitted(_), Some(older)) = (&heard.answer, older) {
@@ -217,17 +217,13 @@ impl Sqlite {
     }
 
     /// See [`super::HubStore::enrol`].
-    pub(crate) fn enrol(
-        &self,
-        request: &EnrolRequest,
-        now: UtcMs,
-    ) -> Result<Result<Welcome, EnrolRefusal>, StoreError> {
+    pub fn enrol(&self, request: &EnrolRequest, now: UtcMs) -> Result<Result<Welcome, EnrolRefusal>, StoreError> {
         self.write(|tx| roster::enrol(tx, &self.identity, request, now))
     }
 
     /// See [`super::HubStore::ingest`]. Who serves the store is asked in the transaction that writes: where an enrolment says
     /// that what is held ends is where the next box begins, and nothing of the one before may come later.
-    pub(crate) fn ingest(
+    pub fn ingest(
         &self,
         (store, issuer): (&StoreId, Issuer),
         batch: Batch,
@@ -257,14 +253,14 @@ impl Sqlite {
     }
 
     /// See [`super::HubStore::load`].
-    pub(crate) fn load(&self, store: &StoreId, from: FactNo, max_bytes: usize) -> Result<Option<Loaded>, StoreError> {
+    pub fn load(&self, store: &StoreId, from: FactNo, max_bytes: usize) -> Result<Option<Loaded>, StoreError> {
         let journal = JournalId::node(store.clone());
         let run = self.reader.read(|connection| ingest::load(connection, &journal, from, max_bytes))?;
         Ok(run.map(Loaded::from))
     }
 
     /// See [`super::HubStore::recall`].
-    pub(crate) fn recall(&self, store: &StoreId, known: &[Point], seal: Option<&Seal>) -> Result<Recalled, StoreError> {
+    pub fn recall(&self, store: &StoreId, known: &[Point], seal: Option<&Seal>) -> Result<Recalled, StoreError> {
         let journal = JournalId::node(store.clone());
         self.write(|tx| {
             let forked = seal.map(|seal| ingest::keep_fork(tx, &journal, seal)).transpose()?;

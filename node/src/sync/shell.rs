@@ -1,9 +1,6 @@
 //! The node's side of one session: its journal, what it lost, its documents.
 
-use std::{
-    sync::{Mutex, PoisonError},
-    time::{Duration, Instant},
-};
+use std::sync::{Mutex, PoisonError};
 
 use guitai_core::{
     clock::Witness,
@@ -19,7 +16,7 @@ use guitai_core::{
         frame::{ByeReason, Status, Verdict, Word},
         journal_lane::{Batch, Loaded},
     },
-    time::UtcMs,
+    time::{Ticks, UtcMs},
 };
 use guitai_http::dto::HubLink;
 use guitai_link::session::{DocumentTurn, Event, Shell, ShellError};
@@ -185,8 +182,7 @@ impl Shell for NodeShell {
     fn peer_status(&self, _: Status) {}
 
     fn peer_time(&self, said: UtcMs, round_trip_ms: u64) {
-        let now = Instant::now();
-        let asked = now.checked_sub(Duration::from_millis(round_trip_ms)).unwrap_or(now);
+        let asked = Ticks(self.line.till.clock().up().0.saturating_sub(round_trip_ms));
         // Without an engine there is no time to tell.
         let _ = self.line.till.send(Command::TimeTold { said, by: Witness::Hub, asked });
     }

@@ -18,7 +18,7 @@
 //! Under all:
 //!
 //! - [`database`]: opening, the version gate, settings; `schema`: its tables, and how they come to this version.
-//! - [`note`]: what is remembered about this box and is no fact.
+//! - [`note`]: what is remembered about this box and is no fact; [`kept`]: the hub's words among it.
 //! - `column`: how values of core lie in columns; `error`: what all of them say no with.
 
 pub mod bills;
@@ -30,6 +30,7 @@ mod error;
 mod facts;
 pub mod ingest;
 pub mod journal;
+pub mod kept;
 pub mod note;
 pub mod query;
 pub mod record;

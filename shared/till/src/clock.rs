@@ -1,6 +1,7 @@
-//! The clock of a running till: trusted time over this process's two clocks. Nothing else in the engine reads the wall clock.
+//! The clock of a running till: trusted time over the machine's two clocks. Nothing else in the engine reads the wall clock.
 
 use std::{
+    fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Instant, SystemTime, UNIX_EPOCH},
 };
@@ -50,30 +51,67 @@ pub(crate) struct Look {
 }
 
 /// The clock; clones share it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Clock {
-    started: Instant,
+    machine: Arc<dyn Machine>,
     trusted: Arc<Mutex<TrustedClock>>,
 }
 
+/// A machine's two clocks.
+pub trait Machine: Send + Sync + 'static {
+    /// The wall clock, as right or wrong as it is.
+    fn wall(&self) -> UtcMs;
+
+    /// What has passed since the start, whatever the wall clock does.
+    fn up(&self) -> Ticks;
+}
+
+/// The machine this process runs on.
+struct ThisMachine {
+    started: Instant,
+}
+
+impl Machine for ThisMachine {
+    fn wall(&self) -> UtcMs {
+        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        UtcMs(i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX))
+    }
+
+    fn up(&self) -> Ticks {
+        Ticks(u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX))
+    }
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Clock").field("trusted", &self.trusted).finish_non_exhaustive()
+    }
+}
+
 impl Clock {
-    /// Takes time up after a start; `last_fact` is the latest time in the journal, `last_offset_ms` what the wall clock was off
-    /// by in the life before.
+    /// Takes time up on this machine after a start; `last_fact` is the latest time in the journal, `last_offset_ms` what the wall
+    /// clock was off by in the life before.
     #[must_use]
     pub fn start(last_fact: Option<UtcMs>, last_offset_ms: Option<i64>) -> Self {
-        let now = Now::alone(wall(), Ticks(0));
+        Self::start_on(ThisMachine { started: Instant::now() }, last_fact, last_offset_ms)
+    }
+
+    /// [`Self::start`] on a machine whose clocks somebody else keeps.
+    #[must_use]
+    pub fn start_on(machine: impl Machine, last_fact: Option<UtcMs>, last_offset_ms: Option<i64>) -> Self {
+        let now = Now::alone(machine.wall(), machine.up());
         let trusted = TrustedClock::resume(BUILT, last_fact, now);
         let trusted = match last_offset_ms {
             Some(offset_ms) => trusted.with_last_offset(offset_ms, now),
             None => trusted,
         };
-        Self { started: Instant::now(), trusted: Arc::new(Mutex::new(trusted)) }
+        Self { machine: Arc::new(machine), trusted: Arc::new(Mutex::new(trusted)) }
     }
 
     /// Ticks since the start.
     #[must_use]
     pub fn up(&self) -> Ticks {
-        Ticks(u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX))
+        self.machine.up()
     }
 
     /// Trusted time, for what is not stamped: screens, figures, windows. Where stamps are held it is behind them.
@@ -109,9 +147,9 @@ impl Clock {
     }
 
     /// Hears a witness that was asked at `asked` and has answered since; time spent in a queue makes the measure wider, not wrong.
-    pub(crate) fn witness(&self, said: UtcMs, by: Witness, asked: Instant) -> Option<Correction> {
-        let round_trip_ms = u64::try_from(asked.elapsed().as_millis()).unwrap_or(u64::MAX);
+    pub(crate) fn witness(&self, said: UtcMs, by: Witness, asked: Ticks) -> Option<Correction> {
         let now = self.both();
+        let round_trip_ms = now.up.0.saturating_sub(asked.0);
         let mut trusted = self.lock();
         let before = trusted.deviation(now);
         let heard = trusted.witness(now, said, by, round_trip_ms);
@@ -130,15 +168,10 @@ impl Clock {
     }
 
     fn both(&self) -> Now {
-        Now::alone(wall(), self.up())
+        Now::alone(self.machine.wall(), self.machine.up())
     }
 
     fn lock(&self) -> MutexGuard<'_, TrustedClock> {
         self.trusted.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn wall() -> UtcMs {
-    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    UtcMs(i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX))
 }

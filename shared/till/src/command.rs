@@ -1,6 +1,6 @@
 //! What the engine can be asked, and what it answers.
 
-use std::{fmt, time::Instant};
+use std::fmt;
 
 use guitai_core::{
     acquirer::{ChargeAnswer, QueryAnswer, RefundAnswer, ReversalAnswer, Terminal},
@@ -11,7 +11,7 @@ use guitai_core::{
     payment::{Say, Settlement, State},
     people::{AccountSet, ApiKeyCreated, Approval, Idempotency},
     secret::PaymentCode,
-    time::{Day, UtcMs},
+    time::{Day, Ticks, UtcMs},
     trust::Bar,
 };
 use guitai_store::{Filled, ingest::Run};
@@ -44,8 +44,8 @@ pub enum Command {
         said: UtcMs,
         /// Who.
         by: Witness,
-        /// When they were asked.
-        asked: Instant,
+        /// When they were asked, by the till's own ticks.
+        asked: Ticks,
     },
     /// An account is made; refused if it is there.
     CreateAccount(AccountSet, Done),

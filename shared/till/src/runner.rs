@@ -1,4 +1,4 @@
-//! The engine's thread: drain, decide, commit, release.
+//! The till's thread: drain its queue, turn, again.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -11,9 +11,10 @@ use guitai_core::{limits, time::Ticks};
 use guitai_store::StoreError;
 
 use crate::{
-    clock::{Clock, Look},
+    clock::Clock,
     command::Command,
-    engine::{Engine, Output, Setup},
+    engine::{Output, Setup},
+    till::Till,
 };
 
 /// The engine looks up at least this often even with nothing to wait for.
@@ -57,13 +58,11 @@ pub fn spawn(
     fatal: impl FnOnce(StoreError) + Send + 'static,
 ) -> Result<(Handle, JoinHandle<()>), StoreError> {
     let clock = Clock::start(setup.journal.last_at()?, setup.last_offset_ms);
-    let look = clock.look();
-    let mut engine = Engine::resume(setup, look.now)?;
-    stamp(&engine, &clock, &look);
+    let mut till = Till::resume(setup, clock.clone())?;
     let (queue, receiver) = channel();
-    let handle = Handle { queue, clock: clock.clone() };
+    let handle = Handle { queue, clock };
     let run = move || {
-        let turned = catch_unwind(AssertUnwindSafe(|| turn_until_stopped(&mut engine, &receiver, &clock, &mut output)));
+        let turned = catch_unwind(AssertUnwindSafe(|| turn_until_stopped(&mut till, &receiver, &mut output)));
         match turned {
             Ok(Ok(())) => {}
             Ok(Err(error)) => fatal(error),
@@ -77,59 +76,27 @@ pub fn spawn(
 }
 
 fn turn_until_stopped(
-    engine: &mut Engine,
+    till: &mut Till,
     queue: &Receiver<Command>,
-    clock: &Clock,
     output: &mut impl FnMut(Output),
 ) -> Result<(), StoreError> {
-    engine.commit(&mut *output)?;
+    // What the start recalled is asked about.
+    till.turn([], &mut *output)?;
     loop {
-        let wait = engine.next_wake().map_or(IDLE, |wake| until(clock.up(), wake).min(IDLE));
+        let wait = till.next_wake().map_or(IDLE, |wake| until(till.clock().up(), wake).min(IDLE));
         let first = match queue.recv_timeout(wait) {
             Ok(command) => Some(command),
-            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Timeout) if till.is_due() => None,
+            Err(RecvTimeoutError::Timeout) => continue,
             Err(RecvTimeoutError::Disconnected) => return Ok(()),
         };
-        if first.is_none() && engine.next_wake().is_none_or(|wake| wake > clock.up()) {
-            continue;
-        }
-        let mut look = look(engine, clock);
-        engine.due(look.now)?;
         let mut stopping = false;
         let more = std::iter::from_fn(|| queue.try_recv().ok());
-        for command in first.into_iter().chain(more).take(limits::COMMIT_MAX_INPUTS) {
-            stopping |= matches!(command, Command::Stop);
-            if let Command::TimeTold { said, by, asked } = command {
-                stamp(engine, clock, &look);
-                let correction = clock.witness(said, by, asked);
-                look = self::look(engine, clock);
-                if let Some(correction) = correction {
-                    tracing::warn!(since_ms = correction.since.0, correction.by_ms, "facts were stamped in doubt");
-                    engine.correct_days(look.now, correction)?;
-                }
-                continue;
-            }
-            engine.handle(look.now, command)?;
-        }
-        stamp(engine, clock, &look);
-        engine.commit(&mut *output)?;
+        let commands = first.into_iter().chain(more).take(limits::COMMIT_MAX_INPUTS);
+        till.turn(commands.inspect(|command| stopping |= matches!(command, Command::Stop)), &mut *output)?;
         if stopping {
             return Ok(());
         }
-    }
-}
-
-/// Time for the next facts, and whether it is in doubt.
-fn look(engine: &mut Engine, clock: &Clock) -> Look {
-    let look = clock.look();
-    engine.clock_stands(look.now, look.doubted);
-    look
-}
-
-/// Time goes on from what facts bear, and only from that.
-fn stamp(engine: &Engine, clock: &Clock, look: &Look) {
-    if engine.has_news() {
-        clock.stamped(look);
     }
 }
 

@@ -39,13 +39,13 @@ const SERIAL_FLOOR_NOTE: &str = "serial_floor";
 
 /// The roster's word, and what goes with it.
 #[derive(Debug)]
-pub(crate) struct Heard {
+pub struct Heard {
     /// The word.
-    pub(crate) answer: Authorisation,
+    pub answer: Authorisation,
     /// The number of a box that is admitted: what it delivers is taken as long as this one is in force.
-    pub(crate) issuer: Option<Issuer>,
+    pub issuer: Option<Issuer>,
     /// What the node is told besides.
-    pub(crate) word: Word,
+    pub word: Word,
 }
 
 /// The roster's word on a node whose hello is rightly signed.

@@ -23,7 +23,7 @@ const SECRET_TAG: &[u8] = b"guitai/hub/enrolment-secret/1";
 
 /// Why no enrolment code is made.
 #[derive(Debug)]
-pub(crate) enum NoCode {
+pub enum NoCode {
     /// There is no such store.
     UnknownStore,
     /// The store is closed.
@@ -40,11 +40,11 @@ impl From<StoreError> for NoCode {
 
 /// A node that was let in.
 #[derive(Debug)]
-pub(crate) struct Welcome {
+pub struct Welcome {
     /// What it is told.
-    pub(crate) enrolled: Enrolled,
+    pub enrolled: Enrolled,
     /// The box it replaces, with its end.
-    pub(crate) replaced: Option<BoxLine>,
+    pub replaced: Option<BoxLine>,
 }
 
 struct OpenCode {

@@ -160,6 +160,23 @@ pub enum Verdict {
     Later,
 }
 
+impl Verdict {
+    /// The name in notes, logs and JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Unknown => "unknown",
+            Self::Revoked => "revoked",
+            Self::WrongStore => "wrong_store",
+            Self::EnrolOnly => "enrol_only",
+            Self::Replaced => "replaced",
+            Self::Duplicate => "duplicate",
+            Self::Later => "later",
+        }
+    }
+}
+
 /// The hub's answer; signed over the channel and the hello's nonce.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]

@@ -22,6 +22,7 @@ pub mod contract;
 pub mod fault;
 pub mod frame;
 pub mod journal_lane;
+pub mod kept;
 pub mod session;
 pub mod version;
 pub mod wire;

@@ -1,0 +1,43 @@
+//! guitai-hub: the merchant's hub. It takes in the journals of its stores, checks and keeps them, shows headquarters what
+//! happens, and carries announcements both ways.
+//!
+//! - `cli`, `commands`, `config`, `identity`: how it is set up.
+//! - `store`: what it keeps; SQL stays in there. `lines`: who is connected.
+//! - `sync`: its end of the sessions with nodes.
+//! - `api`: what people and programs read and write over HTTP.
+//! - `app`: what the two share while it runs; `run` starts and stops them.
+//!
+//! What is public besides the program is what the simulated world plays a hub with.
+
+mod api;
+mod app;
+mod cli;
+mod clock;
+mod commands;
+mod config;
+mod failure;
+mod identity;
+mod lines;
+mod rows;
+mod run;
+mod store;
+mod sync;
+#[cfg(test)]
+mod testing;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+pub use lines::{Line, Lines, Seat};
+pub use store::{
+    Fence, Recalled, Refused, Sqlite,
+    roster::{BoxLine, EndedBox, Heard, NoCode, NotAdded, Seen, StoreLine, Welcome, Why},
+};
+
+/// The program: reads its arguments, does what they say.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    commands::execute(cli).unwrap_or_else(|failure| failure.report())
+}
