@@ -50,6 +50,8 @@ const ARROWS: &[(&str, &[&str])] = &[
             "guitai-till",
         ],
     ),
+    // Disks that die: under tests only. No crate of the product has an arrow to it.
+    ("guitai-vfs", &[]),
 ];
 
 /// Crates the core must not have: they bring I/O, clocks, threads or randomness.
