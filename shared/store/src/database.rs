@@ -16,6 +16,8 @@ const SHARED_WAIT_MS: u32 = 5_000;
 #[derive(Clone, Debug)]
 pub struct Database {
     path: PathBuf,
+    /// What SQLite reaches the file through, where it is not the system's own.
+    vfs: Option<&'static str>,
 }
 
 impl Database {
@@ -24,13 +26,23 @@ impl Database {
     /// # Errors
     /// An old SQLite, a foreign file, or what SQLite says.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
+        Self { path: path.to_owned(), vfs: None }.adopt()
+    }
+
+    /// As [`Self::open`], on a VFS registered with SQLite under this name. All its connections go there.
+    ///
+    /// # Errors
+    /// As [`Self::open`]; an unknown VFS.
+    pub fn open_on(path: &Path, vfs: &'static str) -> Result<Self, StoreError> {
+        Self { path: path.to_owned(), vfs: Some(vfs) }.adopt()
+    }
+
+    fn adopt(self) -> Result<Self, StoreError> {
         if rusqlite::version_number() < SQLITE_MIN {
             return Err(StoreError::OldSqlite(rusqlite::version().to_owned()));
         }
-        let database = Self { path: path.to_owned() };
-        let connection = database.shared_writer()?;
-        schema::adopt(&connection, path)?;
-        Ok(database)
+        schema::adopt(&self.shared_writer()?, &self.path)?;
+        Ok(self)
     }
 
     /// The writing connection: there is one at a time, and contention is a bug, so it never waits.
@@ -50,7 +62,7 @@ impl Database {
     }
 
     fn connect(&self, wait_ms: u32) -> Result<Connection, StoreError> {
-        let connection = Connection::open(&self.path)?;
+        let connection = self.connection(OpenFlags::default())?;
         connection.busy_timeout(std::time::Duration::from_millis(wait_ms.into()))?;
         connection.execute_batch(
             "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF;
@@ -67,11 +79,18 @@ impl Database {
     /// What SQLite says.
     pub fn reader(&self) -> Result<Connection, StoreError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(&self.path, flags)?;
+        let connection = self.connection(flags)?;
         connection.execute_batch(
             "PRAGMA busy_timeout=2000; PRAGMA trusted_schema=OFF; PRAGMA temp_store=MEMORY; PRAGMA query_only=ON;",
         )?;
         connection.set_prepared_statement_cache_capacity(32);
         Ok(connection)
+    }
+
+    fn connection(&self, flags: OpenFlags) -> Result<Connection, rusqlite::Error> {
+        match self.vfs {
+            Some(vfs) => Connection::open_with_flags_and_vfs(&self.path, flags, vfs),
+            None => Connection::open_with_flags(&self.path, flags),
+        }
     }
 }
