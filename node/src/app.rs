@@ -8,6 +8,7 @@ use std::{
 };
 
 use guitai_core::{
+    acquirer::Kind,
     ids::{AccountId, FactNo, Issuer, StoreId, TillId},
     time::{BusinessClock, Now, Ticks, UtcMs},
 };
@@ -42,6 +43,8 @@ pub(crate) struct App {
     pub(crate) issuer: Issuer,
     pub(crate) title: String,
     pub(crate) clock: BusinessClock,
+    /// Whose terms its payments follow.
+    pub(crate) acquirer: Kind,
     pub(crate) tills: BTreeMap<TillId, Till>,
     /// Sources of bills whose numbers start anew each day.
     pub(crate) daily_bills: BTreeSet<String>,

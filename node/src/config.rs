@@ -9,13 +9,16 @@ use std::{
 };
 
 use guitai_core::{
-    acquirer::{Terminal, allinpay},
+    acquirer::{
+        Acquirer, Kind, Terminal,
+        allinpay::{self, Allinpay},
+    },
     ids::TillId,
     limits, normal,
     secret::SecretText,
     time::BusinessClock,
 };
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de::Error as _};
 
 /// A complete configuration.
 pub(crate) const EXAMPLE: &str = include_str!("config.example.toml");
@@ -73,7 +76,8 @@ struct StoreSection {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct AcquirerSection {
-    kind: AcquirerKind,
+    #[serde(deserialize_with = "acquirer_kind")]
+    kind: Kind,
     base: String,
     orgid: Option<String>,
     cusid: String,
@@ -82,12 +86,6 @@ struct AcquirerSection {
     md5_key_file: Option<PathBuf>,
     merchant_private_key_file: Option<PathBuf>,
     platform_public_key_file: Option<PathBuf>,
-}
-
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum AcquirerKind {
-    Allinpay,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -207,7 +205,7 @@ pub(crate) struct Config {
     pub(crate) title: Option<String>,
     pub(crate) clock: BusinessClock,
     pub(crate) acquirer_base: String,
-    pub(crate) allinpay: allinpay::Config,
+    pub(crate) acquirer: Acquirer,
     pub(crate) tills: BTreeMap<TillId, Till>,
     /// Sources of bills whose numbers start anew each day.
     pub(crate) daily_bills: BTreeSet<String>,
@@ -252,7 +250,7 @@ impl Config {
             title: file.store.title.clone(),
             clock: business_clock(&file.store)?,
             acquirer_base: file.acquirer.base.trim_end_matches('/').to_owned(),
-            allinpay: allinpay(&file.acquirer, folder)?,
+            acquirer: acquirer(&file.acquirer, folder)?,
             tills,
             daily_bills: daily_bills(&file.bill_source)?,
             scanners: file.devices.scanner,
@@ -331,8 +329,21 @@ fn daily_bills(sections: &[BillSourceSection]) -> Result<BTreeSet<String>, Confi
     Ok(daily)
 }
 
+fn acquirer_kind<'de, D: Deserializer<'de>>(from: D) -> Result<Kind, D::Error> {
+    let name = String::deserialize(from)?;
+    Kind::parse(&name).ok_or_else(|| {
+        let known: Vec<_> = Kind::ALL.iter().map(|kind| kind.as_str()).collect();
+        D::Error::custom(format!("no acquirer \"{name}\" is known; there are: {}", known.join(", ")))
+    })
+}
+
+fn acquirer(section: &AcquirerSection, folder: &Path) -> Result<Acquirer, ConfigError> {
+    match section.kind {
+        Kind::Allinpay => Ok(Acquirer::Allinpay(Allinpay::new(allinpay(section, folder)?))),
+    }
+}
+
 fn allinpay(section: &AcquirerSection, folder: &Path) -> Result<allinpay::Config, ConfigError> {
-    let AcquirerKind::Allinpay = section.kind;
     let read = |key: &str, file: &Option<PathBuf>| -> Result<SecretText, ConfigError> {
         let file = file.as_ref().ok_or_else(|| ConfigError(format!("[acquirer] {key} is missing")))?;
         let text = std::fs::read_to_string(folder.join(file))
@@ -392,6 +403,7 @@ mod tests {
             ("id = \"T2\"", "id = \"T1\"", "stands twice"),
             ("timezone = \"Asia/Shanghai\"", "timezone = \"Mars/Base\"", "Asia/Shanghai"),
             ("till = \"T1\"", "till = \"T9\"", "no [[till]]"),
+            ("kind = \"allinpay\"", "kind = \"alipay\"", "there are: allinpay"),
             ("md5_key_file = \"md5.key\"", "md5_key_file = \"none.key\"", "md5_key_file"),
         ] {
             let text = example();

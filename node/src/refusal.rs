@@ -63,7 +63,7 @@ pub(crate) fn problem(refusal: Refusal) -> Problem {
                 format!("Wait {seconds} s; the acquirer is being asked."),
             )
         }
-        Refusal::Payment(Refused::OtherDay) => Problem::new(Code::NotReversible)
+        Refusal::Payment(Refused::PastWindow) => Problem::new(Code::NotReversible)
             .detail("只能撤销当天的交易，请用退货。", "Only today's payments can be voided; refund it instead."),
         Refusal::Payment(Refused::OverRemaining) => Problem::new(Code::OverRemaining).field("amount_fen"),
     }

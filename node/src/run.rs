@@ -6,11 +6,7 @@ use std::{
 };
 
 use anyhow::Context;
-use guitai_core::{
-    acquirer::{Expected, allinpay::Allinpay},
-    time::Ticks,
-    trust,
-};
+use guitai_core::{acquirer::Expected, time::Ticks, trust};
 use guitai_devices::scan::ScanBox;
 use guitai_http::{guard, password::Passwords, serve, session::Sessions, throttle::Throttle};
 use guitai_link::acquirer::AcquirerClient;
@@ -22,7 +18,7 @@ use guitai_till::{Command, Handle, Output, Setup};
 use tokio::sync::{broadcast, mpsc, watch};
 
 use crate::{
-    acquirer::Acquirer,
+    acquirer::AcquirerLine,
     announcements::Announcements,
     api,
     app::App,
@@ -100,9 +96,9 @@ fn start(config: &Config, place: &Place, enrolment: &Enrolment, stop: &watch::Re
     let announcements = Arc::new(Announcements::open(&side, &store)?);
     let title = config.title.clone().unwrap_or_else(|| enrolment.store_name.clone());
 
-    let client = AcquirerClient::new(&config.acquirer_base, Allinpay::TIMINGS)
+    let client = AcquirerClient::new(&config.acquirer_base, config.acquirer.terms().pace)
         .map_err(|error| anyhow::anyhow!("[acquirer] base: {error}"))?;
-    let acquirer = Acquirer::new(Allinpay::new(config.allinpay.clone()), client, tokio::runtime::Handle::current());
+    let acquirer = AcquirerLine::new(config.acquirer.clone(), client, tokio::runtime::Handle::current());
 
     let (events, _) = broadcast::channel(EVENTS_MAX);
     let waiters = Arc::new(Waiters::default());
@@ -114,8 +110,7 @@ fn start(config: &Config, place: &Place, enrolment: &Enrolment, stop: &watch::Re
     let setup = Setup {
         journal,
         issuer,
-        acquirer: "allinpay".into(),
-        timings: Allinpay::TIMINGS,
+        acquirer: config.acquirer.kind(),
         clock: config.clock.clone(),
         code_key: place.code_key()?,
         subject: title.clone(),
@@ -129,7 +124,7 @@ fn start(config: &Config, place: &Place, enrolment: &Enrolment, stop: &watch::Re
     let engine_door = Arc::clone(&door);
     let clerk = acquirer.clone();
     let output = move |output| match output {
-        Output::Call { call, expected } => acquirer.perform(call, expected, Handle::clone(engine_door.wait())),
+        Output::Call(call) => acquirer.perform(call, Handle::clone(engine_door.wait())),
         Output::Show(changed, fact) => {
             tell.tell(changed);
             _ = shown_to.send((changed, fact));
@@ -181,6 +176,7 @@ fn start(config: &Config, place: &Place, enrolment: &Enrolment, stop: &watch::Re
         issuer,
         title,
         clock: config.clock.clone(),
+        acquirer: config.acquirer.kind(),
         tills: config.tills.clone(),
         daily_bills: config.daily_bills.clone(),
         reader: Reader::new(database),
@@ -218,7 +214,7 @@ fn start(config: &Config, place: &Place, enrolment: &Enrolment, stop: &watch::Re
 }
 
 /// While the time is in doubt after a start, the acquirer is asked about the newest order here: days follow its answer.
-async fn ask_the_time(app: Arc<App>, acquirer: Acquirer) {
+async fn ask_the_time(app: Arc<App>, acquirer: AcquirerLine) {
     let newest = PaymentFilter {
         store: Some(app.store.as_str().to_owned()),
         kind: Some("charge".to_owned()),

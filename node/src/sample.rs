@@ -5,7 +5,7 @@ use std::{collections::VecDeque, fs::OpenOptions, io::Write, path::Path};
 
 use anyhow::{Context, bail};
 use guitai_core::{
-    acquirer::{Call, Expected, Reply, Request, allinpay::Allinpay},
+    acquirer::{Acquirer, Call, Reply, Request},
     ids::{AccountId, OrderNo},
     money::Fen,
     payment::State,
@@ -17,7 +17,7 @@ use guitai_sandbox::{Outcome, Sandbox, book::Book, credentials::Credentials};
 use guitai_store::Journal;
 use guitai_till::{Cashier, ChargeRequest, Command, Engine, Output, Pays, ReturnRequest, Setup};
 
-use crate::{acquirer::Asked, clock::wall, config::Config, place::Place, run::Damaged};
+use crate::{clock::wall, config::Config, place::Place, run::Damaged};
 
 const DAY_MS: i64 = 24 * 3600 * 1000;
 
@@ -62,8 +62,7 @@ pub(crate) fn write(
     let setup = Setup {
         journal,
         issuer,
-        acquirer: "allinpay".into(),
-        timings: Allinpay::TIMINGS,
+        acquirer: config.acquirer.kind(),
         clock: config.clock.clone(),
         code_key: place.code_key()?,
         subject: enrolment.store_name.clone(),
@@ -77,7 +76,7 @@ pub(crate) fn write(
     let seed = u64::from(issuer.get()).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let mut trade = Trade {
         engine: Engine::resume(setup, Now::vouched(first, Ticks(0)))?,
-        codec: Allinpay::new(config.allinpay.clone()),
+        acquirer: config.acquirer.clone(),
         sandbox: Sandbox::new(&credentials, Book::default()).map_err(|error| anyhow::anyhow!("{error}"))?,
         base_path: config.acquirer_base.splitn(4, '/').nth(3).map_or_else(String::new, |path| format!("/{path}")),
         first,
@@ -114,12 +113,12 @@ fn openings(now: UtcMs, extent: &Extent, dice: &mut Dice) -> Vec<UtcMs> {
 
 struct Trade {
     engine: Engine,
-    codec: Allinpay,
+    acquirer: Acquirer,
     sandbox: Sandbox,
     base_path: String,
     first: UtcMs,
     now: Now,
-    calls: VecDeque<(Call, Expected)>,
+    calls: VecDeque<Call>,
     ended: VecDeque<(OrderNo, State)>,
     dice: Dice,
     requests: u64,
@@ -193,7 +192,7 @@ impl Trade {
     fn commit(&mut self) -> anyhow::Result<()> {
         let (calls, ended) = (&mut self.calls, &mut self.ended);
         self.engine.commit(|output| match output {
-            Output::Call { call, expected } => calls.push_back((call, expected)),
+            Output::Call(call) => calls.push_back(call),
             Output::Show(changed, _) if changed.state.is_final() => ended.push_back((changed.order_no, changed.state)),
             Output::Show(..) | Output::PrintReceipt(_) | Output::Committed(_) => {}
         })?;
@@ -202,13 +201,13 @@ impl Trade {
 
     /// Answers every call, each a second after it was sent.
     fn settle(&mut self) -> anyhow::Result<()> {
-        while let Some((call, expected)) = self.calls.pop_front() {
-            let asked = Asked::of(&call);
-            let request = self.codec.encode(&call, &self.dice.text());
+        while let Some(call) = self.calls.pop_front() {
+            let question = call.question();
+            let request = self.acquirer.encode(&call, &self.dice.text());
             self.pass(1_000);
             let reply = self.ask(&request);
-            let answer = asked.answer(&self.codec, &expected, &reply);
-            self.handle(Command::Answered(expected.order_no, answer, reply.date()))?;
+            let answer = self.acquirer.decode(&question, &reply);
+            self.handle(Command::Answered(question.order_no(), answer, reply.date()))?;
         }
         Ok(())
     }

@@ -30,8 +30,8 @@ use crate::app::App;
 
 type Shared = State<Arc<App>>;
 
-/// A payment without a result is listed from this age on: the acquirer's deadline, and half a minute for its reversal, in ms.
-const STUCK_AFTER_MS: i64 = 120_000;
+/// A payment without a result is listed this long after the acquirer's deadline, so that its reversal may be answered, in ms.
+const REVERSAL_MS: u64 = 30_000;
 
 /// How long the outcome is waited for; it goes on by itself.
 const WAIT: Duration = Duration::from_millis(limits::WAIT_DEFAULT_MS);
@@ -48,10 +48,12 @@ pub(crate) async fn list(
     let now = app.trusted_now();
     let closed = asked.state.as_deref() == Some("closed");
     let store = app.store.as_str().to_owned();
+    let stuck_after_ms = stuck_after_ms(&app);
+    let listed = now.0.saturating_sub_unsigned(stuck_after_ms);
     let rows = app
         .read(move |connection| match closed {
             true => bills::settled(connection, &store, limits::PAGE_MAX),
-            false => bills::for_a_person(connection, &store, now.0 - STUCK_AFTER_MS..=now.0 + payments::AHEAD_MS),
+            false => bills::for_a_person(connection, &store, listed..=now.0 + payments::AHEAD_MS),
         })
         .await?;
     let own = payments::own_only(&who);
@@ -63,7 +65,7 @@ pub(crate) async fn list(
             id: row.no.to_string(),
             kind: kind_of(row).to_owned(),
             state: if closed { "closed" } else { "open" }.to_owned(),
-            actions: actions(row, now).iter().map(|how| how.as_str().to_owned()).collect(),
+            actions: actions(row, now, stuck_after_ms).iter().map(|how| how.as_str().to_owned()).collect(),
             payment: payments::payment_dto(row, &app),
         })
         .collect();
@@ -113,6 +115,10 @@ pub(crate) async fn settle(
     payments::answer(&app, accepted.order_no)
 }
 
+fn stuck_after_ms(app: &App) -> u64 {
+    app.acquirer.terms().pace.deadline_ms.saturating_add(REVERSAL_MS)
+}
+
 fn kind_of(row: &PaymentRow) -> &'static str {
     if row.state == payment::State::Quarantined {
         "quarantined"
@@ -127,10 +133,10 @@ fn voiding(row: &PaymentRow) -> bool {
     row.state == payment::State::Reversing && row.received.is_some()
 }
 
-fn actions(row: &PaymentRow, now: UtcMs) -> &'static [Settlement] {
+fn actions(row: &PaymentRow, now: UtcMs, stuck_after_ms: u64) -> &'static [Settlement] {
     let number_used = row.reason.as_deref() == Some(payment::ClosedReason::NumberUsed.as_str());
     let back_under_way = voiding(row) || row.state == payment::State::Refunding;
     let since = if back_under_way { row.changed_at } else { row.at };
-    let stuck = payments::age_ms(since, now) >= STUCK_AFTER_MS.unsigned_abs();
+    let stuck = payments::age_ms(since, now) >= stuck_after_ms;
     ways_out(row.state, number_used, row.owed > Fen::ZERO, voiding(row), stuck)
 }

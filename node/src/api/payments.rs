@@ -7,12 +7,13 @@ use axum::{
     extract::{Path, State},
 };
 use guitai_core::{
+    acquirer::ReversalTerms,
     bill::{BillKey, COUNTER_BILLS},
     ids::{AccountId, JournalId, OrderNo, TillId},
     limits,
     money::Fen,
     normal::{self, TextError},
-    payment::{self, CANCEL_AFTER_MS, GOODS_KEYS_AFTER_MS, Say},
+    payment::{self, GOODS_KEYS_AFTER_MS, Say},
     people::Idempotency,
     secret::PaymentCode,
     time::{UtcMs, beijing_day},
@@ -376,7 +377,7 @@ pub(crate) fn payment_dto(row: &PaymentRow, app: &App) -> dto::Payment {
         finished_at: final_at,
         remark: row.remark.clone(),
         approver: row.approver.clone(),
-        can: can(row, app.trusted_now()),
+        can: can(row, app.trusted_now(), &app.acquirer.terms().reversal),
         fact: row.fact.to_string(),
         store: None,
     }
@@ -392,20 +393,21 @@ fn is_ahead(at: UtcMs, now: UtcMs) -> bool {
     at.0.saturating_sub(now.0) > AHEAD_MS
 }
 
-fn can(row: &PaymentRow, now: UtcMs) -> Can {
+fn can(row: &PaymentRow, now: UtcMs, reversal: &ReversalTerms) -> Can {
     let charge = row.kind == "charge";
     let left = row.received.unwrap_or(row.amount).checked_sub(row.refunded).unwrap_or(Fen::ZERO).get();
     let age_ms = age_ms(row.at, now);
     let open = charge && matches!(row.state, payment::State::Pending | payment::State::Unknown);
     let held = charge && row.state == payment::State::Held;
     let paid = charge && row.state == payment::State::Paid;
+    let in_window = reversal.window.is_open(beijing_day(row.at), beijing_day(now), age_ms);
     let refundable = paid || (charge && row.state == payment::State::PartRefunded);
     Can {
-        void: paid && (beijing_day(now) == beijing_day(row.at) || is_ahead(row.at, now)),
+        void: paid && (in_window || is_ahead(row.at, now)),
         refund_fen: if refundable { left } else { 0 },
         // Let go by an approver, its bill may be another's by now.
         handed_over: open && row.locked > Fen::ZERO && age_ms >= GOODS_KEYS_AFTER_MS,
         not_handed_over: ((open && !row.given_up) || held) && age_ms >= GOODS_KEYS_AFTER_MS,
-        cancel: open && !row.given_up && age_ms >= CANCEL_AFTER_MS,
+        cancel: open && !row.given_up && age_ms >= reversal.not_before_ms,
     }
 }

@@ -2,7 +2,7 @@
 
 use guitai_core::{
     acquirer::{
-        Expected, ExpectedReturn, Reply,
+        Answer, Call, Expected, ExpectedReturn, Reply,
         allinpay::{Allinpay, Config, Keys},
     },
     ids::{Issuer, Numbering, OrderNo},
@@ -65,13 +65,19 @@ impl Question {
         let charge = Expected { order_no: number(), amount, wallet: Wallet::Wechat };
         let back = ExpectedReturn { return_no: number(), order_no: number(), amount };
         let codec = codec();
-        match self {
-            Self::Charge => format!("{:?}", codec.decode_charge(&charge, &reply)),
-            Self::Query => format!("{:?}", codec.decode_query(&charge, &reply)),
-            Self::Reversal => format!("{:?}", codec.decode_reversal(&back, &reply)),
-            Self::ReversalQuery => format!("{:?}", codec.decode_reversal_query(&back, &reply)),
-            Self::Refund => format!("{:?}", codec.decode_refund(&back, &reply)),
-            Self::RefundQuery => format!("{:?}", codec.decode_refund_query(&back, &reply)),
+        let question = match self {
+            Self::Charge => Call::Charge(charge),
+            Self::Query => Call::Query(charge),
+            Self::Reversal => Call::Reverse(back),
+            Self::ReversalQuery => Call::QueryReversal(back),
+            Self::Refund => Call::Refund(back),
+            Self::RefundQuery => Call::QueryRefund(back),
+        };
+        match codec.decode(&question, &reply) {
+            Answer::Charge(answer) => format!("{answer:?}"),
+            Answer::Query(answer) => format!("{answer:?}"),
+            Answer::Reversal(answer) | Answer::ReversalQuery(answer) => format!("{answer:?}"),
+            Answer::Refund(answer) | Answer::RefundQuery(answer) => format!("{answer:?}"),
         }
     }
 }

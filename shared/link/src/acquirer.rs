@@ -13,7 +13,7 @@ use std::{fmt, net::IpAddr, time::Duration};
 
 use bytes::Bytes;
 use guitai_core::{
-    acquirer::{Reply, Request, Timings, date::parse_http_date},
+    acquirer::{Pace, Reply, Request, date::parse_http_date},
     limits::ACQUIRER_ANSWER_MAX_BYTES,
     secret::SecretText,
 };
@@ -76,12 +76,12 @@ impl AcquirerClient {
     ///
     /// # Errors
     /// See [`BaseError`].
-    pub fn new(base: &str, timings: Timings) -> Result<Self, BaseError> {
+    pub fn new(base: &str, pace: Pace) -> Result<Self, BaseError> {
         let url = Url::parse(base).map_err(|e| BaseError::NotAnAddress { detail: e.to_string() })?;
         let encrypted = check_base(&url)?;
         let builder = Client::builder()
-            .connect_timeout(Duration::from_millis(timings.connect_timeout_ms))
-            .timeout(Duration::from_millis(timings.answer_timeout_ms))
+            .connect_timeout(Duration::from_millis(pace.connect_timeout_ms))
+            .timeout(Duration::from_millis(pace.answer_timeout_ms))
             .retry(retry::never())
             .pool_max_idle_per_host(0)
             .http1_only()

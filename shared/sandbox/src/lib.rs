@@ -104,7 +104,7 @@ mod tests {
     use getrandom::{SysRng, rand_core::UnwrapErr};
     use guitai_core::{
         acquirer::{
-            Call, Expected, QueryAnswer, Reply,
+            Answer, Call, Expected, QueryAnswer, Reply,
             allinpay::{Allinpay, Config, Keys},
         },
         ids::{Issuer, Numbering},
@@ -146,15 +146,17 @@ mod tests {
             reversals: 0,
             refusal: None,
         }));
-        let expected = Expected { order_no, amount: Fen::new(1002), wallet: Wallet::Wechat };
+        let call = Call::Query(Expected { order_no, amount: Fen::new(1002), wallet: Wallet::Wechat });
         let mut query = |turn: u8| {
-            let request = codec.encode(&Call::Query { order_no }, "n");
+            let request = codec.encode(&call, "n");
             let path = format!("{}{}", allinpay::PREFIX, request.path);
             let Outcome::Answer(answer) = sandbox.handle(NOON, &path, request.body.expose().as_bytes(), [turn; 16])
             else {
                 panic!("no answer");
             };
-            codec.decode_query(&expected, &Reply::Http { status: answer.status, date: None, body: answer.body })
+            let reply = Reply::Http { status: answer.status, date: None, body: answer.body };
+            let Answer::Query(answer) = codec.decode(&call.question(), &reply) else { panic!("no answer to a query") };
+            answer
         };
         // Another order of members each time, and past their number.
         assert_eq!(query(1), QueryAnswer::Pending);

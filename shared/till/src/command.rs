@@ -3,7 +3,7 @@
 use std::fmt;
 
 use guitai_core::{
-    acquirer::{ChargeAnswer, QueryAnswer, RefundAnswer, ReversalAnswer, Terminal},
+    acquirer::Terminal,
     bill::BillKey,
     clock::Witness,
     ids::{AccountId, OrderNo, TillId},
@@ -16,7 +16,7 @@ use guitai_core::{
 };
 use guitai_store::{Filled, ingest::Run};
 
-pub use guitai_core::desk::Refusal;
+pub use guitai_core::{acquirer::Answer, desk::Refusal};
 
 /// One thing to do. Replies come after the commit that makes them true.
 pub enum Command {
@@ -192,64 +192,6 @@ pub struct TotalRequest {
     pub approval: Approval,
     /// Why.
     pub note: Option<String>,
-}
-
-/// How an acquirer call ended.
-#[derive(Debug)]
-pub enum Answer {
-    /// The charge.
-    Charge(ChargeAnswer),
-    /// A query of the charge.
-    Query(QueryAnswer),
-    /// The reversal, or the closing.
-    Reversal(ReversalAnswer),
-    /// A query of the reversal.
-    ReversalQuery(ReversalAnswer),
-    /// The refund.
-    Refund(RefundAnswer),
-    /// A query of the refund.
-    RefundQuery(RefundAnswer),
-}
-
-impl Answer {
-    /// Whether it was explicit, so that its signature was proven.
-    #[must_use]
-    pub const fn is_proven(&self) -> bool {
-        match self {
-            Self::Charge(answer) => match answer {
-                ChargeAnswer::Paid(_)
-                | ChargeAnswer::Pending
-                | ChargeAnswer::Declined(_)
-                | ChargeAnswer::Mismatched { .. }
-                | ChargeAnswer::NumberUsed { .. } => true,
-                ChargeAnswer::NotSent { .. } | ChargeAnswer::Misconfigured(_) | ChargeAnswer::Unknown { .. } => false,
-            },
-            Self::Query(answer) => match answer {
-                QueryAnswer::Paid(_)
-                | QueryAnswer::Pending
-                | QueryAnswer::Failed(_)
-                | QueryAnswer::NotFound
-                | QueryAnswer::Reversed
-                | QueryAnswer::Mismatched { .. } => true,
-                QueryAnswer::Unknown { .. } => false,
-            },
-            Self::Reversal(answer) | Self::ReversalQuery(answer) => match answer {
-                ReversalAnswer::Done
-                | ReversalAnswer::Refused(_)
-                | ReversalAnswer::NotFound
-                | ReversalAnswer::NumberUsed { .. } => true,
-                ReversalAnswer::Unknown { .. } => false,
-            },
-            Self::Refund(answer) | Self::RefundQuery(answer) => match answer {
-                RefundAnswer::Done { .. }
-                | RefundAnswer::Processing
-                | RefundAnswer::Refused(_)
-                | RefundAnswer::NotFound
-                | RefundAnswer::NumberUsed { .. } => true,
-                RefundAnswer::Unknown { .. } => false,
-            },
-        }
-    }
 }
 
 impl fmt::Debug for Command {

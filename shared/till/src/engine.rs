@@ -9,7 +9,7 @@ mod fill;
 use std::collections::{BTreeMap, BTreeSet};
 
 use guitai_core::{
-    acquirer::{Call, Expected, QueryAnswer, Timings},
+    acquirer::{Answer, Call, Kind, QueryAnswer},
     bill::{Bill, COUNTER_BILLS, Late},
     clock::Correction,
     ids::{FactNo, Issuer, Numbering, OrderNo},
@@ -22,7 +22,7 @@ use guitai_core::{
 };
 use guitai_store::{Journal, StoreError, bills, ingest::Run};
 
-use crate::command::{Accepted, Answer, Command, FillDone, Refusal, Reply};
+use crate::command::{Accepted, Command, FillDone, Refusal, Reply};
 
 /// What would give money back is looked at again after this, in ms, while this box is barred.
 const BARRED_RETRY_MS: u64 = 60_000;
@@ -37,10 +37,8 @@ pub struct Setup {
     pub journal: Journal,
     /// Whose numbers it draws.
     pub issuer: Issuer,
-    /// The acquirer's name in facts.
-    pub acquirer: String,
-    /// The acquirer's pace.
-    pub timings: Timings,
+    /// The acquirer, whose terms the payments follow.
+    pub acquirer: Kind,
     /// The store's days and hours.
     pub clock: BusinessClock,
     /// The key under which payment codes are hashed.
@@ -60,12 +58,7 @@ pub struct Setup {
 #[derive(Debug)]
 pub enum Output {
     /// Ask the acquirer, and answer with [`Command::Answered`].
-    Call {
-        /// What to ask.
-        call: Call,
-        /// What a paid answer must match.
-        expected: Expected,
-    },
+    Call(Call),
     /// A payment changed, by this fact.
     Show(Accepted, FactNo),
     /// Print the receipt of this row.
@@ -330,13 +323,7 @@ impl Engine {
     fn release(&self, held: Held, committed: Committed, fact: FactNo, output: &mut impl FnMut(Output)) {
         for effect in held.release(committed) {
             match effect {
-                Effect::Call { order_no, call } => {
-                    if let Some(payment) = self.open.get(&order_no) {
-                        let intent = payment.standing().intent();
-                        let (amount, wallet) = (intent.amount, intent.code.wallet);
-                        output(Output::Call { call, expected: Expected { order_no, amount, wallet } });
-                    }
-                }
+                Effect::Call(call) => output(Output::Call(call)),
                 Effect::Show(order_no) => {
                     if let Some(payment) = self.open.get(&order_no) {
                         output(Output::Show(accepted(payment), fact));
@@ -354,18 +341,16 @@ impl Engine {
         answer: Answer,
         date: Option<guitai_core::time::UtcMs>,
     ) -> Result<(), StoreError> {
-        let input = match answer {
-            Answer::Charge(answer) => Input::ChargeAnswered { answer, date },
-            Answer::Query(answer) => {
-                let answer = self.believed(order_no, answer);
-                Input::QueryAnswered { answer, late: self.late(order_no)? }
-            }
-            Answer::Reversal(answer) => Input::ReversalAnswered(answer),
-            Answer::ReversalQuery(answer) => Input::ReversalQueried(answer),
-            Answer::Refund(answer) => Input::RefundAnswered(answer),
-            Answer::RefundQuery(answer) => Input::RefundQueried(answer),
+        let (answer, late) = match answer {
+            Answer::Query(answer) => (Answer::Query(self.believed(order_no, answer)), self.late(order_no)?),
+            // These find no late money.
+            Answer::Charge(_)
+            | Answer::Reversal(_)
+            | Answer::ReversalQuery(_)
+            | Answer::Refund(_)
+            | Answer::RefundQuery(_) => (answer, Late::SettledOtherwise),
         };
-        self.step(now, order_no, input)
+        self.step(now, order_no, Input::Answered { answer, date, late })
     }
 
     /// Whether money that comes late still finds its bill open. A bill of the counter's own is one sale, and nobody closes it: its
@@ -461,7 +446,7 @@ impl Engine {
 
     fn recall(&self, order_no: OrderNo) -> Result<Option<Payment>, StoreError> {
         let facts = self.setup.journal.facts_of(order_no)?;
-        Ok(Payment::replay(&facts, self.setup.timings))
+        Ok(Payment::replay(&facts, self.setup.acquirer.terms()))
     }
 
     /// Replies leave after the commit, before the effects, so that a caller knows its number before it hears of its payment.

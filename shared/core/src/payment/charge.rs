@@ -6,10 +6,10 @@ use super::{
     Effect, Order, Payment, State, Step,
     fact::{Closed, ClosedReason, Declined, Doubted, Fact, Intended, Paid, Quarantined},
     standing::Standing,
-    wait::{Calling, Wait, clip},
+    wait::{Wait, clip},
 };
 use crate::{
-    acquirer::{Call, ChargeAnswer, ChargeCall, PaidEvidence, Refusal, Timings},
+    acquirer::{Call, ChargeAnswer, ChargeCall, PaidEvidence, Refusal, Terms},
     bill::Late,
     ids::Numbering,
     text::Text,
@@ -18,14 +18,14 @@ use crate::{
 
 impl Payment {
     /// Records the intent and sends the charge.
-    pub fn open(now: Now, order: Order, timings: Timings, numbers: &mut Numbering) -> (Self, Step) {
+    pub fn open(now: Now, order: Order, terms: &'static Terms, numbers: &mut Numbering) -> (Self, Step) {
         let order_no = numbers.next(now.wall);
         let intent = Intended {
             order_no,
             at: now.wall,
             amount: order.amount,
             code: order.code.trace(&order.code_key),
-            acquirer: order.acquirer,
+            acquirer: order.acquirer.as_str().into(),
             termno: order.terminal.termno.clone(),
             bill: order.bill,
             remark: order.remark.map(Text::new),
@@ -43,10 +43,9 @@ impl Payment {
             operator: intent.place.cashier.to_string(),
         });
         let fact = Fact::Intended(intent.clone());
-        let mut payment = Self { standing: Standing::intended(intent), wait: Wait::from(Since::now(now)), timings };
-        payment.wait.calling = Some(Calling::Charge);
-        let step = Step::record(fact, order_no).then(Step::perform(Effect::Call { order_no, call }));
-        (payment, step)
+        let mut payment = Self { standing: Standing::intended(intent), wait: Wait::from(Since::now(now)), terms };
+        let called = payment.call(call);
+        (payment, Step::record(fact, order_no).then(called))
     }
 
     pub(super) fn charge_answered(
@@ -60,7 +59,7 @@ impl Payment {
             // Its own lock has kept the bill for it.
             ChargeAnswer::Paid(evidence) => self.paid_while_open(now, evidence, Late::Fits, numbers),
             ChargeAnswer::Pending => {
-                self.wait.wake = Some(now.up.after_ms(self.timings.first_query_ms));
+                self.wait.wake = Some(now.up.after_ms(self.terms.pace.first_query_ms));
                 Step::nothing()
             }
             ChargeAnswer::Declined(refusal) => self.declined(now, refusal),
@@ -71,7 +70,7 @@ impl Payment {
             ChargeAnswer::Mismatched { detail, claimed } => self.quarantined(now, detail, claimed),
             ChargeAnswer::NumberUsed { detail } => self.number_used(now, detail, date),
             ChargeAnswer::Unknown { detail } => {
-                self.wait.wake = Some(now.up.after_ms(self.timings.first_query_ms));
+                self.wait.wake = Some(now.up.after_ms(self.terms.pace.first_query_ms));
                 self.doubt(now, detail)
             }
         }
@@ -127,9 +126,9 @@ impl Payment {
         })
     }
 
-    pub(super) fn call(&mut self, calling: Calling, call: Call) -> Step {
-        self.wait.calling = Some(calling);
+    pub(super) fn call(&mut self, call: Call) -> Step {
+        self.wait.calling = Some(call.question());
         self.wait.wake = None;
-        Step::perform(Effect::Call { order_no: self.order_no(), call })
+        Step::perform(Effect::Call(call))
     }
 }

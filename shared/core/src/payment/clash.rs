@@ -20,7 +20,7 @@ const ANOTHERS_BEFORE_MS: i64 = 120_000;
 
 impl Payment {
     pub(super) fn number_used(&mut self, now: Now, detail: String, date: Option<UtcMs>) -> Step {
-        self.wait.wake = Some(now.up.after_ms(self.timings.first_query_ms));
+        self.wait.wake = Some(now.up.after_ms(self.terms.pace.first_query_ms));
         let (answered_at, detail) = (date.unwrap_or(now.wall), Some(clip(detail).into()));
         self.record(NumberUsed { order_no: self.order_no(), at: now.wall, answered_at, detail })
     }

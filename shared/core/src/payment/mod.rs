@@ -42,21 +42,21 @@ mod wait;
 use alloc::string::String;
 
 pub use fact::*;
-pub use recovery::{CANCEL_AFTER_MS, GOODS_KEYS_AFTER_MS};
+pub use recovery::GOODS_KEYS_AFTER_MS;
 pub use settle::ways_out;
 pub use standing::{Claimed, LATE_CHECKS_MS, Received, Refund, Reversal, Said, Standing, Watch};
 pub use step::{Effect, Held, Input, Refused, ReturnOrder, Say, Step};
 
 use crate::{
-    acquirer::{Terminal, Timings},
-    bill::BillKey,
+    acquirer::{Answer, Expected, Kind, Terminal, Terms},
+    bill::{BillKey, Late},
     ids::{Numbering, OrderNo},
     money::Fen,
     people::Idempotency,
     secret::PaymentCode,
-    time::{Now, Ticks},
+    time::{Now, Ticks, UtcMs},
 };
-use wait::{Calling, Wait};
+use wait::Wait;
 
 /// The states on the wire (design section 3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -154,8 +154,8 @@ pub struct Order {
     pub code: PaymentCode,
     /// The key under which the code's hash is kept.
     pub code_key: [u8; 32],
-    /// Which acquirer, by name.
-    pub acquirer: String,
+    /// At which acquirer.
+    pub acquirer: Kind,
     /// The till's terminal.
     pub terminal: Terminal,
     /// What the customer's bill shows.
@@ -177,7 +177,7 @@ pub struct Order {
 pub struct Payment {
     standing: Standing,
     wait: Wait,
-    timings: Timings,
+    terms: &'static Terms,
 }
 
 impl Payment {
@@ -226,30 +226,7 @@ impl Payment {
     /// Takes one input. Every (state, input) pair has an answer; one that fits nothing under way changes nothing.
     pub fn step(&mut self, now: Now, input: Input, numbers: &mut Numbering) -> Step {
         match input {
-            Input::ChargeAnswered { answer, date } => match self.wait.answered(Calling::Charge) {
-                true => self.charge_answered(now, answer, date, numbers),
-                false => Step::nothing(),
-            },
-            Input::QueryAnswered { answer, late } => match self.wait.answered(Calling::Query) {
-                true => self.query_answered(now, answer, late, numbers),
-                false => Step::nothing(),
-            },
-            Input::ReversalAnswered(answer) => match self.wait.answered(Calling::Reverse) {
-                true => self.reversal_answered(now, answer, numbers),
-                false => Step::nothing(),
-            },
-            Input::ReversalQueried(answer) => match self.wait.answered(Calling::QueryReversal) {
-                true => self.reversal_queried(now, answer, numbers),
-                false => Step::nothing(),
-            },
-            Input::RefundAnswered(answer) => match self.wait.answered(Calling::Refund) {
-                true => self.refund_answered(now, answer, numbers),
-                false => Step::nothing(),
-            },
-            Input::RefundQueried(answer) => match self.wait.answered(Calling::QueryRefund) {
-                true => self.refund_queried(now, answer, numbers),
-                false => Step::nothing(),
-            },
+            Input::Answered { answer, date, late } => self.answered(now, answer, date, late, numbers),
             Input::Due => self.due(now, numbers),
             Input::Cancel(say) => self.cancel(now, say),
             Input::HandedOver(say) => self.hand_over(now, say),
@@ -262,6 +239,26 @@ impl Payment {
                 self.correct_day(now, intended_at, business_day, hour)
             }
         }
+    }
+
+    fn answered(&mut self, now: Now, answer: Answer, date: Option<UtcMs>, late: Late, numbers: &mut Numbering) -> Step {
+        if !self.wait.answered(&answer) {
+            return Step::nothing();
+        }
+        match answer {
+            Answer::Charge(answer) => self.charge_answered(now, answer, date, numbers),
+            Answer::Query(answer) => self.query_answered(now, answer, late, numbers),
+            Answer::Reversal(answer) => self.reversal_answered(now, answer, numbers),
+            Answer::ReversalQuery(answer) => self.reversal_queried(now, answer, numbers),
+            Answer::Refund(answer) => self.refund_answered(now, answer, numbers),
+            Answer::RefundQuery(answer) => self.refund_queried(now, answer, numbers),
+        }
+    }
+
+    /// What an answer about the charge must match.
+    fn expected(&self) -> Expected {
+        let intent = self.standing.intent();
+        Expected { order_no: intent.order_no, amount: intent.amount, wallet: intent.code.wallet }
     }
 
     /// Puts a fact on record: the only way in which a payment's standing changes.

@@ -3,7 +3,6 @@
 use super::{
     Payment, Refused, Say, State, Step,
     fact::{CancelAsked, ClosedReason, DayCorrected, HandedOver, NotHandedOver, Pended, TakeBack},
-    wait::Calling,
 };
 use crate::{
     acquirer::{Call, QueryAnswer},
@@ -14,9 +13,6 @@ use crate::{
 
 /// From this age of a doubt the cashier may say what became of the goods (rule 5), in ms.
 pub const GOODS_KEYS_AFTER_MS: u64 = 60_000;
-
-/// A cashier may give a payment up this long after the charge: WeChat takes no reversal earlier, in ms.
-pub const CANCEL_AFTER_MS: u64 = 15_000;
 
 /// A held payment is asked about this often, in ms.
 pub(super) const HELD_QUERY_MS: u64 = 60_000;
@@ -43,7 +39,7 @@ impl Payment {
 
     pub(super) fn query(&mut self, now: Now) -> Step {
         self.wait.decisive = self.standing.is_given_up() || self.is_past_deadline(now);
-        self.call(Calling::Query, Call::Query { order_no: self.order_no() })
+        self.call(Call::Query(self.expected()))
     }
 
     pub(super) fn query_answered(
@@ -78,7 +74,7 @@ impl Payment {
             QueryAnswer::Failed(refusal) => self.declined(now, refusal),
             QueryAnswer::Mismatched { detail, claimed } => self.quarantined(now, detail, claimed),
             QueryAnswer::Reversed => self.found_reversed(now),
-            // Past midnight acquirers reverse no more: what does not exist is over, what the customer holds is closed.
+            // Past its window the acquirer reverses no more: what does not exist is over, what the customer holds is closed.
             QueryAnswer::NotFound if self.wait.decisive && self.take_back(now) == TakeBack::Close => {
                 self.closed(now, self.end_reason(), None)
             }
@@ -106,16 +102,17 @@ impl Payment {
     }
 
     fn is_past_deadline(&self, now: Now) -> bool {
-        self.wait.asked.elapsed_ms(now) >= self.timings.deadline_ms
+        self.wait.asked.elapsed_ms(now) >= self.terms.pace.deadline_ms
     }
 
     pub(super) fn is_long_past_deadline(&self, now: Now) -> bool {
-        self.wait.asked.elapsed_ms(now) >= self.timings.deadline_ms.saturating_add(LONG_DOUBT_MS)
+        self.wait.asked.elapsed_ms(now) >= self.terms.pace.deadline_ms.saturating_add(LONG_DOUBT_MS)
     }
 
-    /// How it can be taken back now: acquirers reverse on the day of the charge.
+    /// How it can be taken back now: by a reversal while the acquirer's window is open.
     pub(super) fn take_back(&self, now: Now) -> TakeBack {
-        if beijing_day(now.likeliest()) == self.standing.intent().acquirer_day() {
+        let (charged_on, today) = (self.standing.intent().acquirer_day(), beijing_day(now.likeliest()));
+        if self.terms.reversal.window.is_open(charged_on, today, self.wait.asked.elapsed_ms(now)) {
             TakeBack::Reverse
         } else {
             TakeBack::Close
@@ -125,7 +122,7 @@ impl Payment {
     /// The acquirer's interval; the last query before the deadline waits for it, so that its answer counts. A doubt that
     /// outlives the deadline many times over (a line down for hours) is asked about every minute.
     pub(super) fn wait_for_query(&mut self, now: Now) {
-        let interval = if self.is_long_past_deadline(now) { HELD_QUERY_MS } else { self.timings.query_interval_ms };
+        let interval = if self.is_long_past_deadline(now) { HELD_QUERY_MS } else { self.terms.pace.query_interval_ms };
         let next = now.up.after_ms(interval);
         self.wait.wake = Some(if self.standing.is_given_up() && !self.wait.decisive {
             // The query just answered left before the person spoke: ask again at once.
@@ -133,7 +130,7 @@ impl Payment {
         } else if self.is_past_deadline(now) {
             next
         } else {
-            next.min(self.wait.asked.reaches(now, self.timings.deadline_ms))
+            next.min(self.wait.asked.reaches(now, self.terms.pace.deadline_ms))
         });
     }
 
@@ -159,7 +156,8 @@ impl Payment {
 
     /// The cashier gives the payment up: ask at once, and take a not-paid for the end.
     pub(super) fn cancel(&mut self, now: Now, say: Say) -> Step {
-        if let Some(refused) = self.may_give_up(now, &say, CANCEL_AFTER_MS, &[State::Pending, State::Unknown]) {
+        let earliest_ms = self.terms.reversal.not_before_ms;
+        if let Some(refused) = self.may_give_up(now, &say, earliest_ms, &[State::Pending, State::Unknown]) {
             return refused;
         }
         let Say { by, idempotency, approver } = say;

@@ -5,10 +5,10 @@ use alloc::string::String;
 use super::{
     Effect, Payment, Refused, ReturnOrder, State, Step,
     fact::{RefundIntended, RefundRefused, Refunded},
-    wait::{Calling, Next, clip},
+    wait::{Next, clip},
 };
 use crate::{
-    acquirer::{Call, RefundAnswer},
+    acquirer::{Call, ExpectedReturn, RefundAnswer},
     ids::Numbering,
     money::Fen,
     text::Text,
@@ -53,13 +53,11 @@ impl Payment {
 
     pub(super) fn refund_due(&mut self) -> Step {
         let Some(refund) = self.standing.refund() else { return Step::nothing() };
-        let (refund_no, amount, order_no) = (refund.no, refund.amount, self.order_no());
-        match self.wait.next {
-            Next::Send => self.call(Calling::Refund, Call::Refund { refund_no, order_no, amount }),
-            Next::Ask | Next::AskCharge => {
-                self.call(Calling::QueryRefund, Call::QueryRefund { refund_no, order_no, amount })
-            }
-        }
+        let expected = ExpectedReturn { return_no: refund.no, order_no: self.order_no(), amount: refund.amount };
+        self.call(match self.wait.next {
+            Next::Send => Call::Refund(expected),
+            Next::Ask | Next::AskCharge => Call::QueryRefund(expected),
+        })
     }
 
     /// The answer to the refund.

@@ -7,7 +7,7 @@ use super::{
     wait::{Next, Wait},
 };
 use crate::{
-    acquirer::Timings,
+    acquirer::Terms,
     time::{Now, Since},
 };
 
@@ -15,10 +15,10 @@ impl Payment {
     /// Replays the facts of one payment, oldest first; `None` if they do not begin with its intent. It waits for nothing until
     /// [`Self::resume`].
     #[must_use]
-    pub fn replay<'f>(facts: impl IntoIterator<Item = &'f Fact>, timings: Timings) -> Option<Self> {
+    pub fn replay<'f>(facts: impl IntoIterator<Item = &'f Fact>, terms: &'static Terms) -> Option<Self> {
         let standing = Standing::replay(facts)?;
         let wait = Wait::from(asked(&standing, Now::default()));
-        Some(Self { standing, wait, timings })
+        Some(Self { standing, wait, terms })
     }
 
     /// Goes on after a restart: a charge whose answer was lost with the process is in doubt; waits count from their facts, by

@@ -8,12 +8,12 @@ use super::{
     fact::{Place, ReversalIntended, ReversalRefused, Reversed, TakeBack},
     recovery::HELD_QUERY_MS,
     standing::Reversal,
-    wait::{Calling, Next, Word, clip},
+    wait::{Next, Word, clip},
 };
 use crate::{
-    acquirer::{Call, PaidEvidence, QueryAnswer, Refusal, ReversalAnswer},
+    acquirer::{Call, ExpectedReturn, PaidEvidence, QueryAnswer, Refusal, ReversalAnswer},
     bill::Late,
-    ids::Numbering,
+    ids::{Numbering, OrderNo},
     people::Approval,
     time::Now,
 };
@@ -52,7 +52,7 @@ impl Payment {
             return Step::refuse(Refused::State);
         }
         if self.take_back(now) != TakeBack::Reverse {
-            return Step::refuse(Refused::OtherDay);
+            return Step::refuse(Refused::PastWindow);
         }
         self.wait.begin(now);
         self.intend_reversal(now, place, TakeBack::Reverse, Some(approval), numbers).then(self.send_reversal())
@@ -74,33 +74,31 @@ impl Payment {
     }
 
     fn send_reversal(&mut self) -> Step {
-        let Some(Reversal { no: reversal_no, how, .. }) = self.standing.reversal().cloned() else {
-            return Step::nothing();
-        };
+        let Some(&Reversal { no, how, .. }) = self.standing.reversal() else { return Step::nothing() };
         self.wait.tries = self.wait.tries.saturating_add(1);
-        let order_no = self.order_no();
-        let call = match how {
-            TakeBack::Reverse => Call::Reverse { reversal_no, order_no, amount: self.standing.intent().amount },
-            TakeBack::Close => Call::Close { order_no },
-        };
-        self.call(Calling::Reverse, call)
+        self.call(match how {
+            TakeBack::Reverse => Call::Reverse(self.expected_reversal(no)),
+            TakeBack::Close => Call::Close { order_no: self.order_no() },
+        })
+    }
+
+    fn expected_reversal(&self, return_no: OrderNo) -> ExpectedReturn {
+        ExpectedReturn { return_no, order_no: self.order_no(), amount: self.standing.intent().amount }
     }
 
     pub(super) fn reversal_due(&mut self, now: Now, numbers: &mut Numbering) -> Step {
         let Some(reversal) = self.standing.reversal() else { return self.query(now) };
         match (self.wait.next, reversal.how) {
             (Next::Send, _) => self.send_again(now, numbers),
-            (Next::Ask, TakeBack::Reverse) => {
-                let (reversal_no, order_no) = (reversal.no, self.order_no());
-                let amount = self.standing.intent().amount;
-                self.call(Calling::QueryReversal, Call::QueryReversal { reversal_no, order_no, amount })
+            (Next::Ask, TakeBack::Reverse) if self.terms.reversal.numbered => {
+                self.call(Call::QueryReversal(self.expected_reversal(reversal.no)))
             }
             // Closing has no number to ask by: the order itself tells.
-            (Next::Ask, TakeBack::Close) | (Next::AskCharge, _) => self.query(now),
+            (Next::Ask, TakeBack::Reverse | TakeBack::Close) | (Next::AskCharge, _) => self.query(now),
         }
     }
 
-    /// A new try is a new number: acquirers refuse a used one (Allinpay 3888). The person's approval stands in the first.
+    /// A new try is a new number: acquirers that number reversals refuse a used one. The person's approval stands in the first.
     fn send_again(&mut self, now: Now, numbers: &mut Numbering) -> Step {
         let Some(Reversal { place, void_no, how, refused, .. }) = self.standing.reversal().cloned() else {
             return Step::nothing();
@@ -108,8 +106,8 @@ impl Payment {
         let how = match (void_no, how) {
             // Only a reversal gives money back.
             (Some(_), _) => TakeBack::Reverse,
-            // Refused, and the charge is unpaid: it may be of another day by the acquirer's clock, and closing has no day.
-            (None, TakeBack::Reverse) if refused => TakeBack::Close,
+            // Refused, and the charge is unpaid.
+            (None, TakeBack::Reverse) if refused && self.terms.reversal.close_when_refused => TakeBack::Close,
             // What was to be reversed yesterday is closed today.
             (None, TakeBack::Reverse | TakeBack::Close) => self.take_back(now),
         };
@@ -272,7 +270,7 @@ impl Payment {
     }
 
     fn ask_charge_later(&mut self, now: Now) -> Step {
-        let interval = if self.is_long_past_deadline(now) { HELD_QUERY_MS } else { self.timings.query_interval_ms };
+        let interval = if self.is_long_past_deadline(now) { HELD_QUERY_MS } else { self.terms.pace.query_interval_ms };
         self.wait.wake = Some(now.up.after_ms(interval));
         Step::nothing()
     }

@@ -57,7 +57,7 @@ impl Payment {
     fn is_stuck(&self, now: Now) -> bool {
         let back_under_way = self.state() == State::Refunding || self.standing.is_being_voided();
         let since = if back_under_way { self.wait.returning } else { self.wait.asked };
-        since.elapsed_ms(now) >= self.timings.deadline_ms
+        since.elapsed_ms(now) >= self.terms.pace.deadline_ms
     }
 
     pub(super) fn settle(
@@ -79,7 +79,7 @@ impl Payment {
         }
         if (how == Settlement::GiveBack || back_under_way) && self.wait.calling.is_some() {
             // An answer on its way would be taken for that of a later question, or for none: what it tells would be lost.
-            return Step::refuse(Refused::TooEarly(self.timings.answer_timeout_ms));
+            return Step::refuse(Refused::TooEarly(self.terms.pace.answer_timeout_ms));
         }
         let note = note.map(Text::new);
         let settled = self.record(Settled { order_no: self.order_no(), at: now.wall, how, approval, note });

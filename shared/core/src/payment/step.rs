@@ -4,7 +4,7 @@ use alloc::{string::String, vec, vec::Vec};
 
 use super::fact::{Fact, Place, Settlement};
 use crate::{
-    acquirer::{Call, ChargeAnswer, QueryAnswer, RefundAnswer, ReversalAnswer},
+    acquirer::{Answer, Call},
     bill::Late,
     committed::Committed,
     ids::{AccountId, OrderNo},
@@ -16,28 +16,15 @@ use crate::{
 /// Every cause of a change.
 #[derive(Debug)]
 pub enum Input {
-    /// The charge call ended.
-    ChargeAnswered {
+    /// A call ended. One that was not awaited changes nothing.
+    Answered {
         /// How.
-        answer: ChargeAnswer,
+        answer: Answer,
         /// The acquirer's own time of the answer.
         date: Option<UtcMs>,
-    },
-    /// A query ended; the bill as it stands decides what a late paid means.
-    QueryAnswered {
-        /// How.
-        answer: QueryAnswer,
-        /// Whether late money still finds its bill open.
+        /// Whether late money still finds its bill open: where a query finds some, the bill as it stands decides what that means.
         late: Late,
     },
-    /// The reversal call ended.
-    ReversalAnswered(ReversalAnswer),
-    /// The reversal's query ended.
-    ReversalQueried(ReversalAnswer),
-    /// The refund call ended.
-    RefundAnswered(RefundAnswer),
-    /// The refund's query ended.
-    RefundQueried(RefundAnswer),
     /// The wait is over.
     Due,
     /// The cashier gives the payment up.
@@ -107,12 +94,7 @@ pub struct Say {
 #[derive(Debug)]
 pub enum Effect {
     /// Ask the acquirer.
-    Call {
-        /// The payment it is about.
-        order_no: OrderNo,
-        /// What to ask.
-        call: Call,
-    },
+    Call(Call),
     /// Tell whoever looks at this payment.
     Show(OrderNo),
     /// Print the receipt of this row: a payment, void or refund.
@@ -128,8 +110,8 @@ pub enum Refused {
     SaidAlready,
     /// The wait is not over: ms left.
     TooEarly(u64),
-    /// The acquirer reverses on the day of the charge only; refund instead.
-    OtherDay,
+    /// The acquirer reverses no more; refund instead.
+    PastWindow,
     /// More than what remains.
     OverRemaining,
     /// Its bill was paid otherwise: the money can only go back.

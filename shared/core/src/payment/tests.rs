@@ -2,12 +2,16 @@
 
 mod replay;
 mod stories;
+mod terms;
 
 use alloc::{format, string::String, vec, vec::Vec};
 
 use super::*;
 use crate::{
-    acquirer::{Call, ChargeAnswer, PaidEvidence, QueryAnswer, RefundAnswer, Refusal, ReversalAnswer},
+    acquirer::{
+        Answer, Call, ChargeAnswer, Kind, Pace, PaidEvidence, QueryAnswer, RefundAnswer, Refusal, ReversalAnswer,
+        ReversalTerms, Window,
+    },
     bill::Late,
     ids::{AccountId, Issuer, TillId},
     journal::Committed,
@@ -18,14 +22,26 @@ use crate::{
 
 const SECOND: u64 = 1000;
 
-/// An acquirer's pace with round numbers.
-const TIMINGS: Timings = Timings {
-    first_query_ms: 3 * SECOND,
-    query_interval_ms: 10 * SECOND,
-    deadline_ms: 90 * SECOND,
-    connect_timeout_ms: 5 * SECOND,
-    answer_timeout_ms: 15 * SECOND,
+/// An acquirer's terms with round numbers.
+const TERMS: Terms = Terms {
+    pace: Pace {
+        first_query_ms: 3 * SECOND,
+        query_interval_ms: 10 * SECOND,
+        deadline_ms: 90 * SECOND,
+        connect_timeout_ms: 5 * SECOND,
+        answer_timeout_ms: 15 * SECOND,
+    },
+    reversal: ReversalTerms {
+        numbered: true,
+        window: Window::SameDay,
+        not_before_ms: 15 * SECOND,
+        close_when_refused: true,
+    },
 };
+
+fn answered(answer: Answer) -> Input {
+    Input::Answered { answer, date: None, late: Late::Fits }
+}
 
 /// A payment, its clock and what it did so far.
 struct Story {
@@ -43,8 +59,12 @@ impl Story {
     }
 
     fn begin_at(now: Now) -> Self {
+        Self::begin_under(&TERMS, now)
+    }
+
+    fn begin_under(terms: &'static Terms, now: Now) -> Self {
         let mut numbers = Numbering::resume(Issuer::new(1).expect("in range"), None);
-        let (payment, step) = Payment::open(now, order(now.wall), TIMINGS, &mut numbers);
+        let (payment, step) = Payment::open(now, order(now.wall), terms, &mut numbers);
         let mut story = Self { now, numbers, payment, facts: vec![], calls: vec![], receipts: 0 };
         story.take(step);
         story
@@ -56,7 +76,7 @@ impl Story {
         self.facts.extend(facts);
         for effect in held.release(Committed::after_durable_commit()) {
             match effect {
-                Effect::Call { call, .. } => self.calls.push(name(&call)),
+                Effect::Call(call) => self.calls.push(name(&call)),
                 Effect::PrintReceipt(_) => self.receipts += 1,
                 Effect::Show(_) => {}
             }
@@ -72,7 +92,7 @@ impl Story {
     }
 
     fn charge(mut self, answer: ChargeAnswer) -> Self {
-        self.input(Input::ChargeAnswered { answer, date: None });
+        self.input(answered(Answer::Charge(answer)));
         self
     }
 
@@ -84,14 +104,14 @@ impl Story {
     }
 
     fn answer_query(&mut self, answer: QueryAnswer, late: Late) {
-        self.input(Input::QueryAnswered { answer, late });
+        self.input(Input::Answered { answer: Answer::Query(answer), date: None, late });
     }
 
     fn reversal(mut self, answer: ReversalAnswer) -> Self {
         self.wait();
         match *self.calls.last().expect("a call") {
-            "reverse" | "close" => self.input(Input::ReversalAnswered(answer)),
-            "query_reversal" => self.input(Input::ReversalQueried(answer)),
+            "reverse" | "close" => self.input(answered(Answer::Reversal(answer))),
+            "query_reversal" => self.input(answered(Answer::ReversalQuery(answer))),
             other => panic!("{other} is no reversal"),
         };
         self
@@ -127,7 +147,7 @@ fn order(at: UtcMs) -> Order {
         amount: Fen::new(1250),
         code: PaymentCode::parse("130000000000000001").expect("a code"),
         code_key: [7; 32],
-        acquirer: "allinpay".into(),
+        acquirer: Kind::Allinpay,
         terminal: Terminal { termno: "00000001".into(), longitude: "+121.48352".into(), latitude: "+31.221345".into() },
         subject: "测试店".into(),
         place: place(at),
@@ -188,12 +208,12 @@ fn no_query_answer() -> QueryAnswer {
 const fn name(call: &Call) -> &'static str {
     match call {
         Call::Charge(_) => "charge",
-        Call::Query { .. } => "query",
-        Call::Reverse { .. } => "reverse",
-        Call::QueryReversal { .. } => "query_reversal",
+        Call::Query(_) => "query",
+        Call::Reverse(_) => "reverse",
+        Call::QueryReversal(_) => "query_reversal",
         Call::Close { .. } => "close",
-        Call::Refund { .. } => "refund",
-        Call::QueryRefund { .. } => "query_refund",
+        Call::Refund(_) => "refund",
+        Call::QueryRefund(_) => "query_refund",
     }
 }
 
@@ -210,7 +230,7 @@ fn in_state(state: State) -> Story {
         story
     };
     let refunded = |mut story: Story| {
-        story.input(Input::RefundAnswered(RefundAnswer::Done { acquirer_no: "2".into() }));
+        story.input(answered(Answer::Refund(RefundAnswer::Done { acquirer_no: "2".into() })));
         story
     };
     let story = match state {
@@ -243,23 +263,22 @@ fn in_state(state: State) -> Story {
 }
 
 fn every_input(at: UtcMs) -> Vec<(&'static str, Input)> {
-    let late = Late::Fits;
     let settle =
         |how| Input::Settle { how, approval: approval(), note: Some("看过手机账单".into()), late: Late::Fits };
     let refund =
         |fen| ReturnOrder { amount: Fen::new(fen), place: place(at), approval: Some(approval()), reason: None };
     vec![
-        ("charge paid", Input::ChargeAnswered { answer: ChargeAnswer::Paid(evidence()), date: None }),
-        ("charge silent", Input::ChargeAnswered { answer: no_answer(), date: None }),
-        ("query paid", Input::QueryAnswered { answer: QueryAnswer::Paid(evidence()), late }),
-        ("query failed", Input::QueryAnswered { answer: QueryAnswer::Failed(refusal()), late }),
-        ("query not found", Input::QueryAnswered { answer: QueryAnswer::NotFound, late }),
-        ("query reversed", Input::QueryAnswered { answer: QueryAnswer::Reversed, late }),
-        ("reversal done", Input::ReversalAnswered(ReversalAnswer::Done)),
-        ("reversal refused", Input::ReversalAnswered(ReversalAnswer::Refused(refusal()))),
-        ("reversal queried", Input::ReversalQueried(ReversalAnswer::Done)),
-        ("refund done", Input::RefundAnswered(RefundAnswer::Done { acquirer_no: "2".into() })),
-        ("refund queried", Input::RefundQueried(RefundAnswer::Refused(refusal()))),
+        ("charge paid", answered(Answer::Charge(ChargeAnswer::Paid(evidence())))),
+        ("charge silent", answered(Answer::Charge(no_answer()))),
+        ("query paid", answered(Answer::Query(QueryAnswer::Paid(evidence())))),
+        ("query failed", answered(Answer::Query(QueryAnswer::Failed(refusal())))),
+        ("query not found", answered(Answer::Query(QueryAnswer::NotFound))),
+        ("query reversed", answered(Answer::Query(QueryAnswer::Reversed))),
+        ("reversal done", answered(Answer::Reversal(ReversalAnswer::Done))),
+        ("reversal refused", answered(Answer::Reversal(ReversalAnswer::Refused(refusal())))),
+        ("reversal queried", answered(Answer::ReversalQuery(ReversalAnswer::Done))),
+        ("refund done", answered(Answer::Refund(RefundAnswer::Done { acquirer_no: "2".into() }))),
+        ("refund queried", answered(Answer::RefundQuery(RefundAnswer::Refused(refusal())))),
         ("due", Input::Due),
         ("cancel", Input::Cancel(say())),
         ("handed over", Input::HandedOver(say())),

@@ -3,20 +3,9 @@
 use alloc::string::String;
 
 use crate::{
-    acquirer::Refusal,
+    acquirer::{Answer, Question, Refusal},
     time::{Now, Since, Ticks},
 };
-
-/// Which call's answer is awaited.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Calling {
-    Charge,
-    Query,
-    Reverse,
-    QueryReversal,
-    Refund,
-    QueryRefund,
-}
 
 /// What a reversal or refund does when its wait is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +31,7 @@ pub(super) enum Word {
 #[derive(Clone, Debug)]
 pub(super) struct Wait {
     /// The call under way; its answer is the only one awaited.
-    pub(super) calling: Option<Calling>,
+    pub(super) calling: Option<Question>,
     /// When to act next.
     pub(super) wake: Option<Ticks>,
     /// From when the charge's deadlines count.
@@ -76,9 +65,9 @@ impl Wait {
         }
     }
 
-    /// Whether this call's answer was awaited; it is no more.
-    pub(super) fn answered(&mut self, call: Calling) -> bool {
-        let awaited = self.calling == Some(call);
+    /// Whether this answer was awaited; it is no more.
+    pub(super) fn answered(&mut self, answer: &Answer) -> bool {
+        let awaited = self.calling.is_some_and(|question| answer.is_to(&question));
         if awaited {
             self.calling = None;
         }

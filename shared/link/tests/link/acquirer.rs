@@ -10,7 +10,7 @@ use std::{
 };
 
 use guitai_core::{
-    acquirer::{Reply, Request, Timings},
+    acquirer::{Pace, Reply, Request},
     limits::ACQUIRER_ANSWER_MAX_BYTES,
     secret::SecretText,
     time::UtcMs,
@@ -90,7 +90,7 @@ async fn serve(mut stream: TcpStream, manner: Manner, requests: Arc<AtomicUsize>
 }
 
 fn client(address: SocketAddr) -> AcquirerClient {
-    let timings = Timings {
+    let pace = Pace {
         first_query_ms: 0,
         query_interval_ms: 0,
         deadline_ms: 0,
@@ -98,7 +98,7 @@ fn client(address: SocketAddr) -> AcquirerClient {
         answer_timeout_ms: 2_000,
     };
     rustls::crypto::ring::default_provider().install_default().ok();
-    AcquirerClient::new(&format!("http://{address}/apiweb"), timings).expect("a client")
+    AcquirerClient::new(&format!("http://{address}/apiweb"), pace).expect("a client")
 }
 
 fn request() -> Request {
@@ -130,14 +130,14 @@ async fn refused_is_not_sent_and_says_so_at_once() {
 async fn a_failed_tls_handshake_is_not_sent() {
     let server = Server::start(Manner::Mute).await;
     rustls::crypto::ring::default_provider().install_default().ok();
-    let timings = Timings {
+    let pace = Pace {
         first_query_ms: 0,
         query_interval_ms: 0,
         deadline_ms: 0,
         connect_timeout_ms: 100,
         answer_timeout_ms: 2_000,
     };
-    let client = match AcquirerClient::new(&format!("https://{}/apiweb", server.address), timings) {
+    let client = match AcquirerClient::new(&format!("https://{}/apiweb", server.address), pace) {
         Ok(client) => client,
         // A machine without system certificates cannot speak TLS, and says so at the start.
         Err(BaseError::Tls { .. }) => return,
@@ -218,14 +218,14 @@ async fn an_endless_answer_is_no_answer() {
 async fn silence_is_no_answer_when_the_time_is_over() {
     let server = Server::start(Manner::Mute).await;
     rustls::crypto::ring::default_provider().install_default().ok();
-    let timings = Timings {
+    let pace = Pace {
         first_query_ms: 0,
         query_interval_ms: 0,
         deadline_ms: 0,
         connect_timeout_ms: 90,
         answer_timeout_ms: 100,
     };
-    let client = AcquirerClient::new(&format!("http://{}/apiweb/", server.address), timings).expect("a client");
+    let client = AcquirerClient::new(&format!("http://{}/apiweb/", server.address), pace).expect("a client");
     assert_no_answer(&client.post(request()).await);
     assert_eq!(server.counts(), (1, 1));
 }

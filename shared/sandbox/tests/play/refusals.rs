@@ -1,11 +1,11 @@
 //! Requests that are not played, and numbers and codes that were used.
 
-use guitai_core::{
-    acquirer::allinpay::{Allinpay, Config, Keys},
-    acquirer::{ChargeAnswer, Reply},
+use guitai_core::acquirer::{
+    Answer, ChargeAnswer, Reply,
+    allinpay::{Allinpay, Config, Keys},
 };
 
-use crate::world::{Signing, World, charge_call, expected, http, post};
+use crate::world::{Signing, World, charge_call, http, post};
 
 fn reply_text(reply: &Reply) -> String {
     let Reply::Http { status: 200, body, .. } = reply else { panic!("{reply:?}") };
@@ -34,9 +34,13 @@ fn wrong_keys_and_unregistered_terminals_are_configuration_refusals() {
     let mut world = World::start(Signing::Rsa);
     let (number, code) = (world.number(), world.code());
     let answered = |codec: &Allinpay, termno: &str| {
-        let request = codec.encode(&charge_call(number, 1000, &code, termno), "n");
+        let call = charge_call(number, 1000, &code, termno);
+        let request = codec.encode(&call, "n");
         let reply = post(&world.at, "/allinpay/apiweb/unitorder/scanqrpay", request.body.expose(), world.patience);
-        (codec.decode_charge(&expected(number, 1000), &reply), reply_text(&reply))
+        let Answer::Charge(answer) = codec.decode(&call.question(), &reply) else {
+            panic!("another question's answer")
+        };
+        (answer, reply_text(&reply))
     };
     let (answer, text) = answered(&world.codec, "T1");
     assert!(matches!(answer, ChargeAnswer::Misconfigured(refusal) if refusal.code == "PARAMERR"));

@@ -6,7 +6,7 @@ use guitai_core::{
 };
 use serde_json::json;
 
-use crate::world::{Signing, World, charge_call, wall};
+use crate::world::{Signing, World, charge_call, expected, wall};
 
 const FORMS: [&str; 8] = ["null", "number", "bool", "object", "bom", "shuffle", "refusal_amount", "off"];
 
@@ -71,7 +71,7 @@ fn odd_answers_are_odd() {
     let (paid, _) = world.charge(1000);
     let (declined, _) = world.charge(1009);
     let text = |order_no| {
-        let Reply::Http { body, .. } = world.call(&Call::Query { order_no }) else { panic!("no answer") };
+        let Reply::Http { body, .. } = world.call(&Call::Query(expected(order_no, 1000))) else { panic!("no answer") };
         String::from_utf8(body).expect("UTF-8")
     };
     let holds = [
@@ -145,7 +145,7 @@ fn sandbox_time_is_in_every_answer_and_the_machines_clock_in_its_date() {
     let (order, _) = world.charge(1000);
     let ahead_ms = |reply: Reply| reply.date().expect("a date").0 - wall().0;
     world.advance(AHEAD_MS);
-    let told = ahead_ms(world.call(&Call::Query { order_no: order }));
+    let told = ahead_ms(world.call(&Call::Query(expected(order, 1000))));
     assert!(
         told.abs() < 10_000,
         "nodes follow the Date, and a test that moves sandbox time tells them nothing: {told}"

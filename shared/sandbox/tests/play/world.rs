@@ -12,8 +12,8 @@ use std::{
 
 use guitai_core::{
     acquirer::{
-        Call, ChargeAnswer, ChargeCall, Expected, ExpectedReturn, QueryAnswer, RefundAnswer, Reply, ReversalAnswer,
-        Terminal,
+        Answer, Call, ChargeAnswer, ChargeCall, Expected, ExpectedReturn, QueryAnswer, RefundAnswer, Reply,
+        ReversalAnswer, Terminal,
         allinpay::{Allinpay, Config, Keys},
         date::parse_http_date,
     },
@@ -128,12 +128,15 @@ impl World {
     }
 
     pub(crate) fn charge_as(&self, order_no: OrderNo, amount_fen: u64, code: &str) -> ChargeAnswer {
-        let reply = self.call(&charge_call(order_no, amount_fen, code, "00000001"));
-        self.codec.decode_charge(&expected(order_no, amount_fen), &reply)
+        let answer = self.ask(&charge_call(order_no, amount_fen, code, "00000001"));
+        let Answer::Charge(answer) = answer else { panic!("{answer:?}") };
+        answer
     }
 
     pub(crate) fn query(&self, order_no: OrderNo, amount_fen: u64) -> QueryAnswer {
-        self.codec.decode_query(&expected(order_no, amount_fen), &self.call(&Call::Query { order_no }))
+        let answer = self.ask(&Call::Query(expected(order_no, amount_fen)));
+        let Answer::Query(answer) = answer else { panic!("{answer:?}") };
+        answer
     }
 
     pub(crate) fn reverse(&mut self, order_no: OrderNo, amount_fen: u64) -> (OrderNo, ReversalAnswer) {
@@ -141,18 +144,18 @@ impl World {
         (reversal_no, self.reverse_as(reversal_no, order_no, amount_fen))
     }
 
-    pub(crate) fn reverse_as(&self, reversal_no: OrderNo, order_no: OrderNo, amount_fen: u64) -> ReversalAnswer {
-        let reply = self.call(&Call::Reverse { reversal_no, order_no, amount: Fen::new(amount_fen) });
-        let expected = ExpectedReturn { return_no: reversal_no, order_no, amount: Fen::new(amount_fen) };
+    pub(crate) fn reverse_as(&self, return_no: OrderNo, order_no: OrderNo, amount_fen: u64) -> ReversalAnswer {
+        let expected = ExpectedReturn { return_no, order_no, amount: Fen::new(amount_fen) };
         self.remember(expected);
-        self.codec.decode_reversal(&expected, &reply)
+        let answer = self.ask(&Call::Reverse(expected));
+        let Answer::Reversal(answer) = answer else { panic!("{answer:?}") };
+        answer
     }
 
     pub(crate) fn query_reversal(&self, reversal_no: OrderNo) -> ReversalAnswer {
-        let expected = self.remembered(reversal_no);
-        let ExpectedReturn { order_no, amount, .. } = expected;
-        let reply = self.call(&Call::QueryReversal { reversal_no, order_no, amount });
-        self.codec.decode_reversal_query(&expected, &reply)
+        let answer = self.ask(&Call::QueryReversal(self.remembered(reversal_no)));
+        let Answer::ReversalQuery(answer) = answer else { panic!("{answer:?}") };
+        answer
     }
 
     pub(crate) fn refund(&mut self, order_no: OrderNo, amount_fen: u64) -> (OrderNo, RefundAnswer) {
@@ -160,18 +163,18 @@ impl World {
         (refund_no, self.refund_as(refund_no, order_no, amount_fen))
     }
 
-    pub(crate) fn refund_as(&self, refund_no: OrderNo, order_no: OrderNo, amount_fen: u64) -> RefundAnswer {
-        let reply = self.call(&Call::Refund { refund_no, order_no, amount: Fen::new(amount_fen) });
-        let expected = ExpectedReturn { return_no: refund_no, order_no, amount: Fen::new(amount_fen) };
+    pub(crate) fn refund_as(&self, return_no: OrderNo, order_no: OrderNo, amount_fen: u64) -> RefundAnswer {
+        let expected = ExpectedReturn { return_no, order_no, amount: Fen::new(amount_fen) };
         self.remember(expected);
-        self.codec.decode_refund(&expected, &reply)
+        let answer = self.ask(&Call::Refund(expected));
+        let Answer::Refund(answer) = answer else { panic!("{answer:?}") };
+        answer
     }
 
     pub(crate) fn query_refund(&self, refund_no: OrderNo) -> RefundAnswer {
-        let expected = self.remembered(refund_no);
-        let ExpectedReturn { order_no, amount, .. } = expected;
-        let reply = self.call(&Call::QueryRefund { refund_no, order_no, amount });
-        self.codec.decode_refund_query(&expected, &reply)
+        let answer = self.ask(&Call::QueryRefund(self.remembered(refund_no)));
+        let Answer::RefundQuery(answer) = answer else { panic!("{answer:?}") };
+        answer
     }
 
     fn remember(&self, expected: ExpectedReturn) {
@@ -180,6 +183,10 @@ impl World {
 
     fn remembered(&self, return_no: OrderNo) -> ExpectedReturn {
         self.returns.lock().expect("no panic").get(&return_no).copied().expect("it was asked for")
+    }
+
+    fn ask(&self, call: &Call) -> Answer {
+        self.codec.decode(&call.question(), &self.call(call))
     }
 
     pub(crate) fn call(&self, call: &Call) -> Reply {

@@ -55,7 +55,7 @@ impl Engine {
             amount: request.amount,
             code: request.code,
             code_key: self.setup.code_key,
-            acquirer: self.setup.acquirer.clone(),
+            acquirer: self.setup.acquirer,
             terminal: request.terminal,
             subject: self.setup.subject.clone(),
             place,
@@ -64,7 +64,7 @@ impl Engine {
             idempotency: request.idempotency,
             clock_doubted: self.clock_doubted,
         };
-        let (payment, step) = Payment::open(now, order, self.setup.timings, &mut self.numbers);
+        let (payment, step) = Payment::open(now, order, self.setup.acquirer.terms(), &mut self.numbers);
         let taken = accepted(&payment);
         self.put(payment, step)?;
         self.reply(reply, Ok(taken))

@@ -10,7 +10,7 @@ use std::{
 
 use ed25519_dalek::SigningKey;
 use guitai_core::{
-    acquirer::{Call, ChargeAnswer, PaidEvidence, QueryAnswer, ReversalAnswer, Terminal, Timings},
+    acquirer::{Call, ChargeAnswer, Kind, PaidEvidence, QueryAnswer, ReversalAnswer, Terminal},
     bill::BillKey,
     ids::{AccountId, FactNo, Issuer, JournalId, OrderNo, StoreId, TillId},
     journal::fact::Fact,
@@ -25,14 +25,6 @@ use guitai_store::{Database, Journal, ingest, query};
 use guitai_till::{
     Accepted, Answer, ChargeRequest, Command, Engine, Output, Refusal, ReturnRequest, Setup,
     command::{Cashier, NamedBill, Pays},
-};
-
-const TIMINGS: Timings = Timings {
-    first_query_ms: 3_000,
-    query_interval_ms: 10_000,
-    deadline_ms: 90_000,
-    connect_timeout_ms: 5_000,
-    answer_timeout_ms: 15_000,
 };
 
 struct Counter {
@@ -56,8 +48,7 @@ fn setup(folder: &std::path::Path, now: Now) -> Setup {
     Setup {
         journal,
         issuer,
-        acquirer: "allinpay".into(),
-        timings: TIMINGS,
+        acquirer: Kind::Allinpay,
         clock: BusinessClock::beijing(),
         code_key: [7; 32],
         subject: "测试店".into(),
@@ -97,9 +88,9 @@ impl Counter {
     fn commit(&mut self) {
         let (calls, shown, commits) = (Rc::clone(&self.calls), &mut self.shown, &mut self.commits);
         let output = |output| match output {
-            Output::Call { call, .. } => calls.borrow_mut().push(match call {
+            Output::Call(call) => calls.borrow_mut().push(match call {
                 Call::Charge(_) => "charge",
-                Call::Query { .. } => "query",
+                Call::Query(_) => "query",
                 _ => "other",
             }),
             Output::Show(changed, _) => shown.push(changed),

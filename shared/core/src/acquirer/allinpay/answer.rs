@@ -8,7 +8,8 @@ use super::{
 };
 use crate::{
     acquirer::{
-        ChargeAnswer, Expected, ExpectedReturn, PaidEvidence, QueryAnswer, RefundAnswer, Refusal, Reply, ReversalAnswer,
+        Answer, ChargeAnswer, Expected, ExpectedReturn, PaidEvidence, QueryAnswer, Question, RefundAnswer, Refusal,
+        Reply, ReversalAnswer,
     },
     ids::OrderNo,
     money::Fen,
@@ -73,9 +74,22 @@ enum Of {
 }
 
 impl Allinpay {
-    /// What became of a charge call.
+    /// What a reply to this question means.
     #[must_use]
-    pub fn decode_charge(&self, expected: &Expected, reply: &Reply) -> ChargeAnswer {
+    pub fn decode(&self, question: &Question, reply: &Reply) -> Answer {
+        match question {
+            Question::Charge(expected) => Answer::Charge(self.charge_answer(expected, reply)),
+            Question::Query(expected) => Answer::Query(self.query_answer(expected, reply)),
+            Question::Reverse(back) => Answer::Reversal(self.reversal_answer(back, reply, Of::Call)),
+            Question::QueryReversal(back) => Answer::ReversalQuery(self.reversal_answer(back, reply, Of::Query)),
+            Question::Close { order_no } => Answer::Reversal(self.close_answer(order_no, reply)),
+            Question::Refund(back) => Answer::Refund(self.refund_answer(back, reply, Of::Call)),
+            Question::QueryRefund(back) => Answer::RefundQuery(self.refund_answer(back, reply, Of::Query)),
+        }
+    }
+
+    /// What became of a charge call.
+    fn charge_answer(&self, expected: &Expected, reply: &Reply) -> ChargeAnswer {
         let members = match self.open(&expected.order_no, reply) {
             Ok(members) => members,
             Err(Closed::NotSent(detail)) => return ChargeAnswer::NotSent { detail },
@@ -97,8 +111,7 @@ impl Allinpay {
     }
 
     /// What a query says about a charge.
-    #[must_use]
-    pub fn decode_query(&self, expected: &Expected, reply: &Reply) -> QueryAnswer {
+    fn query_answer(&self, expected: &Expected, reply: &Reply) -> QueryAnswer {
         let members = match self.open(&expected.order_no, reply) {
             Ok(members) => members,
             Err(closed) => return QueryAnswer::Unknown { detail: closed.detail() },
@@ -118,20 +131,10 @@ impl Allinpay {
         }
     }
 
-    /// What became of a reversal call. A charge that is already cancelled (3050) is what the call wanted.
-    #[must_use]
-    pub fn decode_reversal(&self, expected: &ExpectedReturn, reply: &Reply) -> ReversalAnswer {
-        self.reversal(expected, reply, Of::Call)
-    }
-
-    /// What a query by the reversal's own number says about it. Here 3089 is firm: this cancel did nothing, and another one,
-    /// under its own number, is in order; in the answer to the call itself it is a doubt.
-    #[must_use]
-    pub fn decode_reversal_query(&self, expected: &ExpectedReturn, reply: &Reply) -> ReversalAnswer {
-        self.reversal(expected, reply, Of::Query)
-    }
-
-    fn reversal(&self, expected: &ExpectedReturn, reply: &Reply, of: Of) -> ReversalAnswer {
+    /// What became of a reversal. A charge that is already cancelled (3050) is what the call wanted. 3089 is firm in the answer to
+    /// a query: this cancel did nothing, and another one, under its own number, is in order; in the answer to the call itself it is
+    /// a doubt.
+    fn reversal_answer(&self, expected: &ExpectedReturn, reply: &Reply, of: Of) -> ReversalAnswer {
         let members = match self.open(&expected.return_no, reply) {
             Ok(members) => members,
             Err(closed) => return ReversalAnswer::Unknown { detail: closed.detail() },
@@ -155,8 +158,7 @@ impl Allinpay {
     }
 
     /// What became of closing an unpaid charge; the answer bears the charge's own number. Refused is also what was paid meanwhile.
-    #[must_use]
-    pub fn decode_close(&self, order_no: &OrderNo, reply: &Reply) -> ReversalAnswer {
+    fn close_answer(&self, order_no: &OrderNo, reply: &Reply) -> ReversalAnswer {
         let members = match self.open(order_no, reply) {
             Ok(members) => members,
             Err(closed) => return ReversalAnswer::Unknown { detail: closed.detail() },
@@ -172,19 +174,8 @@ impl Allinpay {
         }
     }
 
-    /// What became of a refund call. Accepted is not done: 2000 needs a query.
-    #[must_use]
-    pub fn decode_refund(&self, expected: &ExpectedReturn, reply: &Reply) -> RefundAnswer {
-        self.refund(expected, reply, Of::Call)
-    }
-
-    /// What a query by the refund's own number says about it.
-    #[must_use]
-    pub fn decode_refund_query(&self, expected: &ExpectedReturn, reply: &Reply) -> RefundAnswer {
-        self.refund(expected, reply, Of::Query)
-    }
-
-    fn refund(&self, expected: &ExpectedReturn, reply: &Reply, of: Of) -> RefundAnswer {
+    /// What became of a refund. Accepted is not done: 2000 needs a query.
+    fn refund_answer(&self, expected: &ExpectedReturn, reply: &Reply, of: Of) -> RefundAnswer {
         let members = match self.open(&expected.return_no, reply) {
             Ok(members) => members,
             Err(closed) => return RefundAnswer::Unknown { detail: closed.detail() },

@@ -1,6 +1,6 @@
 //! Allinpay 收银宝 (apiweb): requests are signed forms, answers are flat JSON of signed strings (acquirers.md section 2).
 //!
-//! One request = [`Allinpay::encode`], one answer = the `decode_…` of the same call. The version is always 12: only
+//! One request = [`Allinpay::encode`], one answer = [`Allinpay::decode`]. The version is always 12: only
 //! then does `retcode` tell a configuration refusal (`PARAMERR`, `SIGNAUTHERR`) from a system error. Rules in order:
 //! a line failure before the first byte is *not sent*; HTTP other than 200, a body that is no JSON object, a wrong
 //! signature, another merchant or another order number are *unknown*; then the status table in `answer` decides, and a
@@ -17,7 +17,7 @@ use form_urlencoded::Serializer;
 use serde_json::{Map, Value};
 
 pub use self::sign::{KeyError, Keys};
-use super::{Call, ChargeCall, Request, Terminal, Timings};
+use super::{Call, ChargeCall, Expected, ExpectedReturn, Pace, Request, ReversalTerms, Terminal, Terms, Window};
 use crate::{normal, secret::SecretText};
 
 /// The merchant at Allinpay and its keys.
@@ -34,7 +34,7 @@ pub struct Config {
 }
 
 /// The codec of one merchant.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Allinpay {
     config: Config,
 }
@@ -46,13 +46,22 @@ const SUBJECT_MAX_BYTES: usize = 100;
 const DEVICE_TYPE: &str = "11";
 
 impl Allinpay {
-    /// The pace of section 7: pending trades are asked about every 10 s, the first time after 3 s.
-    pub const TIMINGS: Timings = Timings {
-        first_query_ms: 3_000,
-        query_interval_ms: 10_000,
-        deadline_ms: 90_000,
-        connect_timeout_ms: 5_000,
-        answer_timeout_ms: 15_000,
+    /// Pending trades are asked about every 10 s, the first time after 3 s (section 7). A cancel has a number of its own and works on
+    /// the day of the sale; WeChat behind it takes none in the first 15 s. `close` takes what is unpaid on any day.
+    pub const TERMS: Terms = Terms {
+        pace: Pace {
+            first_query_ms: 3_000,
+            query_interval_ms: 10_000,
+            deadline_ms: 90_000,
+            connect_timeout_ms: 5_000,
+            answer_timeout_ms: 15_000,
+        },
+        reversal: ReversalTerms {
+            numbered: true,
+            window: Window::SameDay,
+            not_before_ms: 15_000,
+            close_when_refused: true,
+        },
     };
 
     /// A codec for the merchant.
@@ -66,23 +75,20 @@ impl Allinpay {
     pub fn encode(&self, call: &Call, nonce: &str) -> Request {
         match call {
             Call::Charge(charge) => self.charge(charge, nonce),
-            Call::Query { order_no: number }
-            | Call::QueryReversal { reversal_no: number, .. }
-            | Call::QueryRefund { refund_no: number, .. } => {
+            Call::Query(Expected { order_no: number, .. })
+            | Call::QueryReversal(ExpectedReturn { return_no: number, .. })
+            | Call::QueryRefund(ExpectedReturn { return_no: number, .. }) => {
                 self.request("/tranx/query", nonce, &[("reqsn", number.as_str())])
             }
-            Call::Reverse { reversal_no, order_no, amount } => self.request(
-                "/tranx/cancel",
-                nonce,
-                &[("reqsn", reversal_no.as_str()), ("oldreqsn", order_no.as_str()), ("trxamt", &format!("{amount}"))],
-            ),
+            Call::Reverse(back) => self.give_back("/tranx/cancel", back, nonce),
             Call::Close { order_no } => self.request("/tranx/close", nonce, &[("oldreqsn", order_no.as_str())]),
-            Call::Refund { refund_no, order_no, amount } => self.request(
-                "/tranx/refund",
-                nonce,
-                &[("reqsn", refund_no.as_str()), ("oldreqsn", order_no.as_str()), ("trxamt", &format!("{amount}"))],
-            ),
+            Call::Refund(back) => self.give_back("/tranx/refund", back, nonce),
         }
+    }
+
+    fn give_back(&self, path: &'static str, back: &ExpectedReturn, nonce: &str) -> Request {
+        let (number, charge, amount) = (back.return_no.as_str(), back.order_no.as_str(), format!("{}", back.amount));
+        self.request(path, nonce, &[("reqsn", number), ("oldreqsn", charge), ("trxamt", &amount)])
     }
 
     fn charge(&self, charge: &ChargeCall, nonce: &str) -> Request {
@@ -144,7 +150,11 @@ mod tests {
     use alloc::{borrow::ToOwned, collections::BTreeMap};
 
     use super::*;
-    use crate::{ids::OrderNo, money::Fen, secret::PaymentCode};
+    use crate::{
+        ids::OrderNo,
+        money::Fen,
+        secret::{PaymentCode, Wallet},
+    };
 
     fn order_no() -> OrderNo {
         let mut numbering = crate::ids::Numbering::resume(crate::ids::Issuer::new(7).expect("in range"), None);
@@ -236,12 +246,14 @@ mod tests {
             (request.path, get("reqsn"), get("oldreqsn"), get("trxamt"))
         };
         let query = ("/tranx/query", no.as_str().into(), String::new(), String::new());
-        assert_eq!(of(Call::Query { order_no: no }), query);
         let amount = Fen::new(5);
-        assert_eq!(of(Call::QueryReversal { reversal_no: no, order_no: other, amount }), query);
-        assert_eq!(of(Call::QueryRefund { refund_no: no, order_no: other, amount }), query);
+        assert_eq!(of(Call::Query(Expected { order_no: no, amount, wallet: Wallet::Wechat })), query);
+        let asked = ExpectedReturn { return_no: no, order_no: other, amount };
+        assert_eq!(of(Call::QueryReversal(asked)), query);
+        assert_eq!(of(Call::QueryRefund(asked)), query);
         let back = |path| (path, other.as_str().into(), no.as_str().into(), "5".into());
-        assert_eq!(of(Call::Reverse { reversal_no: other, order_no: no, amount }), back("/tranx/cancel"));
-        assert_eq!(of(Call::Refund { refund_no: other, order_no: no, amount }), back("/tranx/refund"));
+        let given = ExpectedReturn { return_no: other, order_no: no, amount };
+        assert_eq!(of(Call::Reverse(given)), back("/tranx/cancel"));
+        assert_eq!(of(Call::Refund(given)), back("/tranx/refund"));
     }
 }

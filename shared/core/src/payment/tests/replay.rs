@@ -17,8 +17,9 @@ fn answers(dice: &mut Dice, story: &Story) -> Vec<Input> {
     let wrong = || PaidEvidence { asked: Fen::new(1251), received: Fen::new(1251), ..evidence() };
     let late = if dice.roll(2) == 0 { Late::Fits } else { Late::SettledOtherwise };
     let detail = || String::from("no answer");
-    let charge = |answer| Input::ChargeAnswered { answer, date: Some(story.now.wall) };
-    let query = |answer| Input::QueryAnswered { answer, late };
+    let charge =
+        |answer| Input::Answered { answer: Answer::Charge(answer), date: Some(story.now.wall), late: Late::Fits };
+    let query = |answer| Input::Answered { answer: Answer::Query(answer), date: None, late };
     let say = |approver: Option<&str>| Say {
         approver: approver.and_then(|text| AccountId::parse(text).ok()),
         ..super::say()
@@ -50,21 +51,21 @@ fn answers(dice: &mut Dice, story: &Story) -> Vec<Input> {
         query(QueryAnswer::Reversed),
         query(QueryAnswer::Mismatched { detail: detail(), claimed: wrong() }),
         query(QueryAnswer::Unknown { detail: detail() }),
-        Input::ReversalAnswered(ReversalAnswer::Done),
-        Input::ReversalAnswered(ReversalAnswer::Refused(refusal())),
-        Input::ReversalAnswered(ReversalAnswer::NotFound),
-        Input::ReversalAnswered(ReversalAnswer::NumberUsed { detail: detail() }),
-        Input::ReversalAnswered(ReversalAnswer::Unknown { detail: detail() }),
-        Input::ReversalQueried(ReversalAnswer::Done),
-        Input::ReversalQueried(ReversalAnswer::Refused(refusal())),
-        Input::ReversalQueried(ReversalAnswer::Unknown { detail: detail() }),
-        Input::RefundAnswered(RefundAnswer::Done { acquirer_no: "2".into() }),
-        Input::RefundAnswered(RefundAnswer::Processing),
-        Input::RefundAnswered(RefundAnswer::Refused(refusal())),
-        Input::RefundAnswered(RefundAnswer::NumberUsed { detail: detail() }),
-        Input::RefundQueried(RefundAnswer::Done { acquirer_no: "3".into() }),
-        Input::RefundQueried(RefundAnswer::NotFound),
-        Input::RefundQueried(RefundAnswer::Refused(refusal())),
+        answered(Answer::Reversal(ReversalAnswer::Done)),
+        answered(Answer::Reversal(ReversalAnswer::Refused(refusal()))),
+        answered(Answer::Reversal(ReversalAnswer::NotFound)),
+        answered(Answer::Reversal(ReversalAnswer::NumberUsed { detail: detail() })),
+        answered(Answer::Reversal(ReversalAnswer::Unknown { detail: detail() })),
+        answered(Answer::ReversalQuery(ReversalAnswer::Done)),
+        answered(Answer::ReversalQuery(ReversalAnswer::Refused(refusal()))),
+        answered(Answer::ReversalQuery(ReversalAnswer::Unknown { detail: detail() })),
+        answered(Answer::Refund(RefundAnswer::Done { acquirer_no: "2".into() })),
+        answered(Answer::Refund(RefundAnswer::Processing)),
+        answered(Answer::Refund(RefundAnswer::Refused(refusal()))),
+        answered(Answer::Refund(RefundAnswer::NumberUsed { detail: detail() })),
+        answered(Answer::RefundQuery(RefundAnswer::Done { acquirer_no: "3".into() })),
+        answered(Answer::RefundQuery(RefundAnswer::NotFound)),
+        answered(Answer::RefundQuery(RefundAnswer::Refused(refusal()))),
         Input::Cancel(say(None)),
         Input::Cancel(say(Some("01"))),
         Input::HandedOver(say(None)),
@@ -92,7 +93,7 @@ fn pass(dice: &mut Dice, story: &mut Story) {
         }
         1 => {
             story.now = Now::vouched(UtcMs(story.now.wall.0 + 60_000), Ticks(1));
-            story.payment = Payment::replay(&story.facts, TIMINGS).expect("begins with its intent");
+            story.payment = Payment::replay(&story.facts, &TERMS).expect("begins with its intent");
             let step = story.payment.resume(story.now);
             story.take(step);
         }

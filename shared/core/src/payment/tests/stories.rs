@@ -77,7 +77,7 @@ fn a_refused_reversal_is_tried_again_and_late_money_is_given_back() {
         .reversal(ReversalAnswer::Refused(refusal()))
         .query(QueryAnswer::Paid(evidence()));
     assert_eq!(story.payment.standing().owed(), Fen::new(1250));
-    story.input(Input::RefundAnswered(RefundAnswer::Done { acquirer_no: "2".into() }));
+    story.input(answered(Answer::Refund(RefundAnswer::Done { acquirer_no: "2".into() })));
     assert_eq!(story.payment.standing().owed(), Fen::ZERO);
     story.ends(State::Refunded, "reverse query close query refund");
 }
@@ -100,7 +100,7 @@ fn what_the_acquirer_will_not_reverse_is_closed() {
 fn what_was_refused_before_a_restart_is_closed_after_it() {
     let story = reversing_unpaid().reversal(ReversalAnswer::Refused(refusal()));
     let now = Now::vouched(UtcMs(story.now.wall.0 + 1_000), Ticks(7));
-    let mut resumed = Story { now, payment: Payment::replay(&story.facts, TIMINGS).expect("an intent"), ..story };
+    let mut resumed = Story { now, payment: Payment::replay(&story.facts, &TERMS).expect("an intent"), ..story };
     let step = resumed.payment.resume(now);
     resumed.take(step);
     resumed
@@ -176,7 +176,7 @@ fn a_late_paid_is_attached_if_it_fits_and_given_back_if_not() {
     let mut settled = expired_unreversed();
     settled.answer_query(QueryAnswer::Paid(evidence()), Late::SettledOtherwise);
     assert_eq!(settled.payment.state(), State::Refunding);
-    settled.input(Input::RefundAnswered(RefundAnswer::Done { acquirer_no: "2".into() }));
+    settled.input(answered(Answer::Refund(RefundAnswer::Done { acquirer_no: "2".into() })));
     assert_eq!(settled.payment.state(), State::Refunded);
 }
 
@@ -205,7 +205,7 @@ fn late_checks_survive_any_pause() {
     for (hours_off, left) in [(3, 3), (30, 1), (1_000, 0)] {
         let story = reversing_unpaid().reversal(ReversalAnswer::Done).query(QueryAnswer::Failed(refusal()));
         let now = Now::vouched(UtcMs(story.now.wall.0 + hours_off * 3_600_000), Ticks(7));
-        let mut resumed = Story { now, payment: Payment::replay(&story.facts, TIMINGS).expect("an intent"), ..story };
+        let mut resumed = Story { now, payment: Payment::replay(&story.facts, &TERMS).expect("an intent"), ..story };
         let step = resumed.payment.resume(now);
         resumed.take(step);
         assert_eq!(resumed.payment.wake(), Some(now.up), "asked at once after {hours_off} h");
@@ -244,7 +244,7 @@ fn the_goods_keys_open_after_a_minute_and_cancel_after_15_s() {
 #[test]
 fn a_restart_turns_a_charge_under_way_into_a_doubt_and_asks() {
     let story = Story::begin();
-    let mut resumed = Payment::replay(&story.facts, TIMINGS).expect("an intent");
+    let mut resumed = Payment::replay(&story.facts, &TERMS).expect("an intent");
     let now = Now::vouched(story.now.wall, Ticks(3));
     let (facts, _) = resumed.resume(now).split();
     assert!(matches!(facts.as_slice(), [Fact::Doubted(_)]));
@@ -252,7 +252,7 @@ fn a_restart_turns_a_charge_under_way_into_a_doubt_and_asks() {
     let mut numbers = story.numbers.clone();
     let (_, held) = resumed.step(now, Input::Due, &mut numbers).split();
     let effects = held.release(Committed::after_durable_commit());
-    assert!(matches!(effects.as_slice(), [Effect::Call { call: Call::Query { .. }, .. }]));
+    assert!(matches!(effects.as_slice(), [Effect::Call(Call::Query(_))]));
 }
 
 #[test]
@@ -300,7 +300,7 @@ fn given_up_money_is_reversed_and_past_midnight_refunded() {
     story.now.wall = parse_beijing("20260106000030").expect("a time");
     let mut story = story.query(QueryAnswer::Paid(evidence()));
     assert_eq!(story.payment.standing().owed(), Fen::new(1250));
-    story.input(Input::RefundAnswered(RefundAnswer::Done { acquirer_no: "2".into() }));
+    story.input(answered(Answer::Refund(RefundAnswer::Done { acquirer_no: "2".into() })));
     story.ends(State::Refunded, "charge query refund");
 }
 
@@ -308,11 +308,11 @@ fn given_up_money_is_reversed_and_past_midnight_refunded() {
 fn a_cancel_survives_a_restart() {
     let mut story = Story::begin().charge(no_answer()).after(16 * SECOND);
     story.input(Input::Cancel(say()));
-    let mut resumed = Payment::replay(&story.facts, TIMINGS).expect("an intent");
+    let mut resumed = Payment::replay(&story.facts, &TERMS).expect("an intent");
     let now = Now::vouched(story.now.wall, Ticks(3));
     let _ = resumed.resume(now);
     let _ = resumed.step(now, Input::Due, &mut story.numbers);
-    let answer = Input::QueryAnswered { answer: QueryAnswer::NotFound, late: Late::Fits };
+    let answer = answered(Answer::Query(QueryAnswer::NotFound));
     let step = resumed.step(now, answer, &mut story.numbers);
     assert!(matches!(step.split().0.as_slice(), [Fact::ReversalIntended(_)]));
 }
@@ -350,7 +350,7 @@ fn a_number_used_before_is_never_simply_paid() {
         let mut story = Story::begin();
         let answer = ChargeAnswer::NumberUsed { detail: "订单号重复".into() };
         let date = Some(story.now.wall);
-        story.input(Input::ChargeAnswered { answer, date });
+        story.input(Input::Answered { answer: Answer::Charge(answer), date, late: Late::Fits });
         assert_eq!(story.payment.standing().reason(), Some("number_used"));
         story
     };

@@ -107,27 +107,27 @@ fn every_status_of_every_call() {
     let (codec, back) = (codec(), expected_return());
     for (status, charge, query, reversal, refund) in table {
         let sale = signed(status, &[]);
-        assert_eq!(word(&codec.decode_charge(&expected(), &sale)), charge, "charge {status}");
-        assert_eq!(word(&codec.decode_query(&expected(), &sale)), query, "query {status}");
+        assert_eq!(word(&codec.charge_answer(&expected(), &sale)), charge, "charge {status}");
+        assert_eq!(word(&codec.query_answer(&expected(), &sale)), query, "query {status}");
         let void = signed(status, &[("trxcode", "VSP512")]);
-        assert_eq!(word(&codec.decode_reversal(&back, &void)), reversal, "reversal {status}");
+        assert_eq!(word(&codec.reversal_answer(&back, &void, Of::Call)), reversal, "reversal {status}");
         let by_its_number = match status {
             "3089" => "Refused",
             "3888" => "Unknown",
             _ => reversal,
         };
-        assert_eq!(word(&codec.decode_reversal_query(&back, &void)), by_its_number, "reversal query {status}");
+        assert_eq!(word(&codec.reversal_answer(&back, &void, Of::Query)), by_its_number, "reversal query {status}");
         let given_back = signed(status, &[("trxcode", "VSP513")]);
-        assert_eq!(word(&codec.decode_refund(&back, &given_back)), refund, "refund {status}");
+        assert_eq!(word(&codec.refund_answer(&back, &given_back, Of::Call)), refund, "refund {status}");
         let by_its_number = if status == "3888" { "Unknown" } else { refund };
-        assert_eq!(word(&codec.decode_refund_query(&back, &given_back)), by_its_number, "refund query {status}");
+        assert_eq!(word(&codec.refund_answer(&back, &given_back, Of::Query)), by_its_number, "refund query {status}");
     }
     assert!(STATUSES.iter().all(|(status, _)| table.iter().any(|row| row.0 == *status)));
 }
 
 #[test]
 fn a_paid_answer_carries_its_evidence() {
-    let ChargeAnswer::Paid(evidence) = codec().decode_charge(&expected(), &signed("0000", &[])) else {
+    let ChargeAnswer::Paid(evidence) = codec().charge_answer(&expected(), &signed("0000", &[])) else {
         panic!("not paid");
     };
     assert_eq!(
@@ -142,7 +142,7 @@ fn a_paid_answer_carries_its_evidence() {
         }
     );
     for (code, wallet) in [("VSP501", Some(Wallet::Wechat)), ("VSP551", Some(Wallet::Unionpay)), ("VSP541", None)] {
-        let QueryAnswer::Paid(evidence) = codec().decode_query(&expected(), &signed("0000", &[("trxcode", code)]))
+        let QueryAnswer::Paid(evidence) = codec().query_answer(&expected(), &signed("0000", &[("trxcode", code)]))
         else {
             panic!("not paid");
         };
@@ -153,16 +153,16 @@ fn a_paid_answer_carries_its_evidence() {
 #[test]
 fn discounts_keep_the_amount_before_them() {
     let discounted = signed("0000", &[("initamt", "1234"), ("trxamt", "1111")]);
-    let QueryAnswer::Paid(evidence) = codec().decode_query(&expected(), &discounted) else { panic!("not paid") };
+    let QueryAnswer::Paid(evidence) = codec().query_answer(&expected(), &discounted) else { panic!("not paid") };
     assert_eq!(evidence.received, Fen::new(1111));
     for (initial, taken) in [("1235", "1234"), ("", "1233"), ("1234", "1235"), ("", "1235")] {
         let other = signed("0000", &[("initamt", initial), ("trxamt", taken)]);
-        assert_eq!(word(&codec().decode_query(&expected(), &other)), "Mismatched", "{initial} {taken}");
-        assert_eq!(word(&codec().decode_charge(&expected(), &other)), "Mismatched", "{initial} {taken}");
+        assert_eq!(word(&codec().query_answer(&expected(), &other)), "Mismatched", "{initial} {taken}");
+        assert_eq!(word(&codec().charge_answer(&expected(), &other)), "Mismatched", "{initial} {taken}");
     }
     for no_amount in ["", "12.34", "+1234", "-1"] {
         let odd = signed("0000", &[("trxamt", no_amount)]);
-        assert_eq!(word(&codec().decode_charge(&expected(), &odd)), "Unknown", "{no_amount}");
+        assert_eq!(word(&codec().charge_answer(&expected(), &odd)), "Unknown", "{no_amount}");
     }
 }
 
@@ -178,7 +178,7 @@ fn no_time_makes_a_payment_another_one() {
         ("20261305101112", None),
     ] {
         let reply = signed("0000", &[("fintime", time)]);
-        let QueryAnswer::Paid(evidence) = codec().decode_query(&expected(), &reply) else { panic!("{time}") };
+        let QueryAnswer::Paid(evidence) = codec().query_answer(&expected(), &reply) else { panic!("{time}") };
         assert_eq!(evidence.finished_at, finished_at.map(UtcMs), "{time}");
     }
 }
@@ -188,16 +188,16 @@ fn a_refusal_keeps_the_acquirers_words_and_its_amount_is_not_read() {
     let refusal = Refusal { code: "3999".into(), message: "余额不足".into() };
     for amount in ["1234", "", "1", "12.34", "lots"] {
         let reply = signed("3999", &[("trxamt", amount), ("initamt", amount)]);
-        assert_eq!(codec().decode_charge(&expected(), &reply), ChargeAnswer::Declined(refusal.clone()), "{amount}");
-        assert_eq!(codec().decode_query(&expected(), &reply), QueryAnswer::Failed(refusal.clone()), "{amount}");
+        assert_eq!(codec().charge_answer(&expected(), &reply), ChargeAnswer::Declined(refusal.clone()), "{amount}");
+        assert_eq!(codec().query_answer(&expected(), &reply), QueryAnswer::Failed(refusal.clone()), "{amount}");
         let void = signed("3999", &[("trxamt", amount), ("trxcode", "VSP512")]);
         let refused = ReversalAnswer::Refused(refusal.clone());
-        assert_eq!(codec().decode_reversal(&expected_return(), &void), refused, "{amount}");
-        assert_eq!(codec().decode_reversal_query(&expected_return(), &void), refused, "{amount}");
+        assert_eq!(codec().reversal_answer(&expected_return(), &void, Of::Call), refused, "{amount}");
+        assert_eq!(codec().reversal_answer(&expected_return(), &void, Of::Query), refused, "{amount}");
     }
     // The answer to a call is about that call, whatever code it shows of the sale it left alone.
     let reply = signed("3999", &[]);
-    assert_eq!(codec().decode_refund(&expected_return(), &reply), RefundAnswer::Refused(refusal));
+    assert_eq!(codec().refund_answer(&expected_return(), &reply, Of::Call), RefundAnswer::Refused(refusal));
 }
 
 #[test]
@@ -214,24 +214,28 @@ fn a_number_is_asked_about_one_kind_of_trade() {
         let other = |kinds: &[&[&str]]| kinds.iter().any(|kind| kind.contains(&code));
         let or_unknown = |word: &'static str, others: bool| if others { "Unknown" } else { word };
         let no_sale = other(&[&voids, &refunds]);
-        assert_eq!(word(&codec.decode_charge(&expected(), &success)), or_unknown("Paid", no_sale), "{code}");
-        assert_eq!(word(&codec.decode_query(&expected(), &success)), or_unknown("Paid", no_sale), "{code}");
-        assert_eq!(word(&codec.decode_query(&expected(), &refused)), or_unknown("Failed", no_sale), "{code}");
-        assert_eq!(word(&codec.decode_query(&expected(), &pending)), or_unknown("Pending", no_sale), "{code}");
+        assert_eq!(word(&codec.charge_answer(&expected(), &success)), or_unknown("Paid", no_sale), "{code}");
+        assert_eq!(word(&codec.query_answer(&expected(), &success)), or_unknown("Paid", no_sale), "{code}");
+        assert_eq!(word(&codec.query_answer(&expected(), &refused)), or_unknown("Failed", no_sale), "{code}");
+        assert_eq!(word(&codec.query_answer(&expected(), &pending)), or_unknown("Pending", no_sale), "{code}");
         let no_void = other(&[&codes, &refunds]);
-        assert_eq!(word(&codec.decode_reversal(&back, &success)), or_unknown("Done", no_void), "{code}");
-        assert_eq!(word(&codec.decode_reversal_query(&back, &success)), or_unknown("Done", no_void), "{code}");
-        assert_eq!(word(&codec.decode_reversal_query(&back, &refused)), or_unknown("Refused", no_void), "{code}");
+        assert_eq!(word(&codec.reversal_answer(&back, &success, Of::Call)), or_unknown("Done", no_void), "{code}");
+        assert_eq!(word(&codec.reversal_answer(&back, &success, Of::Query)), or_unknown("Done", no_void), "{code}");
+        assert_eq!(word(&codec.reversal_answer(&back, &refused, Of::Query)), or_unknown("Refused", no_void), "{code}");
         let no_refund = other(&[&codes, &voids]);
-        assert_eq!(word(&codec.decode_refund(&back, &success)), or_unknown("Done", no_refund), "{code}");
-        assert_eq!(word(&codec.decode_refund_query(&back, &success)), or_unknown("Done", no_refund), "{code}");
-        assert_eq!(word(&codec.decode_refund_query(&back, &refused)), or_unknown("Refused", no_refund), "{code}");
-        assert_eq!(word(&codec.decode_refund_query(&back, &pending)), or_unknown("Processing", no_refund), "{code}");
+        assert_eq!(word(&codec.refund_answer(&back, &success, Of::Call)), or_unknown("Done", no_refund), "{code}");
+        assert_eq!(word(&codec.refund_answer(&back, &success, Of::Query)), or_unknown("Done", no_refund), "{code}");
+        assert_eq!(word(&codec.refund_answer(&back, &refused, Of::Query)), or_unknown("Refused", no_refund), "{code}");
+        assert_eq!(
+            word(&codec.refund_answer(&back, &pending, Of::Query)),
+            or_unknown("Processing", no_refund),
+            "{code}"
+        );
     }
     for no_code in ["VSP5012345", "{}", "微信"] {
         let odd = signed("0000", &[("trxcode", no_code)]);
-        assert_eq!(word(&codec.decode_charge(&expected(), &odd)), "Unknown", "{no_code}");
-        assert_eq!(word(&codec.decode_refund_query(&back, &odd)), "Unknown", "{no_code}");
+        assert_eq!(word(&codec.charge_answer(&expected(), &odd)), "Unknown", "{no_code}");
+        assert_eq!(word(&codec.refund_answer(&back, &odd, Of::Query)), "Unknown", "{no_code}");
     }
 }
 
@@ -254,10 +258,10 @@ fn a_return_is_done_for_its_own_amount_and_its_own_order() {
     for (changes, of_call, of_query) in table {
         let of_kind = |code: &'static str| signed("0000", &[changes, &[("trxcode", code)]].concat());
         let (void, refund) = (of_kind("VSP512"), of_kind("VSP513"));
-        assert_eq!(word(&codec.decode_reversal(&back, &void)), of_call, "{changes:?}");
-        assert_eq!(word(&codec.decode_reversal_query(&back, &void)), of_query, "{changes:?}");
-        assert_eq!(word(&codec.decode_refund(&back, &refund)), of_call, "{changes:?}");
-        assert_eq!(word(&codec.decode_refund_query(&back, &refund)), of_query, "{changes:?}");
+        assert_eq!(word(&codec.reversal_answer(&back, &void, Of::Call)), of_call, "{changes:?}");
+        assert_eq!(word(&codec.reversal_answer(&back, &void, Of::Query)), of_query, "{changes:?}");
+        assert_eq!(word(&codec.refund_answer(&back, &refund, Of::Call)), of_call, "{changes:?}");
+        assert_eq!(word(&codec.refund_answer(&back, &refund, Of::Query)), of_query, "{changes:?}");
     }
 }
 
@@ -288,13 +292,13 @@ fn answers_about_others_and_unsigned_ones_are_unknown() {
     replies.push(http(200, &right.replace("\"sign\"", "\"sgn\"")));
     replies.push(http(302, &right));
     for reply in replies {
-        assert_eq!(word(&codec().decode_charge(&expected(), &reply)), "Unknown", "{reply:?}");
-        assert_eq!(word(&codec().decode_query(&expected(), &reply)), "Unknown", "{reply:?}");
-        assert_eq!(word(&codec().decode_reversal(&expected_return(), &reply)), "Unknown", "{reply:?}");
-        assert_eq!(word(&codec().decode_refund(&expected_return(), &reply)), "Unknown", "{reply:?}");
+        assert_eq!(word(&codec().charge_answer(&expected(), &reply)), "Unknown", "{reply:?}");
+        assert_eq!(word(&codec().query_answer(&expected(), &reply)), "Unknown", "{reply:?}");
+        assert_eq!(word(&codec().reversal_answer(&expected_return(), &reply, Of::Call)), "Unknown", "{reply:?}");
+        assert_eq!(word(&codec().refund_answer(&expected_return(), &reply, Of::Call)), "Unknown", "{reply:?}");
     }
     let spaced = http(200, &right.replace(":\"", " :\n \"").replace("anything\"", "anything\",\"empty\":\"\""));
-    assert_eq!(word(&codec().decode_query(&expected(), &spaced)), "Paid", "white space and empty members are harmless");
+    assert_eq!(word(&codec().query_answer(&expected(), &spaced)), "Paid", "white space and empty members are harmless");
 }
 
 #[test]
@@ -302,17 +306,17 @@ fn configuration_refusals_end_a_charge_only() {
     for code in CONFIGURATION_REFUSALS {
         let reply = http(200, &format!(r#"{{"retcode":"{code}","retmsg":"验签失败"}}"#));
         let refusal = Refusal { code: code.into(), message: "验签失败".into() };
-        assert_eq!(codec().decode_charge(&expected(), &reply), ChargeAnswer::Misconfigured(refusal));
-        assert_eq!(word(&codec().decode_query(&expected(), &reply)), "Unknown");
-        assert_eq!(word(&codec().decode_reversal(&expected_return(), &reply)), "Unknown");
-        assert_eq!(word(&codec().decode_refund(&expected_return(), &reply)), "Unknown");
+        assert_eq!(codec().charge_answer(&expected(), &reply), ChargeAnswer::Misconfigured(refusal));
+        assert_eq!(word(&codec().query_answer(&expected(), &reply)), "Unknown");
+        assert_eq!(word(&codec().reversal_answer(&expected_return(), &reply, Of::Call)), "Unknown");
+        assert_eq!(word(&codec().refund_answer(&expected_return(), &reply, Of::Call)), "Unknown");
     }
 }
 
 #[test]
 fn not_sent_ends_a_charge_only() {
     let reply = Reply::NotSent { detail: "no route".into() };
-    assert_eq!(codec().decode_charge(&expected(), &reply), ChargeAnswer::NotSent { detail: "no route".into() });
-    assert_eq!(word(&codec().decode_query(&expected(), &reply)), "Unknown");
-    assert_eq!(word(&codec().decode_refund_query(&expected_return(), &reply)), "Unknown");
+    assert_eq!(codec().charge_answer(&expected(), &reply), ChargeAnswer::NotSent { detail: "no route".into() });
+    assert_eq!(word(&codec().query_answer(&expected(), &reply)), "Unknown");
+    assert_eq!(word(&codec().refund_answer(&expected_return(), &reply, Of::Query)), "Unknown");
 }

@@ -23,9 +23,9 @@ fn a_return_without_an_end_is_ended_by_a_manager() {
             assert!(matches!(story.input(settle(how)), Some(Refused::TooEarly(_))), "its answer may be on the way");
             let silent = silence(|detail| ReversalAnswer::Unknown { detail });
             story.input(if kind == "void" {
-                Input::ReversalAnswered(silent)
+                answered(Answer::Reversal(silent))
             } else {
-                Input::RefundAnswered(silence(|detail| RefundAnswer::Unknown { detail }))
+                answered(Answer::Refund(silence(|detail| RefundAnswer::Unknown { detail })))
             });
             assert_eq!(story.input(settle(how)), None);
             assert_eq!(story.payment.state(), end, "{kind}");
@@ -38,7 +38,7 @@ fn a_void_is_for_the_same_beijing_day() {
     let mut story = in_state(State::Paid);
     story.now.wall = parse_beijing("20260106000000").expect("a time");
     let (approval, place) = (approval(), place(story.now.wall));
-    assert_eq!(story.input(Input::Void { approval, place }), Some(Refused::OtherDay));
+    assert_eq!(story.input(Input::Void { approval, place }), Some(Refused::PastWindow));
     assert_eq!(story.payment.state(), State::Paid);
 }
 
@@ -51,11 +51,11 @@ fn refunds_never_exceed_what_was_paid() {
     assert_eq!(story.input(Input::Refund(order(1001))), Some(Refused::OverRemaining));
     assert_eq!(story.input(Input::Refund(order(1000))), None);
     assert_eq!(story.input(Input::Refund(order(1))), Some(Refused::State), "one at a time");
-    story.input(Input::RefundAnswered(RefundAnswer::Processing));
+    story.input(answered(Answer::Refund(RefundAnswer::Processing)));
     story.wait();
-    story.input(Input::RefundQueried(RefundAnswer::NotFound));
+    story.input(answered(Answer::RefundQuery(RefundAnswer::NotFound)));
     story.wait();
-    story.input(Input::RefundAnswered(RefundAnswer::Done { acquirer_no: "3".into() }));
+    story.input(answered(Answer::Refund(RefundAnswer::Done { acquirer_no: "3".into() })));
     story.ends(State::Refunded, "charge refund refund query_refund refund");
 }
 
@@ -86,16 +86,16 @@ fn a_give_back_that_is_refused_is_owed_until_it_is_done() {
     story.answer_query(QueryAnswer::Paid(evidence()), Late::SettledOtherwise);
     for _ in 0..3 {
         assert_eq!(story.payment.state(), State::Refunding);
-        story.input(Input::RefundAnswered(RefundAnswer::Refused(refusal())));
+        story.input(answered(Answer::Refund(RefundAnswer::Refused(refusal()))));
         assert_eq!(story.payment.state(), State::Paid);
-        let replayed = Payment::replay(&story.facts, TIMINGS).map(|mut payment| {
+        let replayed = Payment::replay(&story.facts, &TERMS).map(|mut payment| {
             let _ = payment.resume(story.now);
             payment.wake()
         });
         assert_eq!(replayed, Some(Some(story.now.up)), "also after a restart");
         story.wait();
     }
-    story.input(Input::RefundAnswered(RefundAnswer::Done { acquirer_no: "9".into() }));
+    story.input(answered(Answer::Refund(RefundAnswer::Done { acquirer_no: "9".into() })));
     assert_eq!(story.payment.state(), State::Refunded);
     assert!(story.payment.is_at_rest());
 }
@@ -122,7 +122,7 @@ fn what_was_discounted_is_not_given_back() {
         |fen| ReturnOrder { amount: Fen::new(fen), place: place(UtcMs(0)), approval: Some(approval()), reason: None };
     assert_eq!(story.input(Input::Refund(order(1126))), Some(Refused::OverRemaining));
     assert_eq!(story.input(Input::Refund(order(1125))), None);
-    story.input(Input::RefundAnswered(RefundAnswer::Done { acquirer_no: "2".into() }));
+    story.input(answered(Answer::Refund(RefundAnswer::Done { acquirer_no: "2".into() })));
     assert_eq!(story.payment.state(), State::Refunded);
 }
 
@@ -131,7 +131,7 @@ fn a_debt_outlives_what_people_try() {
     let owing = || {
         let mut story = expired_unreversed();
         story.answer_query(QueryAnswer::Paid(evidence()), Late::SettledOtherwise);
-        story.input(Input::RefundAnswered(RefundAnswer::Refused(refusal())));
+        story.input(answered(Answer::Refund(RefundAnswer::Refused(refusal()))));
         assert_eq!(story.payment.state(), State::Paid);
         story
     };
@@ -140,16 +140,16 @@ fn a_debt_outlives_what_people_try() {
     // A manager's try is refused as well.
     let mut story = owing();
     story.input(Input::Refund(order(1250)));
-    story.input(Input::RefundAnswered(RefundAnswer::Refused(refusal())));
+    story.input(answered(Answer::Refund(RefundAnswer::Refused(refusal()))));
     assert_eq!(story.payment.standing().owed(), Fen::new(1250));
     assert!(story.payment.wake().is_some());
     // A manager gives a part back: the rest follows by itself.
     let mut story = owing();
     story.input(Input::Refund(order(250)));
-    story.input(Input::RefundAnswered(RefundAnswer::Done { acquirer_no: "2".into() }));
+    story.input(answered(Answer::Refund(RefundAnswer::Done { acquirer_no: "2".into() })));
     assert_eq!(story.payment.standing().owed(), Fen::new(1000));
     story.wait();
-    story.input(Input::RefundAnswered(RefundAnswer::Done { acquirer_no: "3".into() }));
+    story.input(answered(Answer::Refund(RefundAnswer::Done { acquirer_no: "3".into() })));
     assert_eq!(story.payment.state(), State::Refunded);
     // Written off by a manager: nothing goes back any more, and nothing of it pays a bill.
     let mut story = owing();
@@ -194,10 +194,10 @@ fn a_return_refused_in_a_dead_branch_leaves_the_living_end() {
         story.input(answer());
         story
     };
-    let refunded = || Input::RefundAnswered(RefundAnswer::Done { acquirer_no: "2".into() });
-    let refund_refused = || Input::RefundAnswered(RefundAnswer::Refused(refusal()));
-    let voided = || Input::ReversalAnswered(ReversalAnswer::Done);
-    let void_refused = || Input::ReversalAnswered(ReversalAnswer::Refused(refusal()));
+    let refunded = || answered(Answer::Refund(RefundAnswer::Done { acquirer_no: "2".into() }));
+    let refund_refused = || answered(Answer::Refund(RefundAnswer::Refused(refusal())));
+    let voided = || answered(Answer::Reversal(ReversalAnswer::Done));
+    let void_refused = || answered(Answer::Reversal(ReversalAnswer::Refused(refusal())));
     for (living, end) in [(returned("refund", refunded), State::Refunded), (returned("void", voided), State::Reversed)]
     {
         assert_eq!(living.payment.state(), end);
@@ -213,7 +213,7 @@ fn what_came_second_goes_back_once() {
     let mut story = in_state(State::Paid);
     assert_eq!(story.input(Input::CameSecond), None);
     assert_eq!(story.payment.standing().owed(), Fen::new(1250));
-    story.input(Input::RefundAnswered(RefundAnswer::Done { acquirer_no: "2".into() }));
+    story.input(answered(Answer::Refund(RefundAnswer::Done { acquirer_no: "2".into() })));
     assert_eq!(story.input(Input::CameSecond), None);
     story.ends(State::Refunded, "charge refund");
     let mut open = in_state(State::Unknown);
@@ -246,16 +246,16 @@ fn a_refund_under_way_in_both_branches_is_asked_about_in_both() {
         (RefundAnswer::Done { acquirer_no: "2".into() }, State::Refunded, 0),
     ] {
         let mut dead = begun(250, 60_000);
-        dead.input(Input::RefundAnswered(answer));
+        dead.input(answered(Answer::Refund(answer)));
         let facts: Vec<Fact> = living.facts.iter().chain(&dead.facts[at_backup..]).cloned().collect();
-        let payment = Payment::replay(&facts, TIMINGS).expect("an intent");
+        let payment = Payment::replay(&facts, &TERMS).expect("an intent");
         assert_eq!(payment.state(), State::Refunding, "the living branch's is under way");
         let mut joined = Story { payment, facts, calls: vec![], ..dead };
         let step = joined.payment.resume(joined.now);
         joined.take(step);
         joined.wait();
         assert_eq!(joined.calls, ["query_refund"]);
-        joined.input(Input::RefundQueried(RefundAnswer::Done { acquirer_no: "1".into() }));
+        joined.input(answered(Answer::RefundQuery(RefundAnswer::Done { acquirer_no: "1".into() })));
         assert_eq!((joined.payment.state(), joined.payment.standing().remaining()), (state, Fen::new(left)));
     }
 }
