@@ -1,11 +1,11 @@
 //! What the server's parts share while it runs.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use ed25519_dalek::SigningKey;
 use guitai_core::{
     clock::Deviation,
-    ids::StoreId,
+    ids::{OrderNo, StoreId},
     stats::Movement,
     time::{BusinessClock, Day, Now},
     trust::key_short,
@@ -15,23 +15,27 @@ use guitai_http::{
     dto::{DisabledNode, StoreRow, StoreState, StoreToday, Time},
     password::Passwords,
     session::Sessions,
-    sse::Event,
+    sse::{Event, RESYNC},
     throttle::Throttle,
 };
-use guitai_store::query::{PaymentRow, StatRow};
+use guitai_store::query::StatRow;
 use tokio::sync::{broadcast, watch};
 use tracing::{error, warn};
 
 use crate::{
     clock::Clock,
+    due::{Changes, Due},
     identity,
     lines::Lines,
     rows,
-    store::{HubStore, roster::StoreLine},
+    store::{HubStore, StoreNews, roster::StoreLine},
 };
 
 /// Events kept for listeners that fall behind: a full window of facts of some stores at once.
 const NEWS_MAX: usize = 1024;
+
+/// Between two news of one store: a backlog coming in is told of in strides.
+const TOLD_EVERY: Duration = Duration::from_millis(250);
 
 /// The version of this program.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -48,6 +52,7 @@ pub(crate) struct App {
     pub(crate) passwords: Passwords,
     pub(crate) throttle: Throttle,
     pub(crate) news: broadcast::Sender<Event>,
+    due: Due,
     pub(crate) lines: Lines,
     pub(crate) stop: watch::Receiver<bool>,
 }
@@ -65,6 +70,7 @@ impl App {
             passwords: Passwords::new(),
             throttle: Throttle::new(),
             news: broadcast::Sender::new(NEWS_MAX),
+            due: Due::default(),
             lines: Lines::default(),
             stop,
         })
@@ -106,26 +112,33 @@ impl App {
         }
     }
 
-    /// Tells listeners how a store is doing now.
-    pub(crate) async fn announce_store(&self, store: &StoreId) {
-        if self.news.receiver_count() == 0 {
-            return;
-        }
-        match self.store.figures(self.today(), Some(store.clone())).await {
-            Ok(figures) => {
-                let line = figures.stores.iter().find(|line| line.id == *store);
-                if let Some(line) = line {
-                    self.tell(Event::new("store", &self.store_row(line, &figures.rows)));
-                }
-            }
-            Err(error) => warn!(%store, %error, "no news of this store"),
+    /// Tells listeners how a store is doing, and which of its payments changed: soon, and not more often than [`TOLD_EVERY`]. Nobody
+    /// waits for it.
+    pub(crate) fn announce(self: &Arc<Self>, store: &StoreId, changed: impl IntoIterator<Item = OrderNo>) {
+        if self.news.receiver_count() > 0 && self.due.add(store, changed) {
+            let (app, store) = (Arc::clone(self), store.clone());
+            tokio::spawn(async move { app.tell_until_all_is_told(store).await });
         }
     }
 
-    /// Tells listeners of payments.
-    pub(crate) fn announce_payments(&self, rows: &[PaymentRow]) {
-        for row in rows {
-            self.tell(Event::new("payment", &rows::payment(row)));
+    async fn tell_until_all_is_told(&self, store: StoreId) {
+        while let Some(Changes { payments, dropped }) = self.due.take(&store) {
+            {
+                let _turn = self.due.turn.lock().await;
+                if dropped {
+                    self.tell(Event::new(RESYNC, &serde_json::json!({})));
+                }
+                match self.store.news_of(store.clone(), self.today(), payments).await {
+                    Ok(StoreNews { line, today, payments }) => {
+                        payments.iter().for_each(|row| self.tell(Event::new("payment", &rows::payment(row))));
+                        if let Some(line) = line {
+                            self.tell(Event::new("store", &self.store_row(&line, &today)));
+                        }
+                    }
+                    Err(error) => warn!(%store, %error, "no news of this store"),
+                }
+            }
+            tokio::time::sleep(TOLD_EVERY).await;
         }
     }
 

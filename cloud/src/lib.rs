@@ -5,7 +5,7 @@
 //! - `store`: what it keeps; SQL stays in there. `lines`: who is connected.
 //! - `sync`: its end of the sessions with nodes.
 //! - `api`: what people and programs read and write over HTTP.
-//! - `app`: what the two share while it runs; `run` starts and stops them.
+//! - `app`: what the two share while it runs, `due`: what of it is still to be told; `run` starts and stops them.
 //!
 //! What is public besides the program is what the simulated world plays a hub with.
 
@@ -15,6 +15,7 @@ mod cli;
 mod clock;
 mod commands;
 mod config;
+mod due;
 mod failure;
 mod identity;
 mod lines;

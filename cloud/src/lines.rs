@@ -18,9 +18,6 @@ use tracing::{info, warn};
 
 use crate::store::{Fence, roster::Seen};
 
-/// How often a connected store's state is noted in the database, in ms; its line knows it at any time.
-const NOTE_EVERY_MS: i64 = 60_000;
-
 /// A line that said nothing for so long gives way to any box with its key, in ms: a node says how it fares every 4 s.
 const SILENT_MS: u64 = 10_000;
 
@@ -77,15 +74,6 @@ pub(crate) struct LineState {
     pub(crate) seen: Seen,
     /// When another box with the same key last tried to come in.
     pub(crate) duplicate: Option<UtcMs>,
-}
-
-/// What a status was worth.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Heard {
-    /// It says something new.
-    pub(crate) changed: bool,
-    /// It is time to note it in the database.
-    pub(crate) note: bool,
 }
 
 /// All connected stores.
@@ -158,18 +146,25 @@ impl Lines {
         lines.remove(store).map(|line| line.seen)
     }
 
-    /// How a store fares now.
-    pub(crate) fn heard(&self, store: &StoreId, fence: &Fence, status: Status, now: Now) -> Option<Heard> {
+    /// How a store fares now; answers whether that is news.
+    pub(crate) fn heard(&self, store: &StoreId, fence: &Fence, status: Status, now: Now) -> bool {
         let mut lines = self.lock();
-        let line = lines.get_mut(store).filter(|line| line.fence.is(fence))?;
+        let Some(line) = lines.get_mut(store).filter(|line| line.fence.is(fence)) else { return false };
         let changed = line.seen.status != status;
         line.seen = Seen { at: now.wall, status };
         line.heard = now.up;
-        let note = now.wall.0.saturating_sub(line.noted.0) >= NOTE_EVERY_MS;
-        if note {
-            line.noted = now.wall;
-        }
-        Some(Heard { changed, note })
+        changed
+    }
+
+    /// How those fare that were heard since it was last noted in the database; they count as noted from now on.
+    pub(crate) fn unnoted(&self) -> Vec<(StoreId, Seen)> {
+        let mut lines = self.lock();
+        let heard = lines.iter_mut().filter(|(_, line)| line.seen.at > line.noted);
+        let noted = heard.map(|(store, line)| {
+            line.noted = line.seen.at;
+            (store.clone(), line.seen.clone())
+        });
+        noted.collect()
     }
 
     /// Tells a store's node that its documents are elsewhere now.

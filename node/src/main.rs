@@ -12,6 +12,7 @@ mod devices;
 mod doctor;
 mod membership;
 mod news;
+mod patrol;
 mod place;
 mod reach;
 mod refusal;

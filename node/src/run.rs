@@ -12,7 +12,8 @@ use guitai_http::{guard, password::Passwords, serve, session::Sessions, throttle
 use guitai_link::acquirer::AcquirerClient;
 use guitai_store::{
     Integrity, Journal, Reader, kept,
-    query::{self, PaymentFilter, PaymentRow},
+    list::{self, PaymentFilter},
+    query::PaymentRow,
 };
 use guitai_till::{Command, Handle, Output, Setup};
 use tokio::sync::{broadcast, mpsc, watch};
@@ -27,7 +28,7 @@ use crate::{
     control,
     devices::{self, Printer, ScanSink, Scans},
     membership::{self, Membership},
-    news,
+    news, patrol,
     place::{Enrolment, Place},
     sync::{self, Line},
     waiters::Waiters,
@@ -93,6 +94,9 @@ fn start(config: &Config, place: &Place, enrolment: &Enrolment, stop: &watch::Re
     let begun = clock::trusted(None, last_offset_ms);
     let journal = Journal::open(&database, enrolment.journal()?, issuer, identity.clone(), enrolment.after(), begun)
         .map_err(Damaged)?;
+    if !journal.walked_whole() {
+        patrol::start(database.clone(), journal.id().clone(), identity.verifying_key(), stop.clone())?;
+    }
     let announcements = Arc::new(Announcements::open(&side, &store)?);
     let title = config.title.clone().unwrap_or_else(|| enrolment.store_name.clone());
 
@@ -220,7 +224,7 @@ async fn ask_the_time(app: Arc<App>, acquirer: AcquirerLine) {
         kind: Some("charge".to_owned()),
         ..PaymentFilter::default()
     };
-    let Ok(rows) = app.read(move |connection| query::payments(connection, &newest, 1)).await else { return };
+    let Ok(rows) = app.read(move |connection| list::payments(connection, &newest, 1)).await else { return };
     let Some(PaymentRow { no, amount, wallet: Some(wallet), .. }) = rows.into_iter().next() else { return };
     let of = Expected { order_no: no, amount, wallet };
     let mut wait = TIME_ASKED_FIRST;

@@ -7,7 +7,7 @@ use axum::{
     extract::{Path, State},
     http::StatusCode,
 };
-use guitai_core::normal;
+use guitai_core::{ids::StoreId, normal};
 use guitai_documents::{Announcement, EditError, Field};
 use guitai_http::{
     bearer::{Principal, Scope},
@@ -32,7 +32,7 @@ use crate::{
     (status = 200, body = HubAnnouncements), (status = 401, body = ProblemBody)))]
 pub(super) async fn list(State(app): State<Arc<App>>, caller: Principal) -> Result<Json<HubAnnouncements>, Problem> {
     caller.require(Scope::Read)?;
-    let letters = app.store.letters().await.map_err(internal)?;
+    let letters = app.store.letters(None).await.map_err(internal)?;
     Ok(Json(HubAnnouncements { items: gathered(&letters) }))
 }
 
@@ -54,7 +54,7 @@ pub(super) async fn publish(
         return Err(Problem::malformed("stores").detail("还没有门店。", "There is no store yet."));
     }
     app.push_documents(&touched).await;
-    Ok((StatusCode::CREATED, Json(one(&app, &id).await?)))
+    Ok((StatusCode::CREATED, Json(one(&app, &id, Some(touched)).await?)))
 }
 
 /// Changes an announcement wherever it is. One taken back stays so: publish it anew instead.
@@ -71,7 +71,7 @@ pub(super) async fn edit(
     if caller.person().is_none() {
         return Err(Code::Forbidden.into());
     }
-    if withdrawn == Some(false) && one(&app, &id).await?.withdrawn {
+    if withdrawn == Some(false) && one(&app, &id, None).await?.withdrawn {
         return Err(Problem::new(Code::StateForbids).field("withdrawn").detail(
             "公告撤回后不能恢复，请重新发布。",
             "An announcement taken back cannot be restored; publish it anew.",
@@ -82,11 +82,12 @@ pub(super) async fn edit(
     let change = Change { title, body, withdraw: withdrawn == Some(true) };
     let touched = app.store.edit(id.clone(), change, app.clock.now().wall).await.map_err(refused)?;
     app.push_documents(&touched).await;
-    Ok(Json(one(&app, &id).await?))
+    Ok(Json(one(&app, &id, Some(touched)).await?))
 }
 
-async fn one(app: &App, id: &str) -> Result<HubAnnouncement, Problem> {
-    let letters = app.store.letters().await.map_err(internal)?;
+/// An announcement as it stands in the stores that have it, or, where they are not known, wherever it is.
+async fn one(app: &App, id: &str, of: Option<Vec<StoreId>>) -> Result<HubAnnouncement, Problem> {
+    let letters = app.store.letters(of).await.map_err(internal)?;
     gathered(&letters).into_iter().find(|item| item.id == id).ok_or_else(|| Code::NotFound.into())
 }
 

@@ -13,7 +13,7 @@ use guitai_http::{
     paging::{Page, Query, decode_cursor, encode_cursor},
     problem::{Code, Problem, ProblemBody},
 };
-use guitai_store::query::PaymentFilter;
+use guitai_store::list::PaymentFilter;
 
 use super::internal;
 use crate::{app::App, rows};
@@ -29,7 +29,7 @@ pub(super) async fn list(
     caller.require(Scope::Read)?;
     let as_of = Time(app.clock.now().wall);
     let limit = query.limit;
-    let mut rows = app.store.payments(filter(query)?, limit + 1).await.map_err(internal)?;
+    let mut rows = app.store.payments(filter(query, app.clock.now().wall)?, limit + 1).await.map_err(internal)?;
     let more = rows.len() > limit;
     rows.truncate(limit);
     let last = rows.last().filter(|_| more);
@@ -50,7 +50,7 @@ pub(super) async fn one(
     row.as_ref().map(rows::payment).map(Json).ok_or_else(|| Code::NotFound.into())
 }
 
-fn filter(query: PaymentsQuery) -> Result<PaymentFilter, Problem> {
+fn filter(query: PaymentsQuery, now: UtcMs) -> Result<PaymentFilter, Problem> {
     let after = query.cursor.as_deref().map(decode_cursor::<(i64, String)>).transpose()?;
     let after = after.map(|(at, no)| match OrderNo::parse(&no) {
         Some(no) => Ok((UtcMs(at), no.to_string())),
@@ -64,6 +64,7 @@ fn filter(query: PaymentsQuery) -> Result<PaymentFilter, Problem> {
         from: query.from,
         to: query.to,
         search: query.q,
+        now,
         after: after.transpose()?,
     })
 }

@@ -16,7 +16,7 @@ use crate::app::App;
 #[utoipa::path(get, path = "/stores", responses((status = 200, body = StoreRows), (status = 401, body = ProblemBody)))]
 pub(super) async fn list(State(app): State<Arc<App>>, caller: Principal) -> Result<Json<StoreRows>, Problem> {
     caller.require(Scope::Read)?;
-    let figures = app.store.figures(app.today(), None).await.map_err(internal)?;
-    let items = figures.stores.iter().map(|line| app.store_row(line, &figures.rows)).collect();
+    let (stores, today) = app.store.stores_on(app.today()).await.map_err(internal)?;
+    let items = stores.iter().map(|line| app.store_row(line, &today)).collect();
     Ok(Json(StoreRows { items, as_of: Time(app.clock.now().wall) }))
 }

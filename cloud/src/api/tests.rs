@@ -324,10 +324,9 @@ async fn listeners_hear_of_payments() {
     let mut stream = response.into_body();
     let sale = node.sale(1_234, Wallet::Wechat, 1);
     for batch in node.batches() {
-        let rows = rig.sqlite.ingest((&node.store, node.issuer), batch, &crate::store::Fence::default()).unwrap();
-        rig.app.announce_payments(&rows);
+        let changed = rig.sqlite.ingest((&node.store, node.issuer), batch, &crate::store::Fence::default()).unwrap();
+        rig.app.announce(&node.store, changed);
     }
-    rig.app.announce_store(&node.store).await;
     let mut text = String::new();
     while !text.contains("event: store") {
         let frame = stream.frame().await.unwrap().unwrap();

@@ -14,7 +14,7 @@ mod sqlite;
 use std::sync::Arc;
 
 use guitai_core::{
-    ids::{AccountId, FactNo, Issuer, StoreId},
+    ids::{AccountId, FactNo, Issuer, OrderNo, StoreId},
     journal::{chain::Seal, epoch::Point},
     sync::{
         contract::{Claim, EnrolRequest},
@@ -30,13 +30,14 @@ use guitai_http::{
 };
 use guitai_store::{
     StoreError,
-    query::{PaymentFilter, PaymentRow},
+    list::PaymentFilter,
+    query::{PaymentRow, StatRow},
 };
 
 use letters::{Change, Draft, LetterError, MessageError, Turn};
 use roster::{Heard, Seen, StoreLine, Welcome};
 pub use sqlite::{Fence, Refused, Sqlite};
-pub(crate) use sqlite::{Figures, Letters, Watched};
+pub(crate) use sqlite::{Figures, Letters, StoreNews, Watched};
 
 /// Where the hub keeps everything.
 #[derive(Clone, Debug)]
@@ -71,13 +72,13 @@ impl HubStore {
     }
 
     /// Makes a verified run of facts durable, if the box with this number still serves the store and its session was not
-    /// superseded; answers the rows it changed.
+    /// superseded; answers the numbers whose rows it changed.
     pub(crate) async fn ingest(
         &self,
         (store, issuer): (StoreId, Issuer),
         batch: Batch,
         fence: Fence,
-    ) -> Result<Vec<PaymentRow>, Refused> {
+    ) -> Result<Vec<OrderNo>, Refused> {
         self.blocking(move |sqlite| sqlite.ingest((&store, issuer), batch, &fence)).await?
     }
 
@@ -102,9 +103,29 @@ impl HubStore {
         self.blocking(move |sqlite| sqlite.recall(&store, &known, seal.as_ref())).await?
     }
 
-    /// Notes how a node fares.
-    pub(crate) async fn seen(&self, store: StoreId, seen: Seen) -> Result<(), StoreError> {
-        self.blocking(move |sqlite| sqlite.seen(&store, &seen)).await?
+    /// Notes how nodes fare, all in one write.
+    pub(crate) async fn seen(&self, seen: Vec<(StoreId, Seen)>) -> Result<(), StoreError> {
+        self.blocking(move |sqlite| sqlite.seen(&seen)).await?
+    }
+
+    /// How many stores there are.
+    pub(crate) async fn store_count(&self) -> Result<u64, StoreError> {
+        self.blocking(Sqlite::store_count).await?
+    }
+
+    /// All stores, with the figures of the day.
+    pub(crate) async fn stores_on(&self, day: Day) -> Result<(Vec<StoreLine>, Vec<StatRow>), StoreError> {
+        self.blocking(move |sqlite| sqlite.stores_on(day)).await?
+    }
+
+    /// One store with its figures of the day, and the rows of these payments.
+    pub(crate) async fn news_of(
+        &self,
+        store: StoreId,
+        day: Day,
+        changed: Vec<OrderNo>,
+    ) -> Result<StoreNews, StoreError> {
+        self.blocking(move |sqlite| sqlite.news_of(&store, day, &changed)).await?
     }
 
     /// All stores, and the figures of the day of all or one of them.
@@ -134,9 +155,9 @@ impl HubStore {
         }
     }
 
-    /// Every store's announcements.
-    pub(crate) async fn letters(&self) -> Result<Letters, StoreError> {
-        self.blocking(Sqlite::letters).await?
+    /// The announcements of these stores, or of all.
+    pub(crate) async fn letters(&self, of: Option<Vec<StoreId>>) -> Result<Letters, StoreError> {
+        self.blocking(move |sqlite| sqlite.letters(of.as_deref())).await?
     }
 
     /// Publishes an announcement in the named stores, or in all; answers them.

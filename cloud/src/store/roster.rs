@@ -15,7 +15,7 @@ use guitai_core::{
     time::UtcMs,
     trust::{Grant, InForce, KeyBytes, RosterEntry},
 };
-use guitai_store::{StoreError, digest, query};
+use guitai_store::{StoreError, digest, note, query};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 pub use admission::Heard;
@@ -25,6 +25,9 @@ pub(super) use enrolment::{enrol, new_code};
 
 /// The first grant's issuer number; five digits and more read better than one.
 pub(crate) const ISSUER_FIRST: u32 = 10_001;
+
+/// Holds how many stores there are.
+const STORES_NOTE: &str = "hub_stores";
 
 /// A store as the hub knows it.
 #[derive(Clone, Debug)]
@@ -159,7 +162,18 @@ pub(super) fn add_store(connection: &Connection, store: &StoreId, name: &str, no
             params![store.as_str(), name, now.0],
         )
         .map_err(StoreError::Sqlite)?;
-    if added == 0 { Err(NotAdded::Exists) } else { Ok(()) }
+    if added == 0 {
+        return Err(NotAdded::Exists);
+    }
+    let count = store_count(connection)? + 1;
+    Ok(note::set(connection, STORES_NOTE, count.to_string().as_bytes())?)
+}
+
+/// How many stores there are: counted when they are added, since none goes away.
+pub(super) fn store_count(connection: &Connection) -> Result<u64, StoreError> {
+    let Some(bytes) = note::get(connection, STORES_NOTE)? else { return Ok(0) };
+    let count = String::from_utf8(bytes).ok().and_then(|text| text.parse().ok());
+    count.ok_or_else(|| StoreError::Corrupt(format!("note {STORES_NOTE}")))
 }
 
 /// Gives a store another name.

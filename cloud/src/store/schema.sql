@@ -15,6 +15,7 @@ CREATE TABLE hub_store (
     oldest_unsent_at INTEGER,
     version          TEXT
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX hub_store_by_entry ON hub_store (entry_serial);
 
 -- Enrolment codes. The secret itself is not here: it is derived from the hub's identity and the nonce.
 CREATE TABLE hub_code (
@@ -46,6 +47,7 @@ CREATE UNIQUE INDEX hub_grant_of_store ON hub_grant (store) WHERE ended_at IS NU
 CREATE UNIQUE INDEX hub_grant_of_key ON hub_grant (key) WHERE ended_at IS NULL;
 CREATE INDEX hub_grant_by_store ON hub_grant (store, serial);
 CREATE INDEX hub_grant_by_key ON hub_grant (key, serial);
+CREATE INDEX hub_grant_by_serial ON hub_grant (serial);
 
 CREATE TABLE hub_account (
     account    TEXT NOT NULL PRIMARY KEY,

@@ -4,6 +4,7 @@ mod fence;
 mod schema;
 
 use std::{
+    collections::BTreeSet,
     path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, PoisonError},
 };
@@ -30,8 +31,10 @@ use guitai_http::{
     session::Person,
 };
 use guitai_store::{
-    Database, Integrity, Reader, StoreError, ingest, journal, note,
-    query::{self, PaymentFilter, PaymentRow, StatRow},
+    Database, Integrity, Reader, StoreError, ingest, journal,
+    list::{self, PaymentFilter},
+    note,
+    query::{self, PaymentRow, StatRow},
     refold::{self, Refolded},
 };
 use rusqlite::{Connection, Transaction, TransactionBehavior};
@@ -92,6 +95,17 @@ pub(crate) struct Figures {
     pub(crate) doubt: (u64, Fen),
     /// Names of the people of the stores: store, account, name.
     pub(crate) names: Vec<(String, String, String)>,
+}
+
+/// What there is to tell of a store.
+#[derive(Debug)]
+pub(crate) struct StoreNews {
+    /// The store, if it is there.
+    pub(crate) line: Option<StoreLine>,
+    /// Its figures of the day.
+    pub(crate) today: Vec<StatRow>,
+    /// Payments that changed.
+    pub(crate) payments: Vec<PaymentRow>,
 }
 
 /// Every store with its announcements.
@@ -228,10 +242,12 @@ impl Sqlite {
         (store, issuer): (&StoreId, Issuer),
         batch: Batch,
         fence: &Fence,
-    ) -> Result<Vec<PaymentRow>, Refused> {
+    ) -> Result<Vec<OrderNo>, Refused> {
         let run = ingest::Run::from(batch);
-        for (body, number) in run.bodies.iter().zip(run.first.number..) {
-            if Fact::from_bytes(body) == Err(FactError::Malformed) {
+        // Before the one writer is taken: its time is everybody's.
+        let decoded = ingest::decode(&run);
+        for (fact, number) in decoded.iter().zip(run.first.number..) {
+            if *fact == Err(FactError::Malformed) {
                 return Err(Refused::NoFact(FactNo { epoch: run.first.epoch, number }));
             }
         }
@@ -240,15 +256,9 @@ impl Sqlite {
                 return Err(Refused::Fenced);
             }
             let issuers = roster::issuers(tx, store)?;
-            let facts = ingest::append(tx, &JournalId::node(store.clone()), Some(&issuers), &run)?;
-            let mut changed: Vec<OrderNo> = Vec::new();
-            for no in facts.iter().flat_map(numbers) {
-                if !changed.contains(&no) {
-                    changed.push(no);
-                }
-            }
-            let rows: Result<Vec<_>, _> = changed.iter().map(|no| query::payment(tx, no.as_str())).collect();
-            Ok(rows?.into_iter().flatten().collect())
+            let facts = ingest::append_decoded(tx, &JournalId::node(store.clone()), Some(&issuers), &run, decoded)?;
+            let mut told = BTreeSet::new();
+            Ok(facts.iter().flat_map(numbers).filter(|no| told.insert(*no)).collect())
         })
     }
 
@@ -270,8 +280,30 @@ impl Sqlite {
     }
 
     /// See [`super::HubStore::seen`].
-    pub(super) fn seen(&self, store: &StoreId, seen: &Seen) -> Result<(), StoreError> {
-        self.write(|tx| roster::seen(tx, store, seen))
+    pub(super) fn seen(&self, seen: &[(StoreId, Seen)]) -> Result<(), StoreError> {
+        self.write(|tx| seen.iter().try_for_each(|(store, seen)| roster::seen(tx, store, seen)))
+    }
+
+    /// See [`super::HubStore::store_count`].
+    pub(super) fn store_count(&self) -> Result<u64, StoreError> {
+        self.reader.read(roster::store_count)
+    }
+
+    /// See [`super::HubStore::stores_on`].
+    pub(super) fn stores_on(&self, day: Day) -> Result<(Vec<StoreLine>, Vec<StatRow>), StoreError> {
+        self.reader.read(|connection| Ok((roster::stores(connection)?, query::day_stats(connection, day, None)?)))
+    }
+
+    /// See [`super::HubStore::news_of`].
+    pub(super) fn news_of(&self, store: &StoreId, day: Day, changed: &[OrderNo]) -> Result<StoreNews, StoreError> {
+        self.reader.read(|connection| {
+            let rows: Result<Vec<_>, _> = changed.iter().map(|no| query::payment(connection, no.as_str())).collect();
+            Ok(StoreNews {
+                line: roster::store(connection, store)?,
+                today: query::day_stats(connection, day, Some(store.as_str()))?,
+                payments: rows?.into_iter().flatten().collect(),
+            })
+        })
     }
 
     /// See [`super::HubStore::figures`].
@@ -291,7 +323,7 @@ impl Sqlite {
 
     /// See [`super::HubStore::payments`].
     pub(super) fn payments(&self, filter: &PaymentFilter, limit: usize) -> Result<Vec<PaymentRow>, StoreError> {
-        self.reader.read(|connection| query::payments(connection, filter, limit))
+        self.reader.read(|connection| list::payments(connection, filter, limit))
     }
 
     /// See [`super::HubStore::payment`].
@@ -320,10 +352,19 @@ impl Sqlite {
     }
 
     /// See [`super::HubStore::letters`].
-    pub(crate) fn letters(&self) -> Result<Letters, StoreError> {
+    pub(crate) fn letters(&self, of: Option<&[StoreId]>) -> Result<Letters, StoreError> {
         self.reader.read(|connection| {
-            let stores = roster::stores(connection)?.into_iter();
-            stores.map(|line| letters::list(connection, self.actor, &line.id).map(|letters| (line, letters))).collect()
+            let stores = match of {
+                None => roster::stores(connection)?,
+                Some(named) => {
+                    let found: Result<Vec<_>, _> = named.iter().map(|one| roster::store(connection, one)).collect();
+                    found?.into_iter().flatten().collect()
+                }
+            };
+            stores
+                .into_iter()
+                .map(|line| letters::list(connection, self.actor, &line.id).map(|letters| (line, letters)))
+                .collect()
         })
     }
 

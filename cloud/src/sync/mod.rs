@@ -46,11 +46,30 @@ const CALLERS_MAX: usize = 2048;
 /// How often the roster is looked at for changes made beside the running hub: a revoked node is gone within 5 s.
 const WATCH_EVERY: Duration = Duration::from_secs(2);
 
+/// How often it is noted in the database how connected stores fare.
+const NOTE_EVERY: Duration = Duration::from_secs(60);
+
 /// Takes calls until the listener is closed.
 pub(crate) async fn serve(app: Arc<App>, listener: Arc<Listener>) {
     let watching = tokio::spawn(watch(Arc::clone(&app)));
+    let noting = tokio::spawn(note_seen(Arc::clone(&app)));
     take_calls(app, listener).await;
     watching.abort();
+    noting.abort();
+}
+
+/// Notes in the database how connected stores fare, all in one write; their lines know it at any time.
+async fn note_seen(app: Arc<App>) {
+    loop {
+        tokio::time::sleep(NOTE_EVERY).await;
+        let seen = app.lines.unnoted();
+        if seen.is_empty() {
+            continue;
+        }
+        if let Err(error) = app.store.seen(seen).await {
+            warn!(%error, "when the connected stores were last heard is not noted");
+        }
+    }
 }
 
 /// Hangs up nodes that serve their store no more, and all of them when the hub's address changed: they call again and are told.
@@ -74,14 +93,14 @@ async fn watch(app: Arc<App>) {
     }
 }
 
-async fn dismiss_ended(app: &App) {
+async fn dismiss_ended(app: &Arc<App>) {
     for (store, issuer) in app.lines.issuers() {
         match app.store.issuer_in_force(store.clone()).await {
             Ok(Some(in_force)) if in_force == issuer => {}
             Ok(_) => {
                 info!(%store, issuer = issuer.get(), "this node serves the store no more; it is hung up");
                 app.lines.dismiss(&store, issuer, ByeReason::Revoked);
-                app.announce_store(&store).await;
+                app.announce(&store, []);
             }
             Err(error) => warn!(%store, %error, "the roster cannot be looked at"),
         }
@@ -145,10 +164,10 @@ impl Caller {
         fence.raise();
         if let Some(mut seen) = self.app.lines.leave(&store, &fence) {
             seen.at = self.app.clock.now().wall;
-            if let Err(error) = self.app.store.seen(store.clone(), seen).await {
+            if let Err(error) = self.app.store.seen(vec![(store.clone(), seen)]).await {
                 warn!(%store, %error, "when this store was last heard is not noted");
             }
-            self.app.announce_store(&store).await;
+            self.app.announce(&store, []);
         }
         Some(store)
     }
@@ -171,7 +190,7 @@ impl Caller {
                     node, "two boxes have one key: a copied folder calls while the other is connected; refused"
                 );
                 if let Some(store) = &claim.store {
-                    app.announce_store(store).await;
+                    app.announce(store, []);
                 }
                 return Ok((Answer::Duplicate, Word::default()));
             }
@@ -213,7 +232,7 @@ impl Caller {
             duplicate: None,
         };
         app.lines.admit(&store, line);
-        app.store.seen(store.clone(), seen).await?;
+        app.store.seen(vec![(store.clone(), seen)]).await?;
         info!(%store, node, "node connected");
         let shell = NodeShell::new(Arc::clone(app), (store, issuer), fence);
         Ok((Answer::Admitted(Admitted { standing, shell, events }), word))
@@ -233,7 +252,7 @@ impl Caller {
             "a new box serves this store; the one before it is disabled"
         );
         self.app.lines.dismiss(store, replaced.issuer, ByeReason::Revoked);
-        self.app.announce_store(store).await;
+        self.app.announce(store, []);
     }
 }
 

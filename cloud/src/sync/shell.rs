@@ -47,8 +47,7 @@ impl NodeShell {
 
 impl Shell for NodeShell {
     fn opened(&self, _: &str) {
-        let (app, store) = (Arc::clone(&self.app), self.store.clone());
-        tokio::spawn(async move { app.announce_store(&store).await });
+        self.app.announce(&self.store, []);
     }
 
     /// The hub writes no facts of its own yet, so of its journal there is never one to load, to compare or to be acknowledged.
@@ -90,9 +89,8 @@ impl Shell for NodeShell {
         let last = batch.seal.no;
         self.app.lines.touch(&self.store, &self.fence, self.app.clock.now().up);
         match self.app.store.ingest((self.store.clone(), self.issuer), batch, self.fence.clone()).await {
-            Ok(rows) => {
-                self.app.announce_payments(&rows);
-                self.app.announce_store(&self.store).await;
+            Ok(changed) => {
+                self.app.announce(&self.store, changed);
                 Ok(())
             }
             Err(refused) => {
@@ -123,19 +121,8 @@ impl Shell for NodeShell {
 
     fn peer_status(&self, status: Status) {
         let now = self.app.clock.now();
-        let Some(heard) = self.app.lines.heard(&self.store, &self.fence, status, now) else { return };
-        if !heard.changed && !heard.note {
-            return;
+        if self.app.lines.heard(&self.store, &self.fence, status, now) {
+            self.app.announce(&self.store, []);
         }
-        let (app, store) = (Arc::clone(&self.app), self.store.clone());
-        tokio::spawn(async move {
-            if heard.note
-                && let Some(line) = app.lines.state(&store)
-                && let Err(error) = app.store.seen(store.clone(), line.seen).await
-            {
-                warn!(%store, %error, "when this store was last heard is not noted");
-            }
-            app.announce_store(&store).await;
-        });
     }
 }

@@ -206,7 +206,8 @@ async fn a_node_enrols_and_delivers_its_journal() {
     assert_eq!(sqlite.stores().unwrap()[0].facts, Some(last), "acknowledged means held");
     assert!(hub.rig.app.store.payment(live.to_string()).await.unwrap().is_some());
     until("the store is shown as connected", || hub.rig.app.lines.count() == 1).await;
-    assert!(std::iter::from_fn(|| news.try_recv().ok()).any(|event| event.name() == "payment"));
+    let mut told = std::iter::from_fn(|| news.try_recv().ok());
+    until("listeners hear of payments", || told.any(|event| event.name() == "payment")).await;
 
     drop(events);
     assert_eq!(timeout(PATIENCE, session).await.unwrap().unwrap(), Ended::Hangup(Hangup::Asked(ByeReason::Stopping)));
@@ -263,7 +264,7 @@ async fn announcements_reach_a_connected_node_at_once_and_marks_come_back() {
     node.mark_read("a2");
     events.send(Event::Documents(node.digest())).await.unwrap();
     let read = || {
-        let stores = hub.rig.sqlite.letters().unwrap();
+        let stores = hub.rig.sqlite.letters(None).unwrap();
         stores[0].1.iter().any(|letter| letter.id == "a2" && letter.reads.len() == 1)
     };
     until("the mark comes back", read).await;

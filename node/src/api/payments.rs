@@ -28,7 +28,8 @@ use guitai_http::{
     session::Role,
 };
 use guitai_store::{
-    query::{self, PaymentFilter, PaymentRow},
+    list::{self, PaymentFilter},
+    query::{self, PaymentRow},
     request,
 };
 use guitai_till::{Accepted, Cashier, ChargeRequest, Command, NamedBill, Pays, Reply};
@@ -125,10 +126,11 @@ pub(crate) async fn list(
         from: asked.from,
         to: asked.to,
         search: asked.q,
+        now: app.trusted_now(),
         after: after.map(|(at, no)| (UtcMs(at), no)),
     };
     let limit = asked.limit;
-    let mut rows = app.read(move |connection| query::payments(connection, &filter, limit + 1)).await?;
+    let mut rows = app.read(move |connection| list::payments(connection, &filter, limit + 1)).await?;
     let more = rows.len() > limit;
     rows.truncate(limit);
     let next_cursor = rows.last().filter(|_| more).map(|row| encode_cursor(&(row.at.0, row.no.as_str())));

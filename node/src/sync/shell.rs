@@ -155,7 +155,7 @@ impl Shell for NodeShell {
     async fn acked(&self, upto: FactNo) -> Result<(), ShellError> {
         self.blocking(move |line| {
             let connection = line.side.lock().unwrap_or_else(PoisonError::into_inner);
-            note::set(&connection, ACKED_NOTE, upto.to_string().as_bytes())?;
+            note::set_unsynced(&connection, ACKED_NOTE, upto.to_string().as_bytes())?;
             Ok(())
         })
         .await?;

@@ -25,8 +25,8 @@ use crate::{
 /// One change to the rows people and programs read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RowChange {
-    /// A charge appears.
-    ChargeOpened(Box<Intended>, BillKey),
+    /// A charge appears, and stands so.
+    ChargeOpened(Box<Intended>, BillKey, Box<ChargeRow>),
     /// A charge stands so now.
     ChargeStands(Box<ChargeRow>),
     /// A void or refund appears as a row of its own.
@@ -110,6 +110,10 @@ pub struct ChargeRow {
     pub at: UtcMs,
     pub business_day: Day,
     pub changed_at: UtcMs,
+    /// The acquirer's or the wallet's number is another than before: to write the same again costs as much as a new one.
+    pub renumbered: bool,
+    /// Likewise when it was intended, and its day.
+    pub moved: bool,
 }
 
 /// A void or refund as a row of the list.
@@ -174,8 +178,13 @@ fn of_bill(fact: &bill::Fact) -> Vec<RowChange> {
 }
 
 fn of_payment(fact: &payment::Fact, before: Option<&Standing>, after: &Standing) -> Vec<RowChange> {
+    let mut row = Box::new(charge_row(after, fact.at()));
+    if let Some(before) = before.map(|before| charge_row(before, fact.at())) {
+        row.renumbered = (&before.acquirer_no, &before.wallet_no) != (&row.acquirer_no, &row.wallet_no);
+        row.moved = (before.at, before.business_day) != (row.at, row.business_day);
+    }
     let mut rows = match fact {
-        payment::Fact::Intended(f) => vec![RowChange::ChargeOpened(Box::new(f.clone()), after.bill())],
+        payment::Fact::Intended(f) => vec![RowChange::ChargeOpened(Box::new(f.clone()), after.bill(), row)],
         payment::Fact::Pended(_)
         | payment::Fact::Doubted(_)
         | payment::Fact::Paid(_)
@@ -195,9 +204,8 @@ fn of_payment(fact: &payment::Fact, before: Option<&Standing>, after: &Standing)
         | payment::Fact::DayCorrected(_)
         | payment::Fact::RefundIntended(_)
         | payment::Fact::Refunded(_)
-        | payment::Fact::RefundRefused(_) => vec![],
+        | payment::Fact::RefundRefused(_) => vec![RowChange::ChargeStands(row)],
     };
-    rows.push(RowChange::ChargeStands(Box::new(charge_row(after, fact.at()))));
     rows.extend(of_return(fact));
     if let Some(idempotency) = fact.idempotency() {
         rows.push(RowChange::Requested { idempotency: idempotency.clone(), order_no: Some(fact.order_no()) });
@@ -233,6 +241,8 @@ fn charge_row(standing: &Standing, changed_at: UtcMs) -> ChargeRow {
         at: standing.intent().at,
         business_day: standing.intent().place.business_day,
         changed_at,
+        renumbered: true,
+        moved: true,
     }
 }
 

@@ -76,9 +76,9 @@ pub fn bill_day_before(
 /// What SQLite says.
 pub fn trading_day_before(connection: &Connection, store: &str, today: Day) -> Result<Option<Day>, StoreError> {
     let mut statement = connection.prepare_cached(
-        "SELECT max(day) FROM stat WHERE store = ?1 AND day < ?2 AND movement = 'paid' AND count > 0",
+        "SELECT day FROM stat WHERE store = ?1 AND day < ?2 AND movement = 'paid' AND count > 0 ORDER BY day DESC LIMIT 1",
     )?;
-    let found: Option<u32> = statement.query_row(params![store, today.number()], |row| row.get(0))?;
+    let found = statement.query_row(params![store, today.number()], |row| row.get(0)).optional()?;
     Ok(found.and_then(Day::from_number))
 }
 
@@ -111,19 +111,20 @@ pub fn code_was_used(connection: &Connection, hash: u64, till: &TillId) -> Resul
 /// # Errors
 /// What SQLite says.
 pub fn unfinished(connection: &Connection, store: &str) -> Result<Vec<OrderNo>, StoreError> {
-    let mut statement =
-        connection.prepare_cached("SELECT no FROM payment WHERE store = ?1 AND unfinished = 1 ORDER BY no")?;
-    let numbers = statement.query_map([store], |row| row.get::<_, String>(0))?;
-    numbers.map(|no| OrderNo::parse(&no?).ok_or_else(|| StoreError::Corrupt("an order number".into()))).collect()
+    let mut statement = connection
+        .prepare_cached("SELECT no FROM payment INDEXED BY payment_unfinished WHERE unfinished = 1 AND store = ?1")?;
+    numbers(statement.query_map([store], |row| row.get(0))?)
 }
 
-/// How many payments have no final result yet.
+/// How many payments have no final result yet, voids and refunds among them.
 ///
 /// # Errors
 /// What SQLite says.
 pub fn open_count(connection: &Connection) -> Result<u64, StoreError> {
     let mut statement = connection.prepare_cached(
-        "SELECT count(*) FROM payment WHERE state IN ('pending', 'unknown', 'held', 'reversing', 'refunding')",
+        "SELECT (SELECT count(*) FROM payment INDEXED BY payment_unfinished WHERE unfinished = 1 AND state = 'pending')
+             + (SELECT count(*) FROM payment INDEXED BY payment_by_state
+                WHERE state IN ('unknown', 'held', 'reversing', 'refunding') AND state NOT IN ('pending', 'paid'))",
     )?;
     Ok(unsigned(statement.query_row([], |row| row.get(0))?))
 }
@@ -133,10 +134,18 @@ pub fn open_count(connection: &Connection) -> Result<u64, StoreError> {
 /// # Errors
 /// What SQLite says.
 pub fn charges_since(connection: &Connection, store: &str, since: UtcMs) -> Result<Vec<OrderNo>, StoreError> {
-    let mut statement = connection
-        .prepare_cached("SELECT no FROM payment WHERE store = ?1 AND at >= ?2 AND kind = 'charge' ORDER BY no")?;
-    let numbers = statement.query_map(params![store, since.0], |row| row.get::<_, String>(0))?;
-    numbers.map(|no| OrderNo::parse(&no?).ok_or_else(|| StoreError::Corrupt("an order number".into()))).collect()
+    let mut statement = connection.prepare_cached(
+        "SELECT no FROM payment INDEXED BY payment_by_store_time WHERE store = ?1 AND at >= ?2 AND kind = 'charge'",
+    )?;
+    numbers(statement.query_map(params![store, since.0], |row| row.get(0))?)
+}
+
+/// In order: the oldest first.
+fn numbers(found: impl Iterator<Item = rusqlite::Result<String>>) -> Result<Vec<OrderNo>, StoreError> {
+    let corrupt = || StoreError::Corrupt("an order number".into());
+    let mut numbers = found.map(|no| OrderNo::parse(&no?).ok_or_else(corrupt)).collect::<Result<Vec<_>, _>>()?;
+    numbers.sort_unstable_by(|a, b| a.as_str().cmp(b.as_str()));
+    Ok(numbers)
 }
 
 /// Payments that wait for a person: quarantined, owing, or open since a time (UTC ms) that is not `young`. A stamp ahead of the time
@@ -151,7 +160,7 @@ pub fn for_a_person(
 ) -> Result<Vec<PaymentRow>, StoreError> {
     let sql = format!(
         "SELECT {PAYMENT_COLUMNS} FROM payment p WHERE p.store = ?1 AND (p.state = 'quarantined' OR p.owed > 0)
-         UNION SELECT {PAYMENT_COLUMNS} FROM payment p WHERE p.store = ?1 AND p.unfinished = 1
+         UNION SELECT {PAYMENT_COLUMNS} FROM payment p INDEXED BY payment_unfinished WHERE p.store = ?1 AND p.unfinished = 1
              AND p.at NOT BETWEEN ?2 AND ?3
              AND (p.state IN ('pending', 'unknown', 'held')
                   OR (p.state = 'reversing' AND (p.received IS NULL OR p.changed_at NOT BETWEEN ?2 AND ?3))

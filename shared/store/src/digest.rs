@@ -14,6 +14,40 @@ use crate::{
     standings::Standings,
 };
 
+/// How far what was written is taken back when a fact contradicts it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Care {
+    /// As far as the caller goes: see [`together`].
+    Together,
+    /// This fact alone.
+    Each,
+}
+
+/// Folds facts on the supposition that none of them contradicts what is there, which is dear to find out one by one. If one does,
+/// everything is taken back and they are folded again, each by itself.
+///
+/// # Errors
+/// What SQLite says, or the fold.
+pub(crate) fn together<T>(
+    connection: &Connection,
+    mut fold: impl FnMut(Care) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    connection.prepare_cached("SAVEPOINT facts")?.execute([])?;
+    let folded = match fold(Care::Together) {
+        Err(StoreError::Sqlite(error)) if is_contradiction(&error) => {
+            connection.prepare_cached("ROLLBACK TO facts")?.execute([])?;
+            fold(Care::Each)?
+        }
+        folded => folded?,
+    };
+    connection.prepare_cached("RELEASE facts")?.execute([])?;
+    Ok(folded)
+}
+
+fn is_contradiction(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation)
+}
+
 /// Writes a fact's rows, or says why they cannot be: a newer kind, a number that is not this store's to draw, or rows that
 /// contradict what the store wrote before. None of that may stop the facts behind it.
 ///
@@ -23,9 +57,9 @@ pub(crate) fn digest(
     connection: &Connection,
     (journal, issuers): (&JournalId, Option<&[Issuer]>),
     standings: &mut Standings,
-    no: FactNo,
-    fact: Result<Fact, FactError>,
-) -> Result<Result<Fact, String>, StoreError> {
+    (no, fact): (FactNo, &Result<Fact, FactError>),
+    care: Care,
+) -> Result<Result<(), String>, StoreError> {
     let fact = match fact {
         Ok(fact) => fact,
         Err(why) => return Ok(Err(format!("{why:?}"))),
@@ -42,16 +76,28 @@ pub(crate) fn digest(
     if fact.greatest_amount().is_some_and(|amount| amount.get() > limits::BILL_TOTAL_MAX_FEN) {
         return Ok(Err(format!("a {} of more money than there is", fact.name())));
     }
-    connection.execute_batch("SAVEPOINT rows")?;
-    match rows::fold(connection, journal, standings, no, &fact) {
+    match care {
+        Care::Together => rows::fold(connection, journal, standings, no, fact).map(Ok),
+        Care::Each => alone(connection, journal, standings, (no, fact)),
+    }
+}
+
+fn alone(
+    connection: &Connection,
+    journal: &JournalId,
+    standings: &mut Standings,
+    (no, fact): (FactNo, &Fact),
+) -> Result<Result<(), String>, StoreError> {
+    connection.prepare_cached("SAVEPOINT rows")?.execute([])?;
+    match rows::fold(connection, journal, standings, no, fact) {
         Ok(()) => {
-            connection.execute_batch("RELEASE rows")?;
-            Ok(Ok(fact))
+            connection.prepare_cached("RELEASE rows")?.execute([])?;
+            Ok(Ok(()))
         }
-        Err(StoreError::Sqlite(error)) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {
+        Err(StoreError::Sqlite(error)) if is_contradiction(&error) => {
             connection.execute_batch("ROLLBACK TO rows; RELEASE rows")?;
             // What its payment came to by this fact was not written.
-            standings.forget(&fact);
+            standings.forget(fact);
             Ok(Err(error.to_string()))
         }
         Err(error) => Err(error),

@@ -4,18 +4,6 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::{StoreError, column::unsigned};
 
-/// Names of all stored documents that begin with `prefix`.
-///
-/// # Errors
-/// What SQLite says.
-pub fn names(connection: &Connection, prefix: &str) -> Result<Vec<String>, StoreError> {
-    let mut statement = connection.prepare_cached(
-        "SELECT DISTINCT document FROM document_change WHERE substr(document, 1, length(?1)) = ?1 ORDER BY document",
-    )?;
-    let rows = statement.query_map([prefix], |row| row.get(0))?;
-    rows.map(|row| Ok(row?)).collect()
-}
-
 /// The stored changes of a document, oldest first.
 ///
 /// # Errors

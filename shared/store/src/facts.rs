@@ -61,6 +61,17 @@ pub(crate) fn insert_seal(connection: &Connection, journal: &JournalId, seal: &S
     Ok(())
 }
 
+/// A fact's bytes, if it is held.
+///
+/// # Errors
+/// What SQLite says.
+pub(crate) fn body(connection: &Connection, journal: &JournalId, no: FactNo) -> Result<Option<Vec<u8>>, StoreError> {
+    let mut statement = connection
+        .prepare_cached("SELECT body FROM fact WHERE store = ?1 AND writer = ?2 AND epoch = ?3 AND number = ?4")?;
+    let place = params![journal.store.as_str(), journal.writer.text(), no.epoch, integer(no.number)];
+    Ok(statement.query_row(place, |row| row.get(0)).optional()?)
+}
+
 /// The last fact held of each epoch, newest first: one look-up each, however long the journal is.
 ///
 /// # Errors

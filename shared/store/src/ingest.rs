@@ -6,7 +6,7 @@ use guitai_core::{
         Committed,
         chain::{self, ChainHash, Seal},
         epoch::{Point, opening},
-        fact::Fact,
+        fact::{Fact, FactError},
         text::Record,
     },
     limits,
@@ -165,21 +165,94 @@ pub fn append(
     issuers: Option<&[Issuer]>,
     run: &Run,
 ) -> Result<Vec<Fact>, StoreError> {
-    let folded_later = refold::behind(connection, journal)?;
-    write(connection, (journal, issuers), run, folded_later)
+    append_decoded(connection, journal, issuers, run, decode(run))
+}
+
+/// [`append`] of a run whose facts were read before, outside of the transaction.
+///
+/// # Errors
+/// As [`persist`]; the transaction must then be rolled back.
+pub fn append_decoded(
+    connection: &Connection,
+    journal: &JournalId,
+    issuers: Option<&[Issuer]>,
+    run: &Run,
+    facts: Decoded,
+) -> Result<Vec<Fact>, StoreError> {
+    let rows = if refold::behind(connection, journal)? { Rows::Later } else { Rows::Now };
+    write(connection, (journal, issuers), run, facts, rows)
+}
+
+/// A run's facts, in its order.
+pub type Decoded = Vec<Result<Fact, FactError>>;
+
+/// Reads a run's facts.
+#[must_use]
+pub fn decode(run: &Run) -> Decoded {
+    run.bodies.iter().map(|body| Fact::from_bytes(body)).collect()
 }
 
 /// Facts alone, whose rows are made with all others afterwards.
 pub(crate) fn append_unfolded(connection: &Connection, journal: &JournalId, run: &Run) -> Result<(), StoreError> {
-    write(connection, (journal, None), run, true).map(|_| ())
+    write(connection, (journal, None), run, decode(run), Rows::Later).map(|_| ())
+}
+
+/// Whether rows are made of facts as they are stored.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Rows {
+    Now,
+    Later,
+}
+
+/// A fact about to be stored.
+struct Entry<'a> {
+    no: FactNo,
+    body: &'a [u8],
+    head: ChainHash,
+    fact: Result<Fact, FactError>,
+    records: Vec<Record>,
 }
 
 fn write(
     connection: &Connection,
     (journal, issuers): (&JournalId, Option<&[Issuer]>),
     run: &Run,
-    folded_later: bool,
+    facts: Decoded,
+    rows: Rows,
 ) -> Result<Vec<Fact>, StoreError> {
+    let entries = entries(connection, journal, run, facts)?;
+    let digested = digest::together(connection, |care| {
+        let mut standings = Standings::default();
+        let mut digested = Vec::with_capacity(entries.len());
+        for Entry { no, body, head, fact, records } in &entries {
+            let order_no = fact.as_ref().ok().and_then(Fact::order_no);
+            facts::insert(connection, journal, *no, body, head, order_no)?;
+            records.iter().try_for_each(|record| record::insert(connection, journal, *no, record))?;
+            let has_rows = rows == Rows::Now
+                && match digest::digest(connection, (journal, issuers), &mut standings, (*no, fact), care)? {
+                    Ok(()) => true,
+                    Err(why) => {
+                        digest::flag(connection, journal, *no, &why)?;
+                        false
+                    }
+                };
+            digested.push(has_rows);
+        }
+        Ok(digested)
+    })?;
+    facts::insert_seal(connection, journal, &run.seal)?;
+    let with_rows = entries.into_iter().zip(digested).filter(|(_, has_rows)| *has_rows);
+    Ok(with_rows.filter_map(|(entry, _)| entry.fact.ok()).collect())
+}
+
+/// What goes on from the last fact held: each fact with the chain's value after it and the texts that it committed to, opened;
+/// those of a fact nobody here can read are kept unread.
+fn entries<'a>(
+    connection: &Connection,
+    journal: &JournalId,
+    run: &'a Run,
+    facts: Decoded,
+) -> Result<Vec<Entry<'a>>, StoreError> {
     let (last, mut head) = head(connection, journal)?;
     let expected = FactNo { epoch: last.epoch, number: last.number + 1 };
     if run.first.epoch > last.epoch && run.first.number == 1 {
@@ -194,45 +267,24 @@ fn write(
     } else if run.first != expected {
         return Err(StoreError::Corrupt(format!("a run beginning at {} where {expected} is next", run.first)));
     }
-    let mut digested = Vec::with_capacity(run.bodies.len());
-    let mut standings = Standings::default();
     let mut records = run.records.iter().peekable();
     let mut no = run.first;
-    for body in &run.bodies {
+    let mut entries = Vec::with_capacity(run.bodies.len());
+    for (body, mut fact) in run.bodies.iter().zip(facts) {
         head = chain::link(&head, no, body);
-        let mut fact = Fact::from_bytes(body);
-        let order_no = fact.as_ref().ok().and_then(Fact::order_no);
-        facts::insert(connection, journal, no, body, &head, order_no)?;
         let beside = std::iter::from_fn(|| records.next_if(|found| found.number == no.number));
-        keep_records(connection, journal, no, fact.as_mut().ok(), beside.map(|found| found.record.clone()).collect())?;
-        if !folded_later {
-            match digest::digest(connection, (journal, issuers), &mut standings, no, fact)? {
-                Ok(fact) => digested.push(fact),
-                Err(why) => digest::flag(connection, journal, no, &why)?,
+        let mut records: Vec<Record> = beside.map(|found| found.record.clone()).collect();
+        if let (Ok(fact), false) = (&mut fact, records.is_empty()) {
+            let strange = record::open(fact, records.iter().cloned());
+            for record in &strange {
+                tracing::warn!(%journal, fact = %no, slot = record.slot, "a text that this fact did not commit to is dropped");
             }
+            records.retain(|record| !strange.contains(record));
         }
+        entries.push(Entry { no, body, head, fact, records });
         no.number += 1;
     }
-    facts::insert_seal(connection, journal, &run.seal)?;
-    Ok(digested)
-}
-
-/// Keeps the texts that the fact committed to, and opens them; those of a fact nobody here can read are kept unread.
-fn keep_records(
-    connection: &Connection,
-    journal: &JournalId,
-    no: FactNo,
-    fact: Option<&mut Fact>,
-    mut records: Vec<Record>,
-) -> Result<(), StoreError> {
-    if let Some(fact) = fact {
-        let strange = record::open(fact, records.iter().cloned());
-        for record in &strange {
-            tracing::warn!(%journal, fact = %no, slot = record.slot, "a text that this fact did not commit to is dropped");
-        }
-        records.retain(|record| !strange.contains(record));
-    }
-    records.iter().try_for_each(|record| record::insert(connection, journal, no, record))
+    Ok(entries)
 }
 
 /// Places of a journal's own history, newest first: steps that double back from its end to where its last epoch begins, the ends

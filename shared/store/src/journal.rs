@@ -5,19 +5,23 @@
 //! the line keeps only so much that no seal vouches for. A failed commit leaves nothing to go on with: the caller ends the
 //! process and starts again from what is on disk.
 //!
+//! A start verifies the chain from the last checkpoint on, so that it takes as long after years as after a day: see `check`.
+//!
 //! A box put back to an older copy takes back what the hub holds of its journal with [`Journal::fill`].
 
+mod check;
 mod fill;
 
+pub use check::{Integrity, WALKED_WHOLE_MAX, Walk, check, verify};
 pub use fill::{BranchFact, Filled, branch_facts};
 
-use ed25519_dalek::{SigningKey, VerifyingKey};
+use ed25519_dalek::SigningKey;
 use guitai_core::{
     ids::{FactNo, Issuer, JournalId, OrderNo, StoreId},
     journal::{
         Committed,
         chain::{self, ChainHash, Seal},
-        epoch::{Keyring, Point},
+        epoch::Point,
         fact::{Fact, FactError, Opened},
         text::Record,
     },
@@ -25,49 +29,12 @@ use guitai_core::{
     sync::journal_lane::SEAL_EVERY_BYTES,
     time::UtcMs,
 };
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 
-use crate::{
-    Database, StoreError,
-    column::{fact_no, integer, of},
-    facts, record, refold, rows,
-    standings::Standings,
-};
+use crate::{Database, StoreError, column::fact_no, facts, record, refold, rows, standings::Standings};
 
-/// Where a check of the chain found it broken.
-#[derive(Debug)]
-pub enum Integrity {
-    /// A fact's bytes do not fit the chain, or its number is missing: history was altered or damaged here.
-    BrokenAt(FactNo),
-    /// The last facts carry no valid seal of this identity.
-    Unsealed(FactNo),
-    /// The file could not be read.
-    Unreadable(StoreError),
-}
-
-impl std::fmt::Display for Integrity {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::BrokenAt(no) => write!(f, "the journal is damaged at fact {no}: its bytes do not fit the hash chain"),
-            Self::Unsealed(no) => write!(f, "the journal's fact {no} carries no valid seal of this node's identity"),
-            Self::Unreadable(error) => write!(f, "the journal cannot be read: {error}"),
-        }
-    }
-}
-
-impl std::error::Error for Integrity {}
-
-impl From<StoreError> for Integrity {
-    fn from(error: StoreError) -> Self {
-        Self::Unreadable(error)
-    }
-}
-
-impl From<rusqlite::Error> for Integrity {
-    fn from(error: rusqlite::Error) -> Self {
-        Self::Unreadable(error.into())
-    }
-}
+/// Facts between two checkpoints: what a start walks at the most, some 30 ms.
+const CHECKPOINT_EVERY: u64 = 10_000;
 
 /// The writer.
 #[derive(Debug)]
@@ -77,6 +44,9 @@ pub struct Journal {
     identity: SigningKey,
     last: FactNo,
     head: ChainHash,
+    /// Where the last checkpoint lies.
+    checkpoint: FactNo,
+    walked_whole: bool,
     in_transaction: bool,
     /// Facts and texts since the last seal.
     unsealed_bytes: usize,
@@ -84,8 +54,8 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Opens a journal, checks its whole chain, fits its rows to this version, and begins it if it is empty: at epoch 1, or where
-    /// another box of the store left off, `after` that place.
+    /// Opens a journal, checks its chain (of a long one, what came after the last checkpoint), fits its rows to this version, and
+    /// begins it if it is empty: at epoch 1, or where another box of the store left off, `after` that place.
     ///
     /// # Errors
     /// Names the fact where history is broken.
@@ -98,13 +68,25 @@ impl Journal {
         now: UtcMs,
     ) -> Result<Self, Integrity> {
         let mut connection = database.writer()?;
-        let (last, head) = check(&connection, &id, &identity.verifying_key())?;
+        let check::Start { last, head, checkpoint, whole } = check::start(&connection, &id, &identity.verifying_key())?;
         refold::fit(&mut connection, &|_, _| Ok(None))?;
-        let (in_transaction, unsealed_bytes, standings) = (false, 0, Standings::default());
-        let mut journal = Self { connection, id, identity, last, head, in_transaction, unsealed_bytes, standings };
+        let mut journal = Self {
+            connection,
+            id,
+            identity,
+            last,
+            head,
+            checkpoint,
+            walked_whole: whole,
+            in_transaction: false,
+            unsealed_bytes: 0,
+            standings: Standings::default(),
+        };
         if journal.last.number == 0 {
             journal.open_epoch(issuer, now, after)?;
             journal.commit()?;
+        } else if journal.is_far_from_checkpoint() {
+            journal.set_checkpoint()?;
         }
         Ok(journal)
     }
@@ -125,6 +107,24 @@ impl Journal {
             vouch: None,
         };
         self.append(&Fact::Opened(opened)).map(|_| ())
+    }
+
+    /// Whether the start verified every fact, or only those after the last checkpoint.
+    #[must_use]
+    pub const fn walked_whole(&self) -> bool {
+        self.walked_whole
+    }
+
+    const fn is_far_from_checkpoint(&self) -> bool {
+        let (last, checkpoint) = (self.last, self.checkpoint);
+        last.epoch != checkpoint.epoch || last.number.saturating_sub(checkpoint.number) >= CHECKPOINT_EVERY
+    }
+
+    /// The next start walks from here, where the head is sealed.
+    fn set_checkpoint(&mut self) -> Result<(), StoreError> {
+        check::set_checkpoint(&self.connection, self.last)?;
+        self.checkpoint = self.last;
+        Ok(())
     }
 
     /// The last fact appended.
@@ -202,6 +202,9 @@ impl Journal {
     pub fn commit(&mut self) -> Result<Committed, StoreError> {
         if self.in_transaction {
             self.seal()?;
+            if self.is_far_from_checkpoint() {
+                self.set_checkpoint()?;
+            }
             self.connection.execute_batch("COMMIT")?;
             self.in_transaction = false;
         }
@@ -248,11 +251,7 @@ impl Journal {
     }
 
     fn opened_at(&self, epoch: u32) -> Result<Option<UtcMs>, StoreError> {
-        let mut statement = self
-            .connection
-            .prepare_cached("SELECT body FROM fact WHERE store = ?1 AND writer = ?2 AND epoch = ?3 AND number = 1")?;
-        let place = params![self.id.store.as_str(), self.id.writer.text(), epoch];
-        let body: Option<Vec<u8>> = statement.query_row(place, |row| row.get(0)).optional()?;
+        let body = facts::body(&self.connection, &self.id, FactNo { epoch, number: 1 })?;
         Ok(body.and_then(|body| Some(Fact::from_bytes(&body).ok()?.at())))
     }
 
@@ -301,118 +300,4 @@ pub fn last_issued(connection: &Connection, journal: &JournalId) -> Result<Optio
 
 fn no_fact(error: FactError) -> StoreError {
     StoreError::Corrupt(format!("a fact: {error:?}"))
-}
-
-/// Walks a journal's whole chain; answers its last fact and head. Every stored hash is recomputed from the bytes; the last
-/// seal is verified, which vouches for everything before it.
-///
-/// # Errors
-/// Names the first fact that does not fit.
-pub fn check(
-    connection: &Connection,
-    journal: &JournalId,
-    identity: &VerifyingKey,
-) -> Result<(FactNo, ChainHash), Integrity> {
-    walk(connection, journal, identity, &[]).map(|(last, head, _)| (last, head))
-}
-
-/// The check's result with the key of each epoch, which ends in the one trusted.
-fn walk(
-    connection: &Connection,
-    journal: &JournalId,
-    identity: &VerifyingKey,
-    known: &[VerifyingKey],
-) -> Result<(FactNo, ChainHash, Keyring), Integrity> {
-    let mut last = FactNo { epoch: 1, number: 0 };
-    let mut head = chain::start(journal, 1);
-    let mut ring = Keyring::knowing(known);
-    let mut statement = connection.prepare(
-        "SELECT epoch, number, body, head FROM fact WHERE store = ?1 AND writer = ?2 ORDER BY epoch, number",
-    )?;
-    let mut rows = statement.query(of(journal))?;
-    while let Some(row) = rows.next()? {
-        let no = fact_no(row)?;
-        let next = FactNo { epoch: last.epoch, number: last.number + 1 };
-        let before = (last.number > 0).then(|| Point::new(last, head));
-        if no.epoch > last.epoch && no.number == 1 {
-            if last.number > 0 {
-                check_end(connection, journal, ring.key(last.epoch), (last, head))?;
-            }
-            head = chain::start(journal, no.epoch);
-        } else if no != next {
-            return Err(Integrity::BrokenAt(next));
-        }
-        let body = row.get_ref(2)?.as_blob().map_err(|_| Integrity::BrokenAt(no))?;
-        head = chain::link(&head, no, body);
-        if row.get_ref(3)?.as_blob().ok() != Some(&head[..]) {
-            return Err(Integrity::BrokenAt(no));
-        }
-        if no.number == 1 {
-            ring.follow(journal, no.epoch, before.as_ref(), body).map_err(|_| Integrity::BrokenAt(no))?;
-        }
-        last = no;
-    }
-    if last.number > 0 {
-        let trusted = ring.key(last.epoch).filter(|key| *key == identity);
-        check_end(connection, journal, trusted, (last, head))?;
-    }
-    Ok((last, head, ring))
-}
-
-/// Where an epoch ends there is a seal of its key.
-fn check_end(
-    connection: &Connection,
-    journal: &JournalId,
-    key: Option<&VerifyingKey>,
-    (last, head): (FactNo, ChainHash),
-) -> Result<(), Integrity> {
-    check_seal(connection, journal, key.ok_or(Integrity::Unsealed(last))?, last, head)
-}
-
-fn check_seal(
-    connection: &Connection,
-    journal: &JournalId,
-    identity: &VerifyingKey,
-    no: FactNo,
-    head: ChainHash,
-) -> Result<(), Integrity> {
-    let signature: Option<[u8; 64]> = connection
-        .prepare_cached("SELECT signature FROM seal WHERE store = ?1 AND writer = ?2 AND epoch = ?3 AND number = ?4")?
-        .query_row(params![journal.store.as_str(), journal.writer.text(), no.epoch, integer(no.number)], |row| {
-            row.get(0)
-        })
-        .optional()?;
-    let seal = signature.map(|signature| Seal::from_parts(no, head, signature));
-    match seal {
-        Some(seal) if seal.verify(identity, journal) => Ok(()),
-        _ => Err(Integrity::Unsealed(no)),
-    }
-}
-
-/// Verifies the chain and every seal of a journal, the last one by `identity`; answers the last fact and how many seals vouch for
-/// the chain. `known`: the keys of the store's boxes, by the roster.
-///
-/// # Errors
-/// Names the first fact or seal that does not fit.
-pub fn verify(
-    connection: &Connection,
-    journal: &JournalId,
-    identity: &VerifyingKey,
-    known: &[VerifyingKey],
-) -> Result<(FactNo, u64), Integrity> {
-    let (last, _, ring) = walk(connection, journal, identity, known)?;
-    let mut statement = connection.prepare(
-        "SELECT s.epoch, s.number, f.head FROM seal s LEFT JOIN fact f USING (store, writer, epoch, number)
-         WHERE s.store = ?1 AND s.writer = ?2 ORDER BY s.epoch, s.number",
-    )?;
-    let mut rows = statement.query(of(journal))?;
-    let mut seals = 0;
-    while let Some(row) = rows.next()? {
-        let no = fact_no(row)?;
-        let head: Option<ChainHash> = row.get(2)?;
-        let key = ring.key(no.epoch).ok_or(Integrity::Unsealed(no))?;
-        check_seal(connection, journal, key, no, head.ok_or(Integrity::Unsealed(no))?)?;
-        seals += 1;
-    }
-    Ok((last, seals))
 }

@@ -12,7 +12,8 @@
 //!
 //! Beside these, over what they wrote:
 //!
-//! - [`bills`]: bills, and what waits for a person; [`query`]: what else people and programs read.
+//! - [`list`]: pages of payments, and what a search looks up; [`bills`]: bills, and what waits for a person.
+//! - [`query`]: what else people and programs read.
 //! - [`document`]: stored changes of documents, and what each peer has of them.
 //!
 //! Under all:
@@ -31,6 +32,7 @@ mod facts;
 pub mod ingest;
 pub mod journal;
 pub mod kept;
+pub mod list;
 pub mod note;
 pub mod query;
 pub mod record;

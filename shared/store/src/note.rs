@@ -24,6 +24,18 @@ pub fn set(connection: &Connection, key: &str, value: &[u8]) -> Result<(), Store
     Ok(())
 }
 
+/// Writes a note that may be lost with the power, and waits for no disk: it is there after anything less. On the same connection
+/// later writes are as durable as before.
+///
+/// # Errors
+/// What SQLite says.
+pub fn set_unsynced(connection: &Connection, key: &str, value: &[u8]) -> Result<(), StoreError> {
+    connection.execute_batch("PRAGMA synchronous=NORMAL")?;
+    let done = set(connection, key, value);
+    connection.execute_batch("PRAGMA synchronous=FULL")?;
+    done
+}
+
 /// Takes a note away, if there is one.
 ///
 /// # Errors

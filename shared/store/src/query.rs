@@ -5,20 +5,20 @@ use std::sync::Mutex;
 use guitai_core::{
     bill::BillKey,
     ids::{FactNo, JournalId, OrderNo},
-    journal::chain::Seal,
+    journal::{chain::Seal, fact::Fact},
     money::Fen,
     payment::State,
-    search,
     secret::Wallet,
     stats::Movement,
     time::{Day, UtcMs},
 };
 pub use rusqlite::Connection;
-use rusqlite::{OptionalExtension, Row, params, params_from_iter, types::Value};
+use rusqlite::{OptionalExtension, Row, params};
 
 use crate::{
     Database, StoreError,
     column::{fact_no, integer, of, unsigned},
+    facts,
 };
 
 /// Idle read connections kept open.
@@ -79,25 +79,6 @@ pub struct BillOf {
     pub key: BillKey,
     /// What it comes to.
     pub total: Fen,
-}
-
-/// Which rows a list wants. Empty fields filter nothing.
-#[derive(Clone, Debug, Default)]
-#[allow(missing_docs, reason = "named as on the wire, see design section 5")]
-pub struct PaymentFilter {
-    pub store: Option<String>,
-    pub cashier: Option<String>,
-    pub state: Option<State>,
-    pub kind: Option<String>,
-    /// Inclusive.
-    pub from: Option<UtcMs>,
-    /// Exclusive.
-    pub to: Option<UtcMs>,
-    /// As people write it: part of a number (ours, the acquirer's, the wallet's, a bill's, the charge's of a refund) or of a
-    /// remark; or an amount in yuan.
-    pub search: Option<String>,
-    /// Rows after this place: (at, number) of the last one seen.
-    pub after: Option<(UtcMs, String)>,
 }
 
 /// One figure of a day.
@@ -172,58 +153,6 @@ pub fn payment(connection: &Connection, no: &str) -> Result<Option<PaymentRow>, 
     statement.query_row([no], |row| Ok(payment_row(row))).optional()?.transpose()
 }
 
-/// A page of rows, newest first.
-///
-/// # Errors
-/// What SQLite says.
-pub fn payments(connection: &Connection, filter: &PaymentFilter, limit: usize) -> Result<Vec<PaymentRow>, StoreError> {
-    let mut clauses: Vec<&str> = Vec::new();
-    let mut values: Vec<Value> = Vec::new();
-    let mut also = |clause: &'static str, bound: Vec<Value>| {
-        clauses.push(clause);
-        values.extend(bound);
-    };
-    let text = |text: &str| Value::Text(text.to_owned());
-    if let Some(store) = &filter.store {
-        also("p.store = ?", vec![text(store)]);
-    }
-    if let Some(cashier) = &filter.cashier {
-        also("p.cashier = ?", vec![text(cashier)]);
-    }
-    if let Some(state) = filter.state {
-        also("p.state = ?", vec![text(state.as_str())]);
-    }
-    if let Some(kind) = &filter.kind {
-        also("p.kind = ?", vec![text(kind)]);
-    }
-    if let Some(from) = filter.from {
-        also("p.at >= ?", vec![Value::Integer(from.0)]);
-    }
-    if let Some(to) = filter.to {
-        also("p.at < ?", vec![Value::Integer(to.0)]);
-    }
-    if let Some((at, no)) = &filter.after {
-        also("(p.at, p.no) < (?, ?)", vec![Value::Integer(at.0), text(no)]);
-    }
-    if let Some(search) = filter.search.as_deref().map(search::query) {
-        let pattern =
-            |part: &str| text(&format!("%{}%", part.replace('\\', r"\\").replace('%', r"\%").replace('_', r"\_")));
-        let number = search.number.as_deref().map_or(Value::Null, pattern);
-        let fen = search.amount.map_or(Value::Null, |amount| Value::Integer(integer(amount.get())));
-        also(
-            r"(p.no LIKE ? ESCAPE '\' OR p.original LIKE ? ESCAPE '\' OR p.acquirer_no LIKE ? ESCAPE '\'
-               OR p.wallet_no LIKE ? ESCAPE '\' OR p.bill_number LIKE ? ESCAPE '\' OR p.remark LIKE ? ESCAPE '\' OR p.amount = ?)",
-            vec![number.clone(), number.clone(), number.clone(), number.clone(), number, pattern(&search.text), fen],
-        );
-    }
-    let filter = if clauses.is_empty() { "1".to_owned() } else { clauses.join(" AND ") };
-    let sql = format!("SELECT {PAYMENT_COLUMNS} FROM payment p WHERE {filter} ORDER BY p.at DESC, p.no DESC LIMIT ?");
-    values.push(Value::Integer(i64::try_from(limit).unwrap_or(i64::MAX)));
-    let mut statement = connection.prepare_cached(&sql)?;
-    let rows = statement.query_map(params_from_iter(values), |row| Ok(payment_row(row)))?;
-    rows.map(|row| row?).collect()
-}
-
 pub(crate) fn payment_row(row: &Row<'_>) -> Result<PaymentRow, StoreError> {
     let corrupt = |what: &str| StoreError::Corrupt(format!("payment.{what}"));
     let money = |index| row.get::<_, i64>(index).map(|fen| Fen::new(unsigned(fen)));
@@ -273,38 +202,35 @@ pub(crate) fn payment_row(row: &Row<'_>) -> Result<PaymentRow, StoreError> {
 /// # Errors
 /// What SQLite says.
 pub fn day_stats(connection: &Connection, day: Day, store: Option<&str>) -> Result<Vec<StatRow>, StoreError> {
-    let mut statement = connection.prepare_cached(
-        "SELECT store, movement, wallet, cashier, hour, count, sum FROM stat
-         WHERE day = ?1 AND (?2 IS NULL OR store = ?2)",
-    )?;
-    let rows = statement.query_map(params![day.number(), store], |row| {
-        Ok((
-            row.get::<_, String>(0)?,
-            row.get::<_, String>(1)?,
-            row.get::<_, String>(2)?,
-            row.get::<_, String>(3)?,
-            row.get::<_, u8>(4)?,
-            row.get::<_, i64>(5)?,
-            row.get::<_, i64>(6)?,
-        ))
-    })?;
-    rows.map(|row| {
-        let (store, movement, wallet, cashier, hour, count, sum) = row?;
-        let corrupt = || StoreError::Corrupt("stat".into());
-        Ok(StatRow {
-            store,
-            movement: Movement::parse(&movement).ok_or_else(corrupt)?,
-            wallet: Wallet::parse(&wallet).ok_or_else(corrupt)?,
-            cashier,
-            hour,
-            count: unsigned(count),
-            sum: Fen::new(unsigned(sum)),
-        })
-    })
-    .collect()
+    const OF_ONE: &str =
+        "SELECT store, movement, wallet, cashier, hour, count, sum FROM stat WHERE day = ?1 AND store = ?2";
+    const OF_ALL: &str = "SELECT store, movement, wallet, cashier, hour, count, sum FROM stat WHERE day = ?1";
+    let mut statement = connection.prepare_cached(if store.is_some() { OF_ONE } else { OF_ALL })?;
+    let mut rows = match store {
+        Some(store) => statement.query(params![day.number(), store])?,
+        None => statement.query([day.number()])?,
+    };
+    let mut figures = Vec::new();
+    while let Some(row) = rows.next()? {
+        figures.push(stat_row(row)?);
+    }
+    Ok(figures)
 }
 
-/// Count and sum of payments in doubt on a day.
+fn stat_row(row: &Row<'_>) -> Result<StatRow, StoreError> {
+    let corrupt = || StoreError::Corrupt("stat".into());
+    Ok(StatRow {
+        store: row.get(0)?,
+        movement: Movement::parse(&row.get::<_, String>(1)?).ok_or_else(corrupt)?,
+        wallet: Wallet::parse(&row.get::<_, String>(2)?).ok_or_else(corrupt)?,
+        cashier: row.get(3)?,
+        hour: row.get(4)?,
+        count: unsigned(row.get(5)?),
+        sum: Fen::new(unsigned(row.get(6)?)),
+    })
+}
+
+/// Count and sum of payments in doubt on a day. It looks at what is in doubt now, of whatever day, which is little: a doubt ends.
 ///
 /// # Errors
 /// What SQLite says.
@@ -315,9 +241,9 @@ pub fn in_doubt(
     cashier: Option<&str>,
 ) -> Result<(u64, Fen), StoreError> {
     let mut statement = connection.prepare_cached(
-        "SELECT count(*), coalesce(sum(amount), 0) FROM payment WHERE kind = 'charge' AND business_day = ?1
-         AND state IN ('unknown', 'held', 'reversing', 'quarantined') AND (?2 IS NULL OR store = ?2)
-         AND (?3 IS NULL OR cashier = ?3)",
+        "SELECT count(*), coalesce(sum(amount), 0) FROM payment INDEXED BY payment_by_state
+         WHERE state IN ('unknown', 'held', 'reversing', 'quarantined') AND state NOT IN ('pending', 'paid')
+         AND kind = 'charge' AND business_day = ?1 AND (?2 IS NULL OR store = ?2) AND (?3 IS NULL OR cashier = ?3)",
     )?;
     let found = statement.query_row(params![day.number(), store, cashier], |row| {
         Ok((unsigned(row.get(0)?), Fen::new(unsigned(row.get(1)?))))
@@ -333,15 +259,7 @@ pub fn accounts(connection: &Connection, store: &str) -> Result<Vec<AccountRow>,
     let mut statement = connection.prepare_cached(
         "SELECT account, name, role, verifier, disabled FROM account WHERE store = ?1 ORDER BY account",
     )?;
-    let rows = statement.query_map([store], |row| {
-        Ok(AccountRow {
-            account: row.get(0)?,
-            name: row.get(1)?,
-            role: row.get(2)?,
-            verifier: row.get(3)?,
-            disabled: row.get(4)?,
-        })
-    })?;
+    let rows = statement.query_map([store], account_row)?;
     rows.map(|row| Ok(row?)).collect()
 }
 
@@ -350,7 +268,20 @@ pub fn accounts(connection: &Connection, store: &str) -> Result<Vec<AccountRow>,
 /// # Errors
 /// What SQLite says.
 pub fn account(connection: &Connection, store: &str, account: &str) -> Result<Option<AccountRow>, StoreError> {
-    Ok(accounts(connection, store)?.into_iter().find(|row| row.account == account))
+    let mut statement = connection.prepare_cached(
+        "SELECT account, name, role, verifier, disabled FROM account WHERE store = ?1 AND account = ?2",
+    )?;
+    Ok(statement.query_row([store, account], account_row).optional()?)
+}
+
+fn account_row(row: &Row<'_>) -> rusqlite::Result<AccountRow> {
+    Ok(AccountRow {
+        account: row.get(0)?,
+        name: row.get(1)?,
+        role: row.get(2)?,
+        verifier: row.get(3)?,
+        disabled: row.get(4)?,
+    })
 }
 
 /// Name and scopes of a program's key, by its SHA-256.
@@ -362,21 +293,25 @@ pub fn api_key(connection: &Connection, hash: &[u8; 32]) -> Result<Option<(Strin
     Ok(statement.query_row([hash], |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
 }
 
-/// How many facts of a journal lie after `acked`, and when the oldest of their payments was opened.
+/// How many facts of a journal lie after `acked`, and when the first of them was written. Facts of an epoch are numbered without
+/// gaps, so its end tells how many there are.
 ///
 /// # Errors
 /// What SQLite says.
 pub fn unsent(connection: &Connection, journal: &JournalId, acked: FactNo) -> Result<(u64, Option<UtcMs>), StoreError> {
+    let ends = facts::epoch_ends(connection, journal)?.into_iter().take_while(|end| end.epoch >= acked.epoch);
+    let count = ends
+        .map(|end| if end.epoch == acked.epoch { end.number.saturating_sub(acked.number) } else { end.number })
+        .sum();
+    if count == 0 {
+        return Ok((0, None));
+    }
+    let mut statement = connection.prepare_cached(
+        "SELECT body FROM fact WHERE store = ?1 AND writer = ?2 AND (epoch, number) > (?3, ?4) ORDER BY epoch, number LIMIT 1",
+    )?;
     let place = params![journal.store.as_str(), journal.writer.text(), acked.epoch, integer(acked.number)];
-    let count = connection
-        .prepare_cached("SELECT count(*) FROM fact WHERE store = ?1 AND writer = ?2 AND (epoch, number) > (?3, ?4)")?
-        .query_row(place, |row| row.get::<_, i64>(0))?;
-    let oldest = connection
-        .prepare_cached("SELECT min(changed_at) FROM payment WHERE store = ?1 AND (epoch, number) > (?2, ?3)")?
-        .query_row(params![journal.store.as_str(), acked.epoch, integer(acked.number)], |row| {
-            row.get::<_, Option<i64>>(0)
-        })?;
-    Ok((unsigned(count), oldest.map(UtcMs)))
+    let oldest: Option<Vec<u8>> = statement.query_row(place, |row| row.get(0)).optional()?;
+    Ok((count, oldest.and_then(|body| Some(Fact::from_bytes(&body).ok()?.at()))))
 }
 
 /// The first fact of a journal: of a box that replaced another it is no beginning of the store's history.

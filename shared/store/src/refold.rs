@@ -10,7 +10,8 @@ use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 use crate::{
     StoreError,
     column::{integer, unsigned},
-    digest, note, record, schema,
+    digest::{self, Care},
+    note, record, schema,
     standings::Standings,
 };
 
@@ -105,9 +106,23 @@ fn slice(connection: &Connection, draws: Draws<'_>, done: &mut Refolded) -> Resu
     };
     let reached = format!("{} {} {} {}", last.store, last.writer, no.epoch, no.number);
     note::set(connection, CURSOR_NOTE, reached.as_bytes())?;
+    let undigested = digest::together(connection, |care| fold(connection, draws, &facts, care))?;
+    done.facts += u64::try_from(facts.len()).unwrap_or(u64::MAX);
+    done.undigested += undigested;
+    Ok(true)
+}
+
+/// Answers how many of them rows could not be made of.
+fn fold(
+    connection: &Connection,
+    draws: Draws<'_>,
+    facts: &[(JournalId, FactNo, Vec<u8>)],
+    care: Care,
+) -> Result<u64, StoreError> {
+    let mut undigested = 0;
     let mut issuers: Option<(&JournalId, Option<Vec<Issuer>>)> = None;
     let mut standings = Standings::default();
-    for (journal, no, body) in &facts {
+    for (journal, no, body) in facts {
         let draws_as = match issuers.take() {
             Some((known, issuers)) if known == journal => issuers,
             Some(_) | None => {
@@ -117,16 +132,15 @@ fn slice(connection: &Connection, draws: Draws<'_>, done: &mut Refolded) -> Resu
         };
         let (_, draws_as) = issuers.insert((journal, draws_as));
         let fact = record::read(connection, journal, *no, body)?;
-        done.facts += 1;
-        match digest::digest(connection, (journal, draws_as.as_deref()), &mut standings, *no, fact)? {
-            Ok(_) => digest::unflag(connection, journal, *no)?,
+        match digest::digest(connection, (journal, draws_as.as_deref()), &mut standings, (*no, &fact), care)? {
+            Ok(()) => digest::unflag(connection, journal, *no)?,
             Err(why) => {
-                done.undigested += 1;
+                undigested += 1;
                 digest::flag(connection, journal, *no, &why)?;
             }
         }
     }
-    Ok(true)
+    Ok(undigested)
 }
 
 type Place = (String, String, FactNo);

@@ -9,7 +9,7 @@ use guitai_core::{
     rows::{ChargeRow, ReturnRow, RowChange, changes},
     stats::StatChange,
 };
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, ToSql, params};
 
 use crate::{
     StoreError,
@@ -62,7 +62,7 @@ pub(crate) fn fold(
 
 fn write_row(connection: &Connection, store: &StoreId, fact_no: FactNo, change: &RowChange) -> Result<(), StoreError> {
     match change {
-        RowChange::ChargeOpened(intent, bill) => insert_charge(connection, store, fact_no, intent, bill),
+        RowChange::ChargeOpened(intent, bill, row) => insert_charge(connection, store, fact_no, (intent, bill, row)),
         RowChange::ChargeStands(row) => update_charge(connection, store, fact_no, row),
         RowChange::ReturnOpened(row) => insert_return(connection, store, fact_no, row),
         RowChange::ReturnStands { no, state, message, acquirer_no, at } => run(
@@ -106,19 +106,19 @@ fn insert_charge(
     connection: &Connection,
     store: &StoreId,
     no: FactNo,
-    f: &Intended,
-    bill: &BillKey,
+    (f, bill, row): (&Intended, &BillKey, &ChargeRow),
 ) -> Result<(), StoreError> {
     run(
         connection,
-        "INSERT INTO payment (no, store, kind, state, amount, wallet, code_last_two, code_hash, acquirer, till, cashier,
-             bill_source, bill_number, bill_day, business_day, at, changed_at, remark, epoch, number)
-         VALUES (?1, ?2, 'charge', 'pending', ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?14, ?15, ?16, ?17)",
+        "INSERT INTO payment (no, store, kind, amount, code_last_two, code_hash, acquirer, till, cashier, bill_source,
+             bill_number, bill_day, remark, state, reason, message, wallet, received, acquirer_no, wallet_no, paid_at, refunded,
+             owed, covered, locked, settled, given_up, unfinished, at, business_day, changed_at, epoch, number)
+         VALUES (?1, ?2, 'charge', ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21,
+             ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32)",
         params![
             f.order_no.as_str(),
             store.as_str(),
             fen(f.amount),
-            f.code.wallet.as_str(),
             f.code.last_two,
             f.code.hash.cast_signed(),
             f.acquirer,
@@ -127,25 +127,7 @@ fn insert_charge(
             bill.source,
             bill.number,
             bill_day(bill),
-            f.place.business_day.number(),
-            f.at.0,
             f.remark.as_ref().and_then(|remark| remark.as_str()),
-            no.epoch,
-            integer(no.number),
-        ],
-    )
-}
-
-fn update_charge(connection: &Connection, store: &StoreId, no: FactNo, row: &ChargeRow) -> Result<(), StoreError> {
-    run(
-        connection,
-        "UPDATE payment SET state = ?3, reason = ?4, message = ?5, wallet = ?6, received = ?7, acquirer_no = ?8,
-             wallet_no = ?9, paid_at = ?10, refunded = ?11, owed = ?12, covered = ?13, locked = ?14, settled = ?15,
-             given_up = ?16, unfinished = ?17, at = ?18, business_day = ?19, changed_at = ?20, epoch = ?21, number = ?22
-         WHERE no = ?1 AND store = ?2",
-        params![
-            row.no.as_str(),
-            store.as_str(),
             row.state.as_str(),
             row.reason,
             row.message,
@@ -168,6 +150,54 @@ fn update_charge(connection: &Connection, store: &StoreId, no: FactNo, row: &Cha
             integer(no.number),
         ],
     )
+}
+
+/// SQLite writes every index anew that has a column which is set, even to what it was: numbers and time are set when they change.
+fn update_charge(connection: &Connection, store: &StoreId, no: FactNo, row: &ChargeRow) -> Result<(), StoreError> {
+    const STANDS: &str = "UPDATE payment SET state = ?3, reason = ?4, message = ?5, wallet = ?6, received = ?7,
+             paid_at = ?8, refunded = ?9, owed = ?10, covered = ?11, locked = ?12, settled = ?13, given_up = ?14,
+             unfinished = ?15, changed_at = ?16, epoch = ?17, number = ?18
+         WHERE no = ?1 AND store = ?2";
+    const STANDS_NUMBERED: &str =
+        "UPDATE payment SET state = ?3, reason = ?4, message = ?5, wallet = ?6, received = ?7,
+             paid_at = ?8, refunded = ?9, owed = ?10, covered = ?11, locked = ?12, settled = ?13, given_up = ?14,
+             unfinished = ?15, changed_at = ?16, epoch = ?17, number = ?18, acquirer_no = ?19, wallet_no = ?20
+         WHERE no = ?1 AND store = ?2";
+    let values: &[&dyn ToSql] = params![
+        row.no.as_str(),
+        store.as_str(),
+        row.state.as_str(),
+        row.reason,
+        row.message,
+        row.wallet.as_str(),
+        row.received.map(fen),
+        row.paid_at.map(|at| at.0),
+        fen(row.refunded),
+        fen(row.owed),
+        fen(row.claim.covered),
+        fen(row.claim.locked),
+        row.settled.map(|how| how.as_str()),
+        row.given_up,
+        row.unfinished,
+        row.changed_at.0,
+        no.epoch,
+        integer(no.number),
+        row.acquirer_no,
+        row.wallet_no,
+    ];
+    if row.renumbered {
+        run(connection, STANDS_NUMBERED, values)?;
+    } else {
+        run(connection, STANDS, values.get(..18).unwrap_or(values))?;
+    }
+    if row.moved {
+        run(
+            connection,
+            "UPDATE payment SET at = ?3, business_day = ?4 WHERE no = ?1 AND store = ?2",
+            params![row.no.as_str(), store.as_str(), row.at.0, row.business_day.number()],
+        )?;
+    }
+    Ok(())
 }
 
 fn insert_return(connection: &Connection, store: &StoreId, no: FactNo, row: &ReturnRow) -> Result<(), StoreError> {

@@ -47,15 +47,26 @@ CREATE TABLE payment (
     -- a store's facts change its own rows only, whatever number they name
     PRIMARY KEY (no, store)
 ) STRICT, WITHOUT ROWID;
+-- Every index that an ordinary sale stands in costs a write per payment: these are they.
 CREATE INDEX payment_by_time ON payment (at DESC, no DESC);
 CREATE INDEX payment_by_store_time ON payment (store, at DESC, no DESC);
-CREATE INDEX payment_by_bill ON payment (store, bill_source, bill_number, bill_day) WHERE bill_number IS NOT NULL;
-CREATE INDEX payment_unfinished ON payment (store, no) WHERE unfinished = 1;
+CREATE INDEX payment_by_cashier ON payment (cashier, at DESC, no DESC);
+CREATE INDEX payment_by_till ON payment (store, till, no) WHERE kind = 'charge';
+CREATE INDEX payment_by_amount ON payment (amount, at DESC, no DESC);
+CREATE INDEX payment_by_code ON payment (code_hash) WHERE code_hash IS NOT NULL;
+-- by number first: a search knows no source
+CREATE INDEX payment_by_bill ON payment (bill_number, bill_source, store, bill_day) WHERE bill_number IS NOT NULL;
+CREATE INDEX payment_by_acquirer_no ON payment (acquirer_no) WHERE acquirer_no IS NOT NULL;
+CREATE INDEX payment_by_wallet_no ON payment (wallet_no) WHERE wallet_no IS NOT NULL;
+-- These hold only what is rare or under way. What a list may filter by besides stands behind the order, so that it is judged
+-- without reading the row.
+CREATE INDEX payment_by_state ON payment (state, at DESC, no DESC, cashier, kind) WHERE state NOT IN ('pending', 'paid');
+CREATE INDEX payment_returns ON payment (kind, at DESC, no DESC, cashier, state) WHERE kind <> 'charge';
+CREATE INDEX payment_of_original ON payment (original) WHERE original IS NOT NULL;
+CREATE INDEX payment_with_remark ON payment (at DESC, no DESC, remark) WHERE remark IS NOT NULL;
+CREATE INDEX payment_unfinished ON payment (unfinished, at DESC, no DESC) WHERE unfinished = 1;
 CREATE INDEX payment_for_a_person ON payment (store, no) WHERE state = 'quarantined' OR owed > 0;
 CREATE INDEX payment_settled ON payment (store, no DESC) WHERE settled IS NOT NULL;
-CREATE INDEX payment_by_till ON payment (store, till, no) WHERE kind = 'charge';
-CREATE INDEX payment_by_code ON payment (code_hash) WHERE code_hash IS NOT NULL;
-CREATE INDEX payment_of_original ON payment (original) WHERE original IS NOT NULL;
 
 -- Bills of the shop's own systems. What of them is covered or locked stands at their payments.
 CREATE TABLE bill (
@@ -81,6 +92,8 @@ CREATE TABLE stat (
     sum      INTEGER NOT NULL,
     PRIMARY KEY (store, day, movement, wallet, cashier, hour)
 ) STRICT, WITHOUT ROWID;
+-- Sums move without touching it.
+CREATE INDEX stat_by_day ON stat (day);
 
 CREATE TABLE account (
     store    TEXT NOT NULL,
@@ -97,5 +110,5 @@ CREATE TABLE api_key (
     name   TEXT NOT NULL,
     scopes TEXT NOT NULL,
     hash   BLOB NOT NULL,
-    PRIMARY KEY (store, hash)
+    PRIMARY KEY (hash, store)
 ) STRICT, WITHOUT ROWID;

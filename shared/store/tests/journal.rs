@@ -199,3 +199,99 @@ fn another_programs_file_is_left_alone() {
     let refused = Database::open(&folder.path().join("newer.db")).expect_err("refused");
     assert!(refused.to_string().contains("update Guitai"), "{refused}");
 }
+
+/// A journal longer than what every start walks, in commits of 500 facts.
+fn long(database: &Database) -> u64 {
+    let mut journal = open(database).expect("a journal");
+    let facts = journal::WALKED_WHOLE_MAX * 2;
+    for number in 2..=facts {
+        journal.append(&account(u32::try_from(number % 100).expect("few"))).expect("appended");
+        if number % 500 == 0 {
+            journal.commit().expect("committed");
+        }
+    }
+    journal.commit().expect("committed");
+    facts
+}
+
+#[test]
+fn a_start_walks_what_came_after_the_checkpoint_and_verify_walks_everything() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let database = database(&folder, "a.db");
+    let last = long(&database);
+    let connection = database.writer().expect("a writer");
+    let flipped = |number: u64, sql: &str| {
+        connection.execute_batch("SAVEPOINT damage").expect("begun");
+        connection.execute(sql, [i64::try_from(number).expect("small")]).expect("written");
+        connection.execute_batch("RELEASE damage").expect("written");
+    };
+    const BODY: &str =
+        "UPDATE fact SET body = CAST(substr(body, 1, 9) || x'00' || substr(body, 11) AS BLOB) WHERE number = ?1";
+    let read = |number: u64| -> (Vec<u8>, Vec<u8>) {
+        let number = i64::try_from(number).expect("small");
+        connection
+            .query_row("SELECT body, head FROM fact WHERE number = ?1", [number], |row| Ok((row.get(0)?, row.get(1)?)))
+            .expect("read")
+    };
+    let put_back = |number: u64, (body, head): &(Vec<u8>, Vec<u8>)| {
+        let number = i64::try_from(number).expect("small");
+        connection
+            .execute("UPDATE fact SET body = ?2, head = ?3 WHERE number = ?1", (number, body, head))
+            .expect("written");
+    };
+    let verified = || journal::verify(&connection, &id(), &identity().verifying_key(), &[]);
+    let reopened = open(&database).expect("opens");
+    assert!(!reopened.walked_whole(), "a long journal is not walked whole");
+    assert_eq!(reopened.last(), at(last));
+    drop(reopened);
+    assert_eq!(verified().expect("whole").0, at(last));
+
+    // Long before the checkpoint: the counter opens, and whoever walks everything finds it.
+    let early = read(1_000);
+    flipped(1_000, BODY);
+    drop(open(&database).expect("opens"));
+    assert!(matches!(verified(), Err(Integrity::BrokenAt(no)) if no == at(1_000)));
+    let mut walk = journal::Walk::new(id(), &[]);
+    let walked = std::iter::from_fn(|| match walk.step(&connection, 300) {
+        Ok(true) => Some(Ok(())),
+        Ok(false) => None,
+        Err(error) => Some(Err(error)),
+    });
+    let found = walked.take_while(Result::is_ok).count();
+    assert_eq!(found, 3, "three slices of 300 facts are whole, the fourth is not");
+    put_back(1_000, &early);
+
+    // The checkpoint's own fact and those behind it are walked at every start.
+    let noted = guitai_store::note::get(&connection, "chain_checked").expect("read").expect("a checkpoint");
+    let noted = String::from_utf8(noted).expect("text");
+    let checkpoint: u64 = noted.split_once('-').expect("a place").1.parse().expect("a number");
+    assert!(checkpoint > 1_000 && last - checkpoint < journal::WALKED_WHOLE_MAX, "{noted}");
+    for number in [checkpoint, checkpoint + 1, last] {
+        let Some(sound) = (number <= last).then(|| read(number)) else { continue };
+        flipped(number, BODY);
+        assert!(matches!(open(&database), Err(Integrity::BrokenAt(no)) if no == at(number)), "{number}");
+        put_back(number, &sound);
+    }
+
+    // A checkpoint that does not hold is none: the whole chain is walked, and tells what is wrong.
+    for damage in [
+        format!("UPDATE fact SET head = zeroblob(32) WHERE number = {checkpoint}"),
+        format!("DELETE FROM seal WHERE number = {checkpoint}"),
+        "UPDATE note SET value = x'31' WHERE key = 'chain_checked'".into(),
+        "DELETE FROM note WHERE key = 'chain_checked'".into(),
+    ] {
+        let copy = folder.path().join("copy.db");
+        let _ = std::fs::remove_file(&copy);
+        connection.execute("VACUUM INTO ?1", [copy.to_str()]).expect("copied");
+        let copy = Database::open(&copy).expect("a database");
+        assert!(copy.writer().expect("a writer").execute(&damage, []).expect("done") > 0, "{damage}");
+        match open(&copy) {
+            Ok(journal) => assert!(journal.walked_whole() && !damage.contains("head"), "{damage}"),
+            Err(found) => {
+                assert!(matches!(found, Integrity::BrokenAt(no) if no == at(checkpoint)), "{damage}: {found}")
+            }
+        }
+    }
+    let strange = Journal::open(&database, id(), issuer(), SigningKey::from_bytes(&[6; 32]), None, UtcMs(1));
+    assert!(matches!(strange, Err(Integrity::Unsealed(_))), "another identity");
+}

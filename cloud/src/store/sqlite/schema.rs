@@ -1,4 +1,4 @@
-//! The hub's own tables, made once.
+//! The hub's own tables: made once, or brought here by the steps of a ladder.
 
 use std::path::Path;
 
@@ -6,7 +6,10 @@ use guitai_store::{StoreError, note};
 use rusqlite::{Connection, TransactionBehavior};
 
 /// Raised with every change of `schema.sql`.
-const HUB_SCHEMA: &[u8] = b"3";
+const HUB_SCHEMA: &[u8] = b"4";
+
+/// From the first version that was kept: what is looked for in the roster has an index, and the stores are counted.
+const STEP_4: &str = include_str!("../ladder/4.sql");
 
 const HUB_SCHEMA_NOTE: &str = "hub_schema";
 
@@ -21,6 +24,10 @@ pub(super) fn adopt(connection: &mut Connection, path: &Path) -> Result<(), Stor
     match note::get(&transaction, HUB_SCHEMA_NOTE)?.as_deref() {
         // Another process was faster.
         Some(HUB_SCHEMA) => {}
+        Some(b"3") => {
+            transaction.execute_batch(STEP_4)?;
+            note::set(&transaction, HUB_SCHEMA_NOTE, HUB_SCHEMA)?;
+        }
         Some(other) => {
             let shown = path.display();
             // Versions have one digit each.

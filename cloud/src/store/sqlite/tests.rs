@@ -164,7 +164,10 @@ fn the_rows_changed_are_told() {
     let rows: Vec<PaymentRow> = node
         .batches()
         .into_iter()
-        .flat_map(|batch| rig.sqlite.ingest((&node.store, node.issuer), batch, &Fence::default()).unwrap())
+        .flat_map(|batch| {
+            let changed = rig.sqlite.ingest((&node.store, node.issuer), batch, &Fence::default()).unwrap();
+            rig.sqlite.news_of(&node.store, rig.app.today(), &changed).unwrap().payments
+        })
         .collect();
     let told: Vec<(OrderNo, &str, &str)> =
         rows.iter().map(|row| (row.no, row.kind.as_str(), row.state.as_str())).collect();
@@ -214,9 +217,9 @@ fn a_much_edited_document_is_kept_short() {
     }
     let pieces: u32 = raw(&rig).query_row("SELECT count(*) FROM document_change", [], |row| row.get(0)).unwrap();
     assert!((1..=letters::PIECES_MAX).contains(&usize::try_from(pieces).unwrap()), "{pieces}");
-    assert_eq!(rig.sqlite.letters().unwrap()[0].1[0].title, "150");
+    assert_eq!(rig.sqlite.letters(None).unwrap()[0].1[0].title, "150");
     let after_restart = Sqlite::open(rig.data.path(), key(1), [3; 16]).unwrap();
     let change = Change { title: Some("新".into()), ..Change::default() };
     assert_eq!(after_restart.edit("a1", &change, UtcMs(200)).unwrap(), [node.store]);
-    assert_eq!(rig.sqlite.letters().unwrap()[0].1[0].title, "新", "two processes under two actors");
+    assert_eq!(rig.sqlite.letters(None).unwrap()[0].1[0].title, "新", "two processes under two actors");
 }

@@ -324,6 +324,7 @@ pub struct PaymentsQuery {
     /// Of this kind.
     pub kind: Option<Kind>,
     /// An amount in yuan as people write it, an order, acquirer, wallet or bill number or its beginning, or part of a remark.
+    /// Remarks are searched from `from` on, or over the 31 days before `to` or now.
     pub q: Option<String>,
     /// `next_cursor` of the page before.
     pub cursor: Option<String>,

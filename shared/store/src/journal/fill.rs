@@ -141,6 +141,8 @@ impl Journal {
             }
         }
         self.seal()?;
+        // The one before may lie among what was taken out.
+        self.set_checkpoint()?;
         refold::refold_in(&self.connection)?;
         Ok(filled)
     }

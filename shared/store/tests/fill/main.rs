@@ -17,7 +17,7 @@ use guitai_core::{
 use guitai_store::{
     Database, Filled, Journal, StoreError, digest,
     ingest::{self, Run},
-    journal, query, request,
+    journal, list, query, request,
 };
 use rusqlite::{Connection, ErrorCode};
 
@@ -123,8 +123,8 @@ impl Counter {
     }
 
     fn charges(&self) -> Vec<(String, u64)> {
-        let filter = query::PaymentFilter::default();
-        let rows = query::payments(self.journal.connection(), &filter, 1_000).expect("read");
+        let filter = list::PaymentFilter::default();
+        let rows = list::payments(self.journal.connection(), &filter, 1_000).expect("read");
         rows.into_iter().map(|row| (row.no.to_string(), row.amount.get())).collect()
     }
 }
