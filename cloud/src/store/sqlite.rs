@@ -48,7 +48,6 @@ use super::{
 };
 
 pub use fence::Fence;
-use schema::adopt;
 
 /// The file's name in the data folder.
 const FILE: &str = "hub.db";
@@ -138,11 +137,28 @@ impl Sqlite {
     /// Opens or makes the file in the data folder. `actor` must be new for every process.
     pub fn open(data: &Path, identity: SigningKey, actor: Actor) -> Result<Self, StoreError> {
         let path: PathBuf = data.join(FILE);
-        let database = Database::open(&path)?;
+        Self::adopt(Database::open(&path)?, &path, identity, actor)
+    }
+
+    /// As [`Self::open`], on a VFS registered with SQLite under this name.
+    ///
+    /// # Errors
+    /// As [`Self::open`]; an unknown VFS.
+    pub fn open_on(data: &Path, vfs: &'static str, identity: SigningKey, actor: Actor) -> Result<Self, StoreError> {
+        let path: PathBuf = data.join(FILE);
+        Self::adopt(Database::open_on(&path, vfs)?, &path, identity, actor)
+    }
+
+    fn adopt(database: Database, path: &Path, identity: SigningKey, actor: Actor) -> Result<Self, StoreError> {
         let mut writer = database.shared_writer()?;
-        adopt(&mut writer, &path)?;
+        schema::adopt(&mut writer, path)?;
         refold::fit(&mut writer, &draws)?;
         Ok(Self { writer: Mutex::new(writer), reader: Reader::new(database), identity, actor })
+    }
+
+    /// What is read with, by many at once.
+    pub const fn reader(&self) -> &Reader {
+        &self.reader
     }
 
     /// Makes the rows of every store anew from their journals.

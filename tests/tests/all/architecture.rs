@@ -52,6 +52,18 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     // Disks that die: under tests only. No crate of the product has an arrow to it.
     ("guitai-vfs", &[]),
+    (
+        "guitai-sim",
+        &[
+            "guitai-core",
+            "guitai-hub",
+            "guitai-link",
+            "guitai-sandbox",
+            "guitai-store",
+            "guitai-till",
+            "guitai-vfs",
+        ],
+    ),
 ];
 
 /// Crates the core must not have: they bring I/O, clocks, threads or randomness.

@@ -133,6 +133,18 @@ impl Disk {
         Some(state.folder.file(state.folder.find(name)?)?.len())
     }
 
+    /// Whether these bytes stand together in a file as it shows.
+    #[must_use]
+    pub fn holds(&self, bytes: &[u8]) -> bool {
+        let state = self.state();
+        let files = state.folder.names().filter_map(|name| state.folder.file(state.folder.find(name)?));
+        files.into_iter().any(|file| {
+            let mut content = vec![0; file.len()];
+            file.read(0, &mut content);
+            content.windows(bytes.len().max(1)).any(|part| part == bytes)
+        })
+    }
+
     /// The files' names.
     #[must_use]
     pub fn names(&self) -> Vec<String> {

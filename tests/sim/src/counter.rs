@@ -1,0 +1,324 @@
+//! A store's box: a folder on a disk that may fail, a wall clock that may be wrong, and in it now and then a running node.
+
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicU64, Ordering},
+};
+
+use anyhow::anyhow;
+use ed25519_dalek::SigningKey;
+use guitai_core::{
+    acquirer::Kind,
+    ids::{FactNo, Issuer, JournalId, StoreId},
+    journal::epoch::Point,
+    sync::kept::Kept,
+    time::{BusinessClock, Ticks, UtcMs},
+    trust::{Grant, Instance, KeyBytes},
+};
+use guitai_store::{Database, Integrity, Journal, kept, query::Connection};
+use guitai_till::{Clock, Command, Machine, Setup, Till};
+use guitai_vfs::{Disk, Image, VFS};
+
+use crate::plan::Wall;
+
+/// The truth, shared by all clocks of a world: ms since its beginning.
+pub type Truth = Arc<AtomicU64>;
+
+/// A box's wall clock, kept by its battery over restarts.
+#[derive(Clone, Copy, Debug)]
+enum Hands {
+    /// The truth and so much.
+    Off(i64),
+    /// They stand still here.
+    Frozen(i64),
+}
+
+/// A machine's clocks, as a till of this life reads them.
+struct Clocks {
+    truth: Truth,
+    begins_at_ms: i64,
+    hands: Arc<Mutex<Hands>>,
+    born_ms: u64,
+}
+
+impl Machine for Clocks {
+    fn wall(&self) -> UtcMs {
+        let truth = self.begins_at_ms.saturating_add_unsigned(self.truth.load(Ordering::Relaxed));
+        match *self.hands.lock().unwrap_or_else(PoisonError::into_inner) {
+            Hands::Off(ms) => UtcMs(truth.saturating_add(ms)),
+            Hands::Frozen(at) => UtcMs(at),
+        }
+    }
+
+    fn up(&self) -> Ticks {
+        Ticks(self.truth.load(Ordering::Relaxed).saturating_sub(self.born_ms))
+    }
+}
+
+/// What the folder's side database keeps of the enrolment.
+#[derive(Clone, Debug)]
+pub struct Enrolment {
+    /// The number in its order numbers.
+    pub issuer: Issuer,
+    /// Where an empty folder goes on.
+    pub after: Option<Point>,
+}
+
+/// What belongs to a folder and is copied with it.
+#[derive(Clone)]
+pub struct Folder {
+    /// The key made there.
+    pub identity: SigningKey,
+    /// The hub's word.
+    pub enrolment: Enrolment,
+}
+
+/// The box.
+pub struct Counter {
+    /// Its name in the story.
+    pub name: String,
+    /// The store it serves.
+    pub store: StoreId,
+    /// Its disk.
+    pub disk: Disk,
+    /// Its folder's keys.
+    pub folder: Folder,
+    /// A copy put aside.
+    pub backup: Option<(Image, Folder)>,
+    /// Which machine and folder, for the hub.
+    pub machine: u8,
+    /// How often it was started.
+    pub starts: u64,
+    /// The running node.
+    pub life: Option<Life>,
+    /// No line to the hub before this, in ms of the world.
+    pub offline_until_ms: u64,
+    /// It never starts again: headquarters let another in and this one was put away.
+    pub retired: bool,
+    hands: Arc<Mutex<Hands>>,
+    full: bool,
+}
+
+/// A running node.
+pub struct Life {
+    /// The engine and its clock.
+    pub till: Till,
+    /// What everything but the engine reads with.
+    pub reader: Connection,
+    /// The side database.
+    pub side: Connection,
+    /// What is kept of the hub's words.
+    pub kept: Kept,
+    /// Which process on which folder.
+    pub instance: Instance,
+    /// The last fact known to be durable.
+    pub committed: FactNo,
+    /// When it was started, in ms of the world.
+    pub born_ms: u64,
+    /// How its journal compares with the hub's copy.
+    pub compared: Compared,
+    /// Requests at the door, each with when it goes in at the latest.
+    pub held: Vec<(u64, bool, Command)>,
+    /// Dials in a row without a session.
+    pub failures: u32,
+    /// The next moment at which it is looked at, in ms of the world.
+    pub wake_ms: Option<u64>,
+}
+
+/// How a journal compares with the hub's copy of it, as far as was said since the start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compared {
+    /// Nothing was said.
+    NotYet,
+    /// The hub will not say.
+    Refused,
+    /// Facts are missing here, since this moment.
+    Behind(u64),
+    /// Both hold the same.
+    Same,
+}
+
+impl Counter {
+    /// A box with an empty folder.
+    #[must_use]
+    pub fn new(name: String, store: StoreId, (disk, machine): (Disk, u8), folder: Folder) -> Self {
+        Self {
+            name,
+            store,
+            disk,
+            folder,
+            backup: None,
+            machine,
+            starts: 0,
+            life: None,
+            offline_until_ms: 0,
+            retired: false,
+            hands: Arc::new(Mutex::new(Hands::Off(0))),
+            full: false,
+        }
+    }
+
+    /// The journal it writes.
+    #[must_use]
+    pub fn journal(&self) -> JournalId {
+        JournalId::node(self.store.clone())
+    }
+
+    /// Its public key.
+    #[must_use]
+    pub fn key(&self) -> KeyBytes {
+        self.folder.identity.verifying_key().to_bytes()
+    }
+
+    /// Fills the disk, or makes room.
+    pub fn set_full(&mut self, full: bool) {
+        self.full = full;
+        self.disk.fill(full);
+    }
+
+    /// What failed for a while works again; a full disk stays full.
+    pub fn unfail(&self) {
+        self.disk.heal();
+        self.disk.fill(self.full);
+    }
+
+    /// Sets the wall clock.
+    pub fn set_wall(&self, to: Wall, truth: UtcMs) {
+        let hands = match to {
+            Wall::Off(ms) => Hands::Off(ms),
+            Wall::Right => Hands::Off(0),
+            Wall::Frozen => Hands::Frozen(truth.0),
+            Wall::Year(year) => Hands::Off(first_of(year) - truth.0),
+        };
+        *self.hands.lock().unwrap_or_else(PoisonError::into_inner) = hands;
+    }
+
+    /// Starts the node.
+    ///
+    /// # Errors
+    /// What keeps it from starting: its disk, or a journal that is damaged.
+    pub fn start(&mut self, (truth, begins_at_ms): (&Truth, i64), hub_key: &KeyBytes, cut_off: u8) -> Result<(), Stop> {
+        let database = Database::open_on(&self.disk.path("journal.db"), VFS).map_err(Stop::disk)?;
+        let side = Database::open_on(&self.disk.path("side.db"), VFS).map_err(Stop::disk)?;
+        let born_ms = truth.load(Ordering::Relaxed);
+        let machine =
+            Clocks { truth: Arc::clone(truth), begins_at_ms, hands: Arc::clone(&self.hands), born_ms };
+        let side = side.shared_writer().map_err(Stop::disk)?;
+        let words = kept::kept(&side).map_err(Stop::disk)?.verified(hub_key);
+        let Folder { identity, enrolment } = &self.folder;
+        let clock = Clock::start_on(machine, None, None);
+        let begun = clock.trusted_now();
+        let opened = Journal::open(
+            &database,
+            self.journal(),
+            enrolment.issuer,
+            identity.clone(),
+            enrolment.after.clone(),
+            begun,
+        );
+        let journal = opened.map_err(|error| match error {
+            Integrity::Unreadable(error) => Stop::disk(error),
+            damaged @ (Integrity::BrokenAt(_) | Integrity::Unsealed(_)) => Stop::Damaged(damaged.to_string()),
+        })?;
+        let last_at = journal.last_at().map_err(Stop::disk)?;
+        let machine =
+            Clocks { truth: Arc::clone(truth), begins_at_ms, hands: Arc::clone(&self.hands), born_ms };
+        let clock = Clock::start_on(machine, last_at, None);
+        let committed = journal.last();
+        let days = BusinessClock::new(jiff::tz::TimeZone::fixed(jiff::tz::offset(8)), u16::from(cut_off) * 60);
+        let setup = Setup {
+            journal,
+            issuer: enrolment.issuer,
+            acquirer: Kind::Allinpay,
+                        clock: days.unwrap_or_else(BusinessClock::beijing),
+            code_key: [7; 32],
+            subject: "测试店".into(),
+            last_offset_ms: None,
+            bar: words.bar(),
+            awaits_hub: true,
+        };
+        let till = Till::resume(setup, clock).map_err(Stop::disk)?;
+        let reader = database.reader().map_err(Stop::disk)?;
+        self.starts += 1;
+        let mut process = [0; 16];
+        process[..8].copy_from_slice(&self.starts.to_be_bytes());
+        process[8] = self.machine;
+        let instance = Instance { process, folder: [self.machine; 16] };
+        self.life = Some(Life {
+            till,
+            reader,
+            side,
+            kept: words,
+            instance,
+            committed,
+            born_ms,
+            compared: Compared::NotYet,
+            held: Vec::new(),
+            failures: 0,
+            wake_ms: None,
+        });
+        Ok(())
+    }
+
+    /// Keeps a grant in the folder, as `guitai-node enrol` does beside a stopped node.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn enrolled(&mut self, grant: &Grant, after: Option<Point>) -> anyhow::Result<()> {
+        let side = Database::open_on(&self.disk.path("side.db"), VFS).map_err(|error| anyhow!("{error}"))?;
+        let side = side.shared_writer().map_err(|error| anyhow!("{error}"))?;
+        kept::granted(&side, grant).map_err(|error| anyhow!("{error}"))?;
+        self.folder.enrolment = Enrolment { issuer: grant.issuer, after };
+        Ok(())
+    }
+}
+
+impl Life {
+    /// Whether requests go in: the hub has had its word, or its time.
+    #[must_use]
+    pub fn door(&self, now_ms: u64, gives_back: bool) -> Option<u64> {
+        let by = match self.compared {
+            Compared::Same | Compared::Refused => return None,
+            Compared::NotYet => self.born_ms + if gives_back { COMPARED_WITHIN_MS } else { HEARD_WITHIN_MS },
+            Compared::Behind(_) if gives_back => return None,
+            Compared::Behind(since) => since + HEALED_WITHIN_MS,
+        };
+        (by > now_ms).then_some(by)
+    }
+
+    /// The hub has spoken about the journal, or its time is over.
+    #[must_use]
+    pub const fn hub_is_heard(&self, now_ms: u64) -> bool {
+        !matches!(self.compared, Compared::NotYet) || now_ms >= self.born_ms + COMPARED_WITHIN_MS
+    }
+}
+
+/// Until when requests to give money back wait for the hub's word; see the node's membership.
+pub const COMPARED_WITHIN_MS: u64 = 5_000;
+
+/// The same for other requests.
+pub const HEARD_WITHIN_MS: u64 = 2_000;
+
+/// How long requests wait for what comes back.
+pub const HEALED_WITHIN_MS: u64 = 10_000;
+
+/// Why a node does not start.
+#[derive(Debug)]
+pub enum Stop {
+    /// The disk said no; a later start may find it well.
+    Disk(String),
+    /// History here is damaged.
+    Damaged(String),
+}
+
+impl Stop {
+    fn disk(error: impl std::fmt::Display) -> Self {
+        Self::Disk(error.to_string())
+    }
+}
+
+/// A year's first moment in UTC, in ms since 1970.
+fn first_of(year: u16) -> i64 {
+    let days = (1970..i64::from(year)).map(|year| if year % 4 == 0 { 366 } else { 365 }).sum::<i64>();
+    days * 24 * 3_600_000
+}

@@ -1,0 +1,217 @@
+//! What must hold, whatever happens. Each invariant has a name, and a mutant that it catches.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
+
+use guitai_core::{
+    acquirer::Call,
+    ids::{FactNo, OrderNo},
+    journal::chain::ChainHash,
+};
+
+/// What must hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Invariant {
+    /// The acquirer took the money of an order at most once.
+    ChargedOnce,
+    /// A bill is paid at most once: what is kept of its attempts is at most its total.
+    BillPaidOnce,
+    /// In the end every payment here is what the acquirer's book says of it, to the fen.
+    BookAgrees,
+    /// What is shown as paid was paid.
+    PaidIsPaid,
+    /// No more went back than was received.
+    RefundWithinReceived,
+    /// What a commit acknowledged is there after every start.
+    AcknowledgedIsDurable,
+    /// A journal's chain is whole at every start.
+    ChainWhole,
+    /// What the hub acknowledged is there after every start of the hub.
+    HubKeepsWhatItAcknowledged,
+    /// In the end the hub's copy is the node's journal.
+    HubIsTheNode,
+    /// In the end the rows of node and hub are the same.
+    RowsAgree,
+    /// Rows made anew from facts are the rows as they were written.
+    RefoldIsLive,
+    /// A day's figures are the sums of its rows.
+    FiguresAdd,
+    /// One key is one act, however often it is asked.
+    KeyActsOnce,
+    /// A number goes out for one order only, with one amount.
+    NumberIsOneOrder,
+    /// What is open is waited for.
+    OpenIsWaitedFor,
+    /// Mended, everything comes to its end by itself.
+    AllSettles,
+    /// A business day is the true one, or the one beside it.
+    DaysAreTrue,
+    /// No payment code lies on a disk.
+    CodesAreNotKept,
+    /// What comes over a whole wire can be read.
+    WireIsReadable,
+}
+
+impl Invariant {
+    /// All of them.
+    pub const ALL: [Self; 19] = [
+        Self::ChargedOnce,
+        Self::BillPaidOnce,
+        Self::BookAgrees,
+        Self::PaidIsPaid,
+        Self::RefundWithinReceived,
+        Self::AcknowledgedIsDurable,
+        Self::ChainWhole,
+        Self::HubKeepsWhatItAcknowledged,
+        Self::HubIsTheNode,
+        Self::RowsAgree,
+        Self::RefoldIsLive,
+        Self::FiguresAdd,
+        Self::KeyActsOnce,
+        Self::NumberIsOneOrder,
+        Self::OpenIsWaitedFor,
+        Self::AllSettles,
+        Self::DaysAreTrue,
+        Self::CodesAreNotKept,
+        Self::WireIsReadable,
+    ];
+
+    /// Its name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ChargedOnce => "charged once",
+            Self::BillPaidOnce => "bill paid once",
+            Self::BookAgrees => "book agrees",
+            Self::PaidIsPaid => "paid is paid",
+            Self::RefundWithinReceived => "refund within received",
+            Self::AcknowledgedIsDurable => "acknowledged is durable",
+            Self::ChainWhole => "chain whole",
+            Self::HubKeepsWhatItAcknowledged => "hub keeps what it acknowledged",
+            Self::HubIsTheNode => "hub is the node",
+            Self::RowsAgree => "rows agree",
+            Self::RefoldIsLive => "refold is live",
+            Self::FiguresAdd => "figures add",
+            Self::KeyActsOnce => "key acts once",
+            Self::NumberIsOneOrder => "number is one order",
+            Self::OpenIsWaitedFor => "open is waited for",
+            Self::AllSettles => "all settles",
+            Self::DaysAreTrue => "days are true",
+            Self::CodesAreNotKept => "codes are not kept",
+            Self::WireIsReadable => "wire is readable",
+        }
+    }
+
+    /// It did not hold.
+    #[must_use]
+    pub const fn violated(self, how: String) -> Violation {
+        Violation { invariant: self, how }
+    }
+}
+
+/// An invariant that did not hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// Which.
+    pub invariant: Invariant,
+    /// How.
+    pub how: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.invariant.name(), self.how)
+    }
+}
+
+/// What the oracle remembers of what it saw.
+#[derive(Debug, Default)]
+pub struct Oracle {
+    /// By box: the last fact that was acknowledged, with the chain's value there.
+    acknowledged: BTreeMap<usize, (FactNo, ChainHash)>,
+    /// By box: the last fact that the hub acknowledged.
+    delivered: BTreeMap<usize, FactNo>,
+    /// Boxes that were put back or copied: what was answered before may not be known.
+    forgetful: BTreeSet<usize>,
+    /// By deed: what it was answered.
+    answers: BTreeMap<usize, (OrderNo, Option<OrderNo>)>,
+    /// By number that went out: amounts, and what it was the number of.
+    numbers: BTreeMap<OrderNo, BTreeSet<(u64, &'static str)>>,
+}
+
+impl Oracle {
+    /// A commit returned.
+    pub fn acknowledge(&mut self, counter: usize, no: FactNo, head: ChainHash) {
+        self.acknowledged.insert(counter, (no, head));
+    }
+
+    /// The last fact that a box acknowledged.
+    #[must_use]
+    pub fn acknowledged(&self, counter: usize) -> Option<(FactNo, ChainHash)> {
+        self.acknowledged.get(&counter).copied()
+    }
+
+    /// The hub acknowledged.
+    pub fn delivered(&mut self, counter: usize, upto: FactNo) {
+        self.delivered.insert(counter, upto);
+    }
+
+    /// What the hub acknowledged of each box.
+    #[must_use]
+    pub const fn deliveries(&self) -> &BTreeMap<usize, FactNo> {
+        &self.delivered
+    }
+
+    /// A box was put back to an older copy.
+    pub fn forgets(&mut self, counter: usize) {
+        self.acknowledged.remove(&counter);
+        self.delivered.remove(&counter);
+        self.forgetful.insert(counter);
+    }
+
+    /// The hub was.
+    pub fn hub_forgets(&mut self) {
+        self.delivered.clear();
+    }
+
+    /// Whether something was put back or copied in this world.
+    #[must_use]
+    pub fn nothing_was_put_back(&self) -> bool {
+        self.forgetful.is_empty()
+    }
+
+    /// A person was answered under a key.
+    ///
+    /// # Errors
+    /// It was another payment before.
+    pub fn answered(&mut self, deed: usize, order_no: OrderNo, return_no: Option<OrderNo>) -> Result<(), Violation> {
+        let before = self.answers.insert(deed, (order_no, return_no));
+        match before {
+            Some((no, back)) if self.forgetful.is_empty() && (no != order_no || (back.is_some() && back != return_no)) => {
+                let how = format!("deed {deed} was {no} {back:?}, now it is {order_no} {return_no:?}");
+                Err(Invariant::KeyActsOnce.violated(how))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A call left a till.
+    pub fn called(&mut self, order_no: OrderNo, call: &Call) {
+        let (number, amount, kind) = match call {
+            Call::Charge(charge) => (order_no, charge.amount.get(), "charge"),
+            Call::Reverse(back) => (back.return_no, back.amount.get(), "reversal"),
+            Call::Refund(back) => (back.return_no, back.amount.get(), "refund"),
+            Call::Query(_) | Call::QueryReversal(_) | Call::QueryRefund(_) | Call::Close { .. } => return,
+        };
+        self.numbers.entry(number).or_default().insert((amount, kind));
+    }
+
+    /// A number that went out for two things.
+    #[must_use]
+    pub fn number_of_two(&self) -> Option<String> {
+        let found = self.numbers.iter().find(|(_, uses)| uses.len() > 1)?;
+        Some(format!("{} went out for {:?}", found.0, found.1))
+    }
+}
