@@ -135,8 +135,8 @@ pub struct Oracle {
     delivered: BTreeMap<usize, FactNo>,
     /// Boxes that were put back or copied: what was answered before may not be known.
     forgetful: BTreeSet<usize>,
-    /// By deed: what it was answered.
-    answers: BTreeMap<usize, (OrderNo, Option<OrderNo>)>,
+    /// By box and deed: what was answered. Another box of the store does not know what the one before was asked.
+    answers: BTreeMap<(usize, usize), (OrderNo, Option<OrderNo>)>,
     /// By number that went out: amounts, and what it was the number of.
     numbers: BTreeMap<OrderNo, BTreeSet<(u64, &'static str)>>,
 }
@@ -186,8 +186,13 @@ impl Oracle {
     ///
     /// # Errors
     /// It was another payment before.
-    pub fn answered(&mut self, deed: usize, order_no: OrderNo, return_no: Option<OrderNo>) -> Result<(), Violation> {
-        let before = self.answers.insert(deed, (order_no, return_no));
+    pub fn answered(
+        &mut self,
+        (counter, deed): (usize, usize),
+        order_no: OrderNo,
+        return_no: Option<OrderNo>,
+    ) -> Result<(), Violation> {
+        let before = self.answers.insert((counter, deed), (order_no, return_no));
         match before {
             Some((no, back)) if self.forgetful.is_empty() && (no != order_no || (back.is_some() && back != return_no)) => {
                 let how = format!("deed {deed} was {no} {back:?}, now it is {order_no} {return_no:?}");

@@ -7,6 +7,7 @@ mod accidents;
 mod calls;
 mod counters;
 mod judge;
+mod manager;
 mod people;
 mod recognise;
 mod sync;
@@ -48,6 +49,9 @@ use sync::Connection;
 /// From the mending to the moment when nothing may be open any more, in ms (promise P5, and the liveness phase).
 const SETTLES_WITHIN_MS: u64 = 10 * MINUTE_MS;
 
+/// From the mending to a manager's looks at what waits for a person, in ms.
+const MANAGED_AFTER_MS: [u64; 5] = [4 * MINUTE_MS, 6 * MINUTE_MS, 8 * MINUTE_MS, 30 * MINUTE_MS, 75 * HOUR_MS];
+
 /// From the mending to the end: behind the last late check.
 const LASTS_MS: u64 = 76 * HOUR_MS;
 
@@ -77,6 +81,8 @@ pub(crate) enum Event {
     Waits { connection: u64 },
     /// A connection is gone.
     Gone { connection: u64 },
+    /// A manager looks at what waits for a person, and at the acquirer's own list.
+    Manager,
     /// Somebody who heard nothing asks again.
     Patience { deed: usize, tries: u8 },
 }
@@ -245,6 +251,9 @@ impl World {
         let mends_at = self.plan.traits.trade_ms + 1_000;
         self.until(mends_at)?;
         self.mend()?;
+        for after_ms in MANAGED_AFTER_MS {
+            self.schedule(mends_at + after_ms, Event::Manager);
+        }
         self.until(mends_at + SETTLES_WITHIN_MS)?;
         self.settles()?;
         self.until(mends_at + LASTS_MS)?;
@@ -279,6 +288,7 @@ impl World {
             Event::Bytes { connection, to_hub, bytes } => self.bytes(connection, to_hub, &bytes),
             Event::Waits { connection } => self.waits(connection),
             Event::Gone { connection } => self.gone(connection),
+            Event::Manager => self.manage(),
             Event::Patience { deed, tries } => self.patience(deed, tries),
         }
     }

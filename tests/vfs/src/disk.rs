@@ -133,16 +133,14 @@ impl Disk {
         Some(state.folder.file(state.folder.find(name)?)?.len())
     }
 
-    /// Whether these bytes stand together in a file as it shows.
+    /// A file's bytes as they show, if it is there.
     #[must_use]
-    pub fn holds(&self, bytes: &[u8]) -> bool {
+    pub fn read(&self, name: &str) -> Option<Vec<u8>> {
         let state = self.state();
-        let files = state.folder.names().filter_map(|name| state.folder.file(state.folder.find(name)?));
-        files.into_iter().any(|file| {
-            let mut content = vec![0; file.len()];
-            file.read(0, &mut content);
-            content.windows(bytes.len().max(1)).any(|part| part == bytes)
-        })
+        let file = state.folder.file(state.folder.find(name)?)?;
+        let mut content = vec![0; file.len()];
+        file.read(0, &mut content);
+        Some(content)
     }
 
     /// The files' names.

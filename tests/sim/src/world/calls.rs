@@ -103,7 +103,7 @@ impl World {
         if !time {
             let order_no = question.order_no();
             let words = format!("{answer:?}");
-            let words = words.split(['{', '\n']).next().unwrap_or_default();
+            let words: String = words.chars().take(160).collect();
             self.tell(format_args!("{} hears of {order_no}: {words}", self.counters[counter].name.clone()));
             commands.push(Command::Answered(order_no, answer, reply.date()));
         }

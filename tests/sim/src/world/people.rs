@@ -291,7 +291,7 @@ impl World {
             }
             _ => deed,
         };
-        self.oracle.answered(keyed, accepted.order_no, accepted.return_no)?;
+        self.oracle.answered((counter, keyed), accepted.order_no, accepted.return_no)?;
         if let Some(intent) = &mut self.intents[deed] {
             intent.answered = true;
             intent.order_no = Some(accepted.order_no);
