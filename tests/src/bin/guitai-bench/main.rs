@@ -3,6 +3,7 @@
 //! A single time says as much about the machine as about the program, so every figure stands beside its rival's.
 
 mod charge;
+mod line;
 mod proxy;
 mod rival;
 mod start;
@@ -12,7 +13,7 @@ use std::process::ExitCode;
 
 use table::Table;
 
-const BENCHES: [&str; 4] = ["charge", "throughput", "start", "size"];
+const BENCHES: [&str; 5] = ["charge", "throughput", "line", "start", "size"];
 
 fn main() -> ExitCode {
     let (mut names, mut json) = (Vec::new(), None);
@@ -20,6 +21,7 @@ fn main() -> ExitCode {
     while let Some(word) = words.next() {
         match word.as_str() {
             "--json" => json = words.next(),
+            line::CALLER => return line::call(words.next()),
             name if BENCHES.contains(&name) => names.push(name.to_owned()),
             other => {
                 eprintln!("scripts/bench: no bench '{other}'; benches: {}", BENCHES.join(" "));
@@ -48,16 +50,21 @@ fn main() -> ExitCode {
     }
 }
 
-fn measure(names: &[String]) -> anyhow::Result<Table> {
-    // The world's own clients speak TLS to nobody, but the stack wants its provider.
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    // Also whoever speaks TLS to nobody wants its provider.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()
+}
+
+fn measure(names: &[String]) -> anyhow::Result<Table> {
+    let runtime = runtime()?;
     let mut table = Table::default();
     for name in names {
         eprintln!("measuring {name} …");
         match name.as_str() {
             "charge" => runtime.block_on(charge::own_share(&mut table))?,
             "throughput" => runtime.block_on(charge::throughput(&mut table))?,
+            "line" => runtime.block_on(line::compare(&mut table))?,
             "start" => runtime.block_on(start::cold_start(&mut table))?,
             _ => runtime.block_on(start::size(&mut table))?,
         }

@@ -1,5 +1,5 @@
-//! Stands between node and sandbox and knows, for each order, how long the acquirer's side of its charge took: from accepting
-//! the node's connection to having written the last byte of the answer. The node opens a connection a call.
+//! Stands between node and sandbox and knows, for each order, how long the acquirer's side of its charge took: from the first byte of
+//! the request to having written the last one of the answer. The node's connection may have been opened long before.
 
 use std::{
     collections::HashMap,
@@ -30,11 +30,11 @@ impl Proxy {
         let took = Arc::clone(&proxy.took);
         tokio::spawn(async move {
             while let Ok((node, _)) = listener.accept().await {
-                let (accepted, took, sandbox) = (Instant::now(), Arc::clone(&took), sandbox.clone());
+                let (took, sandbox) = (Arc::clone(&took), sandbox.clone());
                 tokio::spawn(async move {
-                    if let Some(order_no) = carry(node, &sandbox).await {
+                    if let Some((order_no, begun)) = carry(node, &sandbox).await {
                         let mut took = took.lock().unwrap_or_else(PoisonError::into_inner);
-                        took.insert(order_no, accepted.elapsed());
+                        took.insert(order_no, begun.elapsed());
                     }
                 });
             }
@@ -55,8 +55,10 @@ impl Proxy {
 }
 
 /// One call: the request over, the answer back.
-async fn carry(mut node: TcpStream, sandbox: &str) -> Option<String> {
+async fn carry(mut node: TcpStream, sandbox: &str) -> Option<(String, Instant)> {
     node.set_nodelay(true).ok()?;
+    node.readable().await.ok()?;
+    let begun = Instant::now();
     let request = message(&mut node).await?;
     let order_no = member(&request, "reqsn=")?;
     let mut sandbox = TcpStream::connect(sandbox).await.ok()?;
@@ -64,7 +66,7 @@ async fn carry(mut node: TcpStream, sandbox: &str) -> Option<String> {
     sandbox.write_all(&request).await.ok()?;
     let answer = message(&mut sandbox).await?;
     node.write_all(&answer).await.ok()?;
-    Some(order_no)
+    Some((order_no, begun))
 }
 
 async fn message(stream: &mut TcpStream) -> Option<Vec<u8>> {
