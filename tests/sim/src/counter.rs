@@ -134,6 +134,8 @@ pub enum Compared {
     Refused,
     /// Facts are missing here, since this moment.
     Behind(u64),
+    /// The hub was put back to before this box, and has nothing that its journal goes on from.
+    HubLostUs,
     /// Both hold the same.
     Same,
 }
@@ -278,7 +280,7 @@ impl Life {
     #[must_use]
     pub fn door(&self, now_ms: u64, gives_back: bool) -> Option<u64> {
         let by = match self.compared {
-            Compared::Same | Compared::Refused => return None,
+            Compared::Same | Compared::Refused | Compared::HubLostUs => return None,
             Compared::NotYet => self.born_ms + if gives_back { COMPARED_WITHIN_MS } else { HEARD_WITHIN_MS },
             Compared::Behind(_) if gives_back => return None,
             Compared::Behind(since) => since + HEALED_WITHIN_MS,

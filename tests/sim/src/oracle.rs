@@ -135,6 +135,8 @@ pub struct Oracle {
     delivered: BTreeMap<usize, FactNo>,
     /// Boxes that were put back or copied: what was answered before may not be known.
     forgetful: BTreeSet<usize>,
+    /// Boxes that lost facts nobody else has.
+    lost: BTreeSet<usize>,
     /// By box and deed: what was answered. Another box of the store does not know what the one before was asked.
     answers: BTreeMap<(usize, usize), (OrderNo, Option<OrderNo>)>,
     /// By number that went out: amounts, and what it was the number of.
@@ -164,11 +166,21 @@ impl Oracle {
         &self.delivered
     }
 
-    /// A box was put back to an older copy.
+    /// A box was put back to an older copy. What it had not delivered is gone for good, and with it what it did for money.
     pub fn forgets(&mut self, counter: usize) {
+        let known = self.acknowledged.get(&counter).map(|(no, _)| *no);
+        if known.is_some() && self.delivered.get(&counter).copied() < known {
+            self.lost.insert(counter);
+        }
         self.acknowledged.remove(&counter);
         self.delivered.remove(&counter);
         self.forgetful.insert(counter);
+    }
+
+    /// Whether a box lost facts that nobody else has.
+    #[must_use]
+    pub fn has_lost(&self, counter: usize) -> bool {
+        self.lost.contains(&counter)
     }
 
     /// The hub was.

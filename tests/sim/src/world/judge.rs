@@ -15,6 +15,7 @@ use guitai_store::{
 };
 
 use super::World;
+use crate::counter::Compared;
 use crate::oracle::{Invariant, Violation};
 
 /// Rows read at once; a world has fewer.
@@ -26,8 +27,11 @@ const CODE_DIGITS: usize = 18;
 impl World {
     /// Some time after the mending nothing is open but what waits for a person.
     pub(super) fn settles(&self) -> Result<(), Violation> {
-        for (_, one) in self.living() {
+        for (number, one) in self.living() {
             let Some(life) = &one.life else { continue };
+            if self.is_given_up(number) {
+                continue;
+            }
             let rows = rows(&life.reader, one.store.as_str()).map_err(unreadable)?;
             let open = rows.iter().filter(|row| row.kind == "charge").find(|row| is_open(row.state));
             if let Some(row) = open {
@@ -70,8 +74,8 @@ impl World {
             let Some(life) = &one.life else { continue };
             let rows = rows(&life.reader, one.store.as_str()).map_err(unreadable)?;
             situations.push((one.journal(), number));
-            if self.is_given_up(number) {
-                // A box that may move no money leaves late money to people.
+            if self.is_given_up(number) || self.oracle.has_lost(number) {
+                // A box that may move no money leaves late money to people; one that lost what nobody else has cannot know.
                 continue;
             }
             book_agrees(&one.name, &rows, &orders)?;
@@ -107,7 +111,7 @@ impl World {
         for &number in &self.in_force {
             let one = &self.counters[number];
             let Some(life) = &one.life else { continue };
-            if self.is_given_up(number) {
+            if self.is_given_up(number) || life.compared == Compared::HubLostUs {
                 continue;
             }
             let journal = one.journal();

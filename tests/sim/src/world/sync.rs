@@ -315,12 +315,19 @@ impl World {
         self.schedule(at_ms, Event::Gone { connection: number });
         match hangup {
             Hangup::Fault(PeerFault::BadSeal(no)) => {
+                // Nothing changes by itself: the node calls again after a while, as it does where lost facts were not taken.
+                if let Some(connection) = self.connections.get_mut(&number) {
+                    connection.filled = Some(false);
+                }
                 let journal = self.counters[counter].journal();
                 let begins = self.counters[counter].life.as_ref().map(|life| query::first_fact(&life.reader, &journal));
                 let begins = begins.and_then(|found| found.ok().flatten());
                 if begins.is_some_and(|begins| *no < begins) {
                     // A hub put back to before this box: it bars nothing.
                     self.mark(Situation::HubLostTheBox);
+                    if let Some(life) = &mut self.counters[counter].life {
+                        life.compared = Compared::HubLostUs;
+                    }
                     return Ok(());
                 }
                 self.mark(Situation::ForkUnfillable);
