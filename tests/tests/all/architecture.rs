@@ -64,6 +64,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "guitai-vfs",
         ],
     ),
+    ("guitai-crash", &["guitai-core", "guitai-store", "guitai-till", "guitai-vfs"]),
 ];
 
 /// Crates the core must not have: they bring I/O, clocks, threads or randomness.

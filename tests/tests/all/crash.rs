@@ -1,4 +1,4 @@
-//! kill -9 of the node under load, again and again: what was acknowledged is there, nobody is charged twice.
+//! kill -9 of the node, the hub and both under load, again and again: what was acknowledged is there, nobody is charged twice.
 //!
 //! A kill leaves the page cache: this proves the logic of recovery, not durability (reliability.md section 4).
 
@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 
 use crate::sales;
 
-/// Kills, unless `GUITAI_KILLS` says otherwise.
+/// Kills, unless `GUITAI_KILLS` says otherwise: of ten, eight hit the node, one the hub, and one both at once.
 const KILLS: u32 = 100;
 
 /// People charging at the same time.
@@ -33,6 +33,9 @@ const ENDINGS: [u64; 3] = [0, 7, 1];
 
 /// The node lives this long after it is ready, in ms: at least, and how much longer.
 const LIFE_MS: (u64, u64) = (20, 380);
+
+/// A killed hub stays away so long at most, in ms.
+const HUB_AWAY_MS: u64 = 300;
 
 /// Rule 5's deadline of 90 s runs anew at every start; then the reversal, and a machine that does other things too.
 const SETTLED_LIMIT: Duration = Duration::from_secs(150);
@@ -48,6 +51,55 @@ const REFUND_FEN: u64 = 100;
 
 /// P7: from the kill to serving again.
 const RESTART_LIMIT: Duration = Duration::from_secs(2);
+
+/// Who is killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Victim {
+    Node,
+    Hub,
+    Both,
+}
+
+impl Victim {
+    const fn of(kill: u32) -> Self {
+        match kill % 10 {
+            4 => Self::Hub,
+            9 => Self::Both,
+            _ => Self::Node,
+        }
+    }
+
+    const fn index(self) -> usize {
+        match self {
+            Self::Node => 0,
+            Self::Hub => 1,
+            Self::Both => 2,
+        }
+    }
+
+    /// Kills and starts again; answers how long the node took, if it was hit and the machine did nothing else.
+    async fn hit(self, world: &mut World) -> anyhow::Result<Option<Duration>> {
+        let killed = Instant::now();
+        if self != Self::Hub {
+            world.node_mut().kill()?;
+        }
+        if self != Self::Node {
+            world.hub.kill()?;
+        }
+        if self == Self::Hub {
+            // The node goes on selling without it for a moment.
+            tokio::time::sleep(Duration::from_millis(random_below(HUB_AWAY_MS))).await;
+        }
+        if self != Self::Hub {
+            world.node_mut().start().await.context("the node")?;
+        }
+        let took = killed.elapsed();
+        if self != Self::Node {
+            world.hub.start_again().await.context("the hub")?;
+        }
+        Ok((self == Self::Node).then_some(took))
+    }
+}
 
 /// A sale the node acknowledged.
 #[derive(Clone, Debug)]
@@ -73,13 +125,13 @@ async fn kills_lose_nothing_and_double_nothing() {
             let chargers: Vec<_> = (0..CHARGERS)
                 .map(|_| tokio::spawn(charge_on(client.clone(), Arc::clone(&acknowledged), Arc::clone(&stop))))
                 .collect();
-            let mut slowest = Duration::ZERO;
+            let (mut slowest, mut hits) = (Duration::ZERO, [0; 3]);
             for kill in 0..kills {
                 tokio::time::sleep(Duration::from_millis(LIFE_MS.0 + random_below(LIFE_MS.1))).await;
-                let killed = Instant::now();
-                world.node_mut().kill()?;
-                world.node_mut().start().await.with_context(|| format!("start after kill {kill}"))?;
-                slowest = slowest.max(killed.elapsed());
+                let victim = Victim::of(kill);
+                let took = victim.hit(world).await.with_context(|| format!("kill {kill}: {victim:?}"))?;
+                slowest = slowest.max(took.unwrap_or_default());
+                hits[victim.index()] += 1;
             }
             stop.store(true, Ordering::Relaxed);
             for charger in chargers {
@@ -87,12 +139,14 @@ async fn kills_lose_nothing_and_double_nothing() {
             }
             let acked = acknowledged.lock().unwrap_or_else(PoisonError::into_inner).clone();
             let lost = compare(world, &client, &acked).await?;
-            println!("restart: slowest {} ms", slowest.as_millis());
             println!(
-                "crash: kills {kills}, power cuts 0, vfs reopenings 0, acked {}, lost {}, control lost 0 (no control rig yet)",
-                acked.len(),
-                lost.len()
+                "restart: slowest {} ms; kills of node {}, hub {}, both {}",
+                slowest.as_millis(),
+                hits[0],
+                hits[1],
+                hits[2]
             );
+            println!("crash part: kills {kills}, acked {}, lost {}", acked.len(), lost.len());
             ensure!(slowest <= RESTART_LIMIT, "a restart took {slowest:?}");
             ensure!(lost.is_empty(), "lost or contradicted: {lost:#?}");
             // A killed node never got its answers out; a run without sales would prove nothing.
@@ -163,13 +217,29 @@ async fn compare(world: &World, client: &Client, acked: &BTreeMap<String, Asked>
     sales::agrees(&payments, &world.sandbox.book().await?)?;
     let verified = world.node().command(&["verify"]).await?;
     ensure!(verified.code == 0, "verify: {} {}{}", verified.code, verified.out, verified.err);
-    // The line was cut as often as the node was killed: the hub's copy is the node's all the same.
+    // The line was cut as often as either was killed: the hub's copy is the node's all the same.
     world.node().synced(Duration::from_secs(90)).await?;
     let there = world.hub.program()?.payments().await?;
     ensure!(there.len() == payments.len(), "here {} payments, at the hub {}", payments.len(), there.len());
+    same_rows(&payments, &there)?;
     let verified = world.hub.command(&["verify"]).await?;
     ensure!(verified.code == 0, "hub verify: {} {}{}", verified.code, verified.out, verified.err);
     Ok(lost)
+}
+
+/// Each payment stands at the hub as at the node, in what both tell of it.
+fn same_rows(here: &[Value], there: &[Value]) -> anyhow::Result<()> {
+    let by_number: BTreeMap<&str, &Value> = there.iter().map(|payment| (text(payment, "order_no"), payment)).collect();
+    for payment in here {
+        let copy = by_number.get(text(payment, "order_no")).with_context(|| format!("the hub lacks {payment}"))?;
+        for field in ["kind", "state", "amount_fen", "refunded_fen"] {
+            ensure!(
+                !payment[field].is_null() && payment[field] == copy[field],
+                "{field}: here {payment}, at the hub {copy}"
+            );
+        }
+    }
+    Ok(())
 }
 
 /// Acknowledgements that the node's list does not bear out.

@@ -85,6 +85,12 @@ impl Disk {
         self.state().operations
     }
 
+    /// How many images were kept since [`Self::record`].
+    #[must_use]
+    pub fn changes(&self) -> usize {
+        self.state().recorded.as_ref().map_or(0, Vec::len)
+    }
+
     /// From now on keeps an image after each operation that may have changed the folder.
     pub fn record(&self) {
         self.state().recorded = Some(Vec::new());
@@ -107,6 +113,12 @@ impl Disk {
     #[must_use]
     pub fn struck(&self) -> u64 {
         self.state().struck
+    }
+
+    /// The count of operations when a fault first struck.
+    #[must_use]
+    pub fn first_struck(&self) -> Option<u64> {
+        self.state().first_struck
     }
 
     /// Nothing goes wrong any more, and there is room; what was lost stays lost.

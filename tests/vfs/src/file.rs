@@ -112,7 +112,7 @@ impl File {
                 Change::Write(offset, bytes) => {
                     // Of the writes that are not whole.
                     let rest = u64::from(100 - survival.whole_percent);
-                    if random.next() % rest < u64::from(survival.torn_percent) {
+                    if random.below(rest) < u64::from(survival.torn_percent) {
                         self.tear(offset, &bytes, random);
                     }
                 }
@@ -125,7 +125,7 @@ impl File {
         let sectors: Vec<_> = (offset / SECTOR..(offset + bytes.len()).div_ceil(SECTOR)).collect();
         let garbled = random.percent(GARBLED_PERCENT).then(|| {
             let among = u64::try_from(sectors.len()).unwrap_or(1);
-            usize::try_from(random.next() % among).unwrap_or(0)
+            usize::try_from(random.below(among)).unwrap_or(0)
         });
         for (index, sector) in sectors.into_iter().enumerate() {
             let (start, end) = ((sector * SECTOR).max(offset), ((sector + 1) * SECTOR).min(offset + bytes.len()));

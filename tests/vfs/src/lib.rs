@@ -30,5 +30,6 @@ mod state;
 
 pub use disk::{Disk, Image};
 pub use file::Survival;
+pub use random::Random;
 pub use sqlite::VFS;
 pub use state::Fault;

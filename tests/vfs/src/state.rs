@@ -88,6 +88,7 @@ pub(crate) struct State {
     pub(crate) operations: u64,
     armed: Vec<Armed>,
     pub(crate) struck: u64,
+    pub(crate) first_struck: Option<u64>,
     pub(crate) is_full: bool,
     pub(crate) crash: Option<(u64, Option<Survival>)>,
     pub(crate) recorded: Option<Vec<(u64, Folder)>>,
@@ -106,6 +107,7 @@ impl State {
             operations: 0,
             armed: Vec::new(),
             struck: 0,
+            first_struck: None,
             is_full: false,
             crash: None,
             recorded: None,
@@ -123,7 +125,7 @@ impl State {
     pub(crate) fn power_cut(&mut self, survival: Survival) {
         self.kill();
         self.cuts += 1;
-        let mut random = Random::of(Random::of(self.seed, self.cuts).next(), survival.subset());
+        let mut random = Random::of(Random::of(self.seed, self.cuts).draw(), survival.subset());
         self.folder.power_cut(survival, &mut random);
         self.record();
     }
@@ -151,6 +153,7 @@ impl State {
         let strikes = |armed: &Armed| armed.from <= self.operations && armed.fault.strikes(operation);
         if let Some(index) = self.armed.iter().position(strikes) {
             self.struck += 1;
+            self.first_struck.get_or_insert(self.operations);
             let fault = self.armed[index].fault;
             if !fault.lasts() {
                 self.armed.remove(index);
