@@ -136,3 +136,33 @@ fn without_syncs_of_commits_the_same_cuts_lose() {
     assert!(cuts.wrong.is_empty(), "NORMAL may lose, and is sound: {:#?}", cuts.wrong.first());
     assert!(cuts.lost > 0, "the rig loses nothing where it must: it proves nothing");
 }
+
+#[test]
+fn what_is_not_right_is_noticed() {
+    let (disk, mut record, mut turns) = (Disk::new(1), Record::default(), 0..12);
+    play(&disk, (1, OPENING), settings(1, false), &mut record, || turns.next().is_none()).expect("played");
+    record.heads = heads(&disk).expect("a chain");
+    let (image, acked) = (disk.image(), record.at(u64::MAX));
+    let judged = |record: &Record, acked| judge(&Disk::from_image(1, &image), record, acked);
+    assert_eq!(judged(&record, acked).expect("sound"), 0);
+
+    let mut more = acked;
+    more.node.number += 2;
+    more.hub.number += 1;
+    assert_eq!(judged(&record, more).expect("sound"), 3, "acknowledged and gone");
+
+    let mut other = Record { acked: record.acked.clone(), heads: record.heads.clone() };
+    other.heads[usize::try_from(acked.node.number - 1).expect("a few")][0] ^= 1;
+    assert!(format!("{:#}", judged(&other, acked).expect_err("other facts")).contains("not as written"));
+
+    let mut half = Record { acked: record.acked.clone(), heads: record.heads.clone() };
+    half.acked.retain(|known| known.node != acked.node);
+    assert!(format!("{:#}", judged(&half, acked).expect_err("no commit ended there")).contains("half a commit"));
+
+    // A row that says something else than its facts.
+    let disk = Disk::from_image(1, &image);
+    let raw = guitai_crash::script::node_file(&disk).and_then(|node| Ok(node.writer()?)).expect("a writer");
+    assert!(raw.execute("UPDATE payment SET amount = amount + 1", []).expect("changed") > 0);
+    drop(raw);
+    assert!(format!("{:#}", judge(&disk, &record, acked).expect_err("a wrong row")).contains("rows"));
+}

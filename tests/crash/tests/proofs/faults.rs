@@ -12,7 +12,7 @@ use guitai_store::ingest;
 use guitai_vfs::{Disk, Fault, Image, Survival};
 
 /// Turns of the shop while something may fail.
-const TURNS: usize = 5;
+const TURNS: usize = 9;
 
 #[derive(Debug, Default)]
 struct Told {
