@@ -135,6 +135,8 @@ pub struct Oracle {
     delivered: BTreeMap<usize, FactNo>,
     /// Boxes that were put back or copied: what was answered before may not be known.
     forgetful: BTreeSet<usize>,
+    /// Payments that a person was asked to end: their word stands for the acquirer's.
+    settled: BTreeSet<OrderNo>,
     /// Boxes that lost facts nobody else has.
     lost: BTreeSet<usize>,
     /// By box and deed: what was answered. Another box of the store does not know what the one before was asked.
@@ -212,6 +214,17 @@ impl Oracle {
             }
             _ => Ok(()),
         }
+    }
+
+    /// A person was asked to end a payment.
+    pub fn settles(&mut self, order_no: OrderNo) {
+        self.settled.insert(order_no);
+    }
+
+    /// Whether a person was asked to end it.
+    #[must_use]
+    pub fn is_settled(&self, order_no: OrderNo) -> bool {
+        self.settled.contains(&order_no)
     }
 
     /// A call left a till.

@@ -173,7 +173,8 @@ impl Standing {
                     at: f.at,
                 });
                 (self.reversal, self.watch) = (None, None);
-                self.stands(State::Paid, None);
+                // What went back before, in a branch that a heal brought in, stays gone.
+                self.stands_again(State::Paid, None);
             }
             Fact::Declined(f) => self.stands(State::Declined, f.message.as_ref()),
             Fact::Closed(f) => {

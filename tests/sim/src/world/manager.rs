@@ -30,6 +30,7 @@ impl World {
                 let Some(how) = self.by_the_list(&row) else { continue };
                 self.tell(format_args!("a manager ends {} ({}): {}", row.no, row.state.as_str(), how.as_str()));
                 let request = self.settlement(&row, how);
+                self.oracle.settles(row.no);
                 self.turn(counter, vec![Command::Settle(request, Box::new(drop))])?;
             }
         }

@@ -97,6 +97,9 @@ impl World {
             return Ok(());
         }
         let Some((gives_back, command)) = self.command(deed, counter) else { return Ok(()) };
+        if let Command::Settle(request, _) = &command {
+            self.oracle.settles(request.order_no);
+        }
         let name = self.counters[counter].name.clone();
         self.tell(format_args!("{name} is asked, deed {deed}: {command:?}"));
         let now_ms = self.now_ms();
@@ -179,7 +182,8 @@ impl World {
                     Ending::GiveBack => Settlement::GiveBack,
                     Ending::WriteOff => Settlement::WriteOff,
                 };
-                let request = SettleRequest { order_no: of(earlier)?, how, approval: approval(), note: None };
+                let order_no = of(earlier)?;
+                let request = SettleRequest { order_no, how, approval: approval(), note: None };
                 (true, Command::Settle(request, reply(self)))
             }
             What::Total(earlier, total) => {
@@ -303,7 +307,8 @@ impl World {
     /// Somebody sees a payment in a state.
     pub(super) fn saw(&mut self, counter: usize, accepted: Accepted) -> Result<(), Violation> {
         self.marks.state(accepted.state);
-        if matches!(accepted.state, State::Paid | State::PartRefunded | State::Refunded) {
+        let by_word = self.oracle.is_settled(accepted.order_no);
+        if !by_word && matches!(accepted.state, State::Paid | State::PartRefunded | State::Refunded) {
             let now = self.now();
             let no = accepted.order_no;
             let taken = self.bank.orders(now).iter().any(|order| order.order_no == no.as_str() && order.charges > 0);
