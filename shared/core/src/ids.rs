@@ -24,6 +24,15 @@ pub struct FactNo {
     pub number: u64,
 }
 
+impl FactNo {
+    /// Reads `epoch-number` back, as it is written.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (epoch, number) = text.split_once('-')?;
+        Some(Self { epoch: epoch.parse().ok()?, number: number.parse().ok()? })
+    }
+}
+
 impl fmt::Display for FactNo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}-{}", self.epoch, self.number)

@@ -13,6 +13,7 @@ mod check;
 mod fill;
 
 pub use check::{Integrity, WALKED_WHOLE_MAX, Walk, check, verify};
+pub(crate) use fill::Reach;
 pub use fill::{BranchFact, Filled, branch_facts};
 
 use ed25519_dalek::SigningKey;

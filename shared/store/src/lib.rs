@@ -2,6 +2,7 @@
 //!
 //! From above to below; a module knows only what stands under it.
 //!
+//! - [`follower`]: readers of a journal with a durable cursor: everything that follows from a committed fact.
 //! - [`journal`]: the one writer of a store's facts; group commit, seals, the check at start, what a restored box takes back.
 //! - [`ingest`]: journals as they travel, and the hub's copies of its stores' journals.
 //! - [`refold`]: rows made anew.
@@ -29,6 +30,7 @@ pub mod digest;
 pub mod document;
 mod error;
 mod facts;
+pub mod follower;
 pub mod ingest;
 pub mod journal;
 pub mod kept;

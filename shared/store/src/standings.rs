@@ -67,8 +67,11 @@ impl Standings {
     }
 }
 
-/// The facts of a payment before one of them.
-fn before(
+/// The facts of a payment before one of them, or before a number that none has yet.
+///
+/// # Errors
+/// What SQLite says.
+pub(crate) fn before(
     connection: &Connection,
     journal: &JournalId,
     no: FactNo,

@@ -18,9 +18,15 @@ use crate::{
     StoreError,
     column::{fact_no, integer},
     ingest::{self, Run},
-    record, refold, request,
+    note, record, refold, request,
     standings::Standings,
 };
+
+/// Holds how far the last fill reached, for whoever follows the journal: see [`Reach`].
+const REACH_NOTE: &str = "filled";
+
+/// Holds what it entered again, a line each: the number in the dead branch and the one it has now.
+const ENTERED_NOTE: &str = "filled_again";
 
 /// What a fill came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,6 +37,48 @@ pub struct Filled {
     pub entered: usize,
     /// Facts written after the fork that are kept as evidence only: the history taken tells the same.
     pub kept: usize,
+}
+
+/// Where in the journal the last fill wrote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Reach {
+    /// The last fact that was here before and stayed.
+    pub(crate) fork: FactNo,
+    /// The last that it wrote: what came back, and behind that what it entered again.
+    pub(crate) last: FactNo,
+}
+
+impl Reach {
+    /// The last fill's.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub(crate) fn of_last(connection: &Connection) -> Result<Option<Self>, StoreError> {
+        let text = note::get(connection, REACH_NOTE)?.and_then(|bytes| String::from_utf8(bytes).ok());
+        Ok(text.and_then(|text| {
+            let (fork, last) = text.split_once(' ')?;
+            Some(Self { fork: FactNo::parse(fork)?, last: FactNo::parse(last)? })
+        }))
+    }
+
+    /// What it entered again: the number each fact had in the dead branch, and the one it has now.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub(crate) fn entered(connection: &Connection) -> Result<Vec<(FactNo, FactNo)>, StoreError> {
+        let text = note::get(connection, ENTERED_NOTE)?.and_then(|bytes| String::from_utf8(bytes).ok());
+        let pair = |line: &str| {
+            let (was, is) = line.split_once(' ')?;
+            Some((FactNo::parse(was)?, FactNo::parse(is)?))
+        };
+        Ok(text.unwrap_or_default().lines().filter_map(pair).collect())
+    }
+
+    fn keep(self, connection: &Connection, entered: &[(FactNo, FactNo)]) -> Result<(), StoreError> {
+        let lines: Vec<String> = entered.iter().map(|(was, is)| format!("{was} {is}")).collect();
+        note::set(connection, REACH_NOTE, format!("{} {}", self.fork, self.last).as_bytes())?;
+        note::set(connection, ENTERED_NOTE, lines.join("\n").as_bytes())
+    }
 }
 
 /// A fact of a dead branch, as it was written.
@@ -116,6 +164,7 @@ impl Journal {
                 ingest::append(&self.connection, &self.id, None, run)?;
             }
             (self.last, self.head) = ingest::head(&self.connection, &self.id)?;
+            Reach { fork, last: self.last }.keep(&self.connection, &[])?;
             return Ok(Filled { taken, ..Filled::default() });
         }
         self.bury(&dead)?;
@@ -131,15 +180,18 @@ impl Journal {
         let facts: Vec<Option<Fact>> = dead.iter().map(|dead| dead.fact.clone()).collect();
         let again = entered_again(&facts, &living);
         let mut filled = Filled { taken, ..Filled::default() };
+        let mut entered = Vec::new();
         for (dead, again) in dead.iter().zip(again) {
             if again {
                 let order_no = dead.fact.as_ref().and_then(Fact::order_no);
                 self.append_bytes(&dead.body, order_no, &dead.records)?;
-                filled.entered += 1;
+                entered.push((dead.no, self.last));
             } else {
                 filled.kept += 1;
             }
         }
+        filled.entered = entered.len();
+        Reach { fork, last: self.last }.keep(&self.connection, &entered)?;
         self.seal()?;
         // The one before may lie among what was taken out.
         self.set_checkpoint()?;

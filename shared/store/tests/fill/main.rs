@@ -1,6 +1,7 @@
 //! A box put back to an older copy takes back what the hub holds.
 
 mod boxes;
+mod followers;
 
 use ed25519_dalek::SigningKey;
 use guitai_core::{
