@@ -9,7 +9,7 @@ use std::{
 
 use guitai_core::{
     acquirer::Kind,
-    ids::{AccountId, FactNo, Issuer, StoreId, TillId},
+    ids::{AccountId, FactNo, Issuer, JournalId, StoreId, TillId},
     time::{BusinessClock, Now, Ticks, UtcMs},
 };
 use guitai_http::{
@@ -78,6 +78,11 @@ impl App {
         self.till.clock().trusted_now()
     }
 
+    /// The journal this box writes.
+    pub(crate) fn journal(&self) -> JournalId {
+        JournalId::node(self.store.clone())
+    }
+
     /// Looks one thing up by its key, on this thread: it takes microseconds, and handing it to another would take longer.
     pub(crate) fn look<T>(
         &self,
@@ -118,7 +123,7 @@ impl App {
             // The caller may have hung up; the payment goes on.
             let _ = sender.send(answer);
         });
-        self.till.send(command(reply)).map_err(|_| Problem::from(Code::NotAccepting))?;
+        self.till.send(command(reply)).map_err(refusal::not_taken)?;
         match receiver.await {
             Ok(Ok(taken)) => Ok(taken),
             Ok(Err(refusal)) => Err(refusal::problem(refusal)),

@@ -25,7 +25,7 @@ use guitai_http::{
     password::{Passwords, check_policy},
 };
 use guitai_store::{
-    Journal, Reader, bills, ingest,
+    Journal, Reader, bills, follower, ingest,
     journal::{self, BranchFact},
     query, record, refold,
 };
@@ -34,7 +34,7 @@ use crate::{
     clock,
     config::{self, Config, LogFormat, LogSection, PrinterSection},
     control::{self, Request, Wish},
-    doctor, membership,
+    doctor, followers, membership,
     place::{Enrolment, Place},
     reach,
     run::{self, Damaged},
@@ -171,6 +171,7 @@ fn status(config: &Path, json: bool) -> anyhow::Result<()> {
     let none = FactNo { epoch: 1, number: 0 };
     let (unsent, _) = query::unsent(&connection, &enrolment.journal()?, acked.unwrap_or(none))?;
     let open = bills::open_count(&connection)?;
+    let receipts = follower::at(&place.side()?.reader()?, followers::RECEIPTS)?;
     let clock_offset_ms = sync::last_clock_offset(&place.side()?)?;
     let clock = dto::ClockWord::from(Deviation::of(clock_offset_ms.unwrap_or(0)));
     let shown = |no: Option<FactNo>| no.map_or_else(|| "-".to_owned(), |no| no.to_string());
@@ -180,7 +181,7 @@ fn status(config: &Path, json: bool) -> anyhow::Result<()> {
             "facts": last.map(|no| no.to_string()), "acked": acked.map(|no| no.to_string()), "unsent": unsent,
             "open_payments": open, "hub": enrolment.hub_url, "hub_moved_to": kept.moved, "hub_word": kept.hub_word,
             "bar": bar.map(Bar::as_str), "key": key, "version": env!("CARGO_PKG_VERSION"),
-            "clock_offset_ms": clock_offset_ms, "clock": clock,
+            "clock_offset_ms": clock_offset_ms, "clock": clock, "receipts": receipts.map(|no| no.to_string()),
         });
         println!("{status}");
         return Ok(());
@@ -200,6 +201,7 @@ fn status(config: &Path, json: bool) -> anyhow::Result<()> {
         println!("警告 alarm      {zh}\n                {en}");
     }
     println!("已确认 acked    {} （未上传 unsent {unsent}）", shown(acked));
+    println!("小票 receipts   {} （已处理到 done up to）", shown(receipts));
     println!("时钟 clock      {}", clock_words(clock_offset_ms));
     println!("版本 version    {}", env!("CARGO_PKG_VERSION"));
     Ok(())
@@ -228,12 +230,7 @@ fn print_journal(config: &Path, from: Option<&str>) -> anyhow::Result<()> {
     let connection = place.journal()?.reader()?;
     let mut next = match from {
         None => FactNo { epoch: 1, number: 1 },
-        Some(text) => {
-            let parts =
-                text.split_once('-').and_then(|(epoch, number)| Some((epoch.parse().ok()?, number.parse().ok()?)));
-            let (epoch, number) = parts.context("--from: write epoch-number, such as 1-1")?;
-            FactNo { epoch, number }
-        }
+        Some(text) => FactNo::parse(text).context("--from: write epoch-number, such as 1-1")?,
     };
     let mut out = std::io::stdout().lock();
     while let Some(found) = ingest::load(&connection, &journal, next, guitai_core::limits::CHUNK_MAX_BYTES)? {

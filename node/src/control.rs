@@ -4,20 +4,26 @@
 use std::{
     io::{BufRead, BufReader, Write},
     os::unix::{fs::PermissionsExt, net::UnixStream},
-    path::Path,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
 use anyhow::{Context, bail};
 use guitai_core::people::{AccountSet, ApiKeyCreated, Role};
 use guitai_core::{ids::AccountId, limits, normal, time::UtcMs};
-use guitai_till::{Command, Handle};
+use guitai_till::{Command, Handle, NotTaken};
 use serde::{Deserialize, Serialize};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt},
     net::UnixListener,
     sync::{oneshot, watch},
 };
+
+/// A door that cannot be opened is tried again after this.
+const REOPENED_EVERY: Duration = Duration::from_secs(60);
+
+/// After a refused connection: no handles are free, and none are by trying at once.
+const REFUSED_PAUSE: Duration = Duration::from_secs(1);
 
 /// Longest line either way.
 const LINE_MAX_BYTES: u64 = 16 * 1024;
@@ -78,16 +84,30 @@ pub(crate) fn ask(socket: &Path, request: &Request) -> anyhow::Result<()> {
     }
 }
 
-/// Serves the operator until the node stops.
-pub(crate) async fn serve(socket: &Path, till: Handle, mut stop: watch::Receiver<bool>) -> anyhow::Result<()> {
-    // A socket left by a killed node; the folder's lock says that no other node is using it.
-    let _ = std::fs::remove_file(socket);
-    let listener = UnixListener::bind(socket).with_context(|| socket.display().to_string())?;
-    std::fs::set_permissions(socket, std::fs::Permissions::from_mode(0o600))?;
+/// Serves the operator until the node stops. Where it cannot, the shop sells on and the log says so.
+pub(crate) async fn serve(socket: PathBuf, till: Handle, mut stop: watch::Receiver<bool>) {
+    let listener = loop {
+        match listen(&socket) {
+            Ok(listener) => break listener,
+            Err(error) => tracing::error!(error = format!("{error:#}"), "the operator's door is closed"),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(REOPENED_EVERY) => {}
+            _ = stop.wait_for(|stopping| *stopping) => return,
+        }
+    };
     loop {
-        let stream = tokio::select! {
-            accepted = listener.accept() => accepted?.0,
-            _ = stop.wait_for(|stopping| *stopping) => return Ok(()),
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = stop.wait_for(|stopping| *stopping) => return,
+        };
+        let stream = match accepted {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                tracing::warn!(%error, "an operator was not let in");
+                tokio::time::sleep(REFUSED_PAUSE).await;
+                continue;
+            }
         };
         let till = till.clone();
         tokio::spawn(async move {
@@ -104,6 +124,14 @@ pub(crate) async fn serve(socket: &Path, till: Handle, mut stop: watch::Receiver
     }
 }
 
+fn listen(socket: &Path) -> anyhow::Result<UnixListener> {
+    // A socket left by a killed node; the folder's lock says that no other node is using it.
+    let _ = std::fs::remove_file(socket);
+    let listener = UnixListener::bind(socket).with_context(|| socket.display().to_string())?;
+    std::fs::set_permissions(socket, std::fs::Permissions::from_mode(0o600))?;
+    Ok(listener)
+}
+
 async fn record(till: &Handle, line: &str) -> anyhow::Result<()> {
     let request: Request = serde_json::from_str(line)?;
     let (done, committed) = oneshot::channel();
@@ -112,7 +140,10 @@ async fn record(till: &Handle, line: &str) -> anyhow::Result<()> {
         Wish::ApiKey(key) => Command::CreateApiKey(key, done),
         Wish::Account(account) => Command::SetAccount(account, done),
     };
-    till.send(command).map_err(|_| anyhow::anyhow!("the node is stopping"))?;
+    till.send(command).map_err(|why| match why {
+        NotTaken::Full => anyhow::anyhow!("the node is busy; try again"),
+        NotTaken::Ended => anyhow::anyhow!("the node is stopping"),
+    })?;
     match committed.await.context("the node is stopping")? {
         Ok(()) => Ok(()),
         Err(refusal) => bail!("{refusal:?}"),

@@ -3,22 +3,23 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use guitai_core::{
     ids::{AccountId, StoreId, TillId},
-    receipt::{Columns, Kind, Receipt},
+    receipt::{Columns, Kind, Occasion, Receipt},
     secret::{CodeError, PaymentCode, SecretText},
     time::{BusinessClock, Ticks, UtcMs},
 };
 use guitai_devices::{
     Backoff,
     printer::{
-        FilePrinter, Job, PrinterActor, PrinterConfig, PrinterEvent, PrinterProfile, PrinterState, SubmitError,
-        TcpPrinter, Transport,
+        FilePrinter, Job, JobReport, PrintOutcome, PrinterActor, PrinterConfig, PrinterEvent, PrinterProfile,
+        PrinterState, SubmitError, TcpPrinter, Transport,
     },
     scan::{ScanBox, ScanConfig, ScanEvent, ScanState},
 };
@@ -27,12 +28,18 @@ use guitai_http::{
     sse::{Audience, Event},
 };
 use guitai_store::query::PaymentRow;
-use tokio::sync::{broadcast, watch};
+use tokio::{
+    sync::{broadcast, oneshot, watch},
+    time::Instant,
+};
 
 use crate::config::{PrinterSection, ScannerSection};
 
 /// A scanned code waits this long for its amount, in ms: wallets refresh their codes every minute.
 const SCAN_LIFE_MS: u64 = 60_000;
+
+/// How soon a full printer queue is tried again.
+const BUSY_RETRY: Duration = Duration::from_secs(1);
 
 /// Codes waiting at once.
 const SCANS_MAX: usize = 64;
@@ -153,6 +160,41 @@ struct Printing {
     copies: u8,
     next_job: AtomicU64,
     state: watch::Receiver<PrinterState>,
+    awaited: Arc<Awaited>,
+}
+
+/// What became of a receipt that was to be printed now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Slip {
+    /// The printer took it: it is on paper, or may be.
+    Out,
+    /// Nothing of it was printed, and nothing will be.
+    TakenBack,
+}
+
+/// Jobs whose end somebody waits for: copies still to come, and whom to tell.
+#[derive(Default)]
+struct Awaited(Mutex<HashMap<u64, (u8, oneshot::Sender<()>)>>);
+
+impl Awaited {
+    fn lock(&self) -> MutexGuard<'_, HashMap<u64, (u8, oneshot::Sender<()>)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn reported(&self, report: &JobReport) {
+        // Such a copy stays in the printer's queue.
+        if report.outcome == PrintOutcome::FailedBeforeFirstByte {
+            return;
+        }
+        let mut jobs = self.lock();
+        let Some((copies, _)) = jobs.get_mut(&report.id) else { return };
+        *copies = copies.saturating_sub(1);
+        if *copies == 0
+            && let Some((_, tell)) = jobs.remove(&report.id)
+        {
+            let _ = tell.send(());
+        }
+    }
 }
 
 impl Printer {
@@ -170,16 +212,19 @@ impl Printer {
         };
         let profile = PrinterProfile::common(if columns <= 32 { Columns::Mm58 } else { Columns::Mm80 });
         let (known, state) = watch::channel(PrinterState::Unknown);
+        let awaited = Arc::new(Awaited::default());
+        let told = Arc::clone(&awaited);
         let config = PrinterConfig { profile, backoff: Backoff::DEVICE };
         let actor = PrinterActor::spawn(config, transport, move |event| match event {
             PrinterEvent::StateChanged(state) => drop(known.send_replace(state)),
             PrinterEvent::Report(report) => {
                 tracing::info!(job = report.id, copy = report.copy, outcome = ?report.outcome, "receipt");
+                told.reported(&report);
             }
         })?;
         // Job numbers name files and must not repeat after a restart: they begin at the second the node started.
         let first = u64::try_from(crate::clock::wall().0 / 1000).unwrap_or(0) * 1000;
-        Ok(Self(Some(Arc::new(Printing { actor, copies, next_job: AtomicU64::new(first), state }))))
+        Ok(Self(Some(Arc::new(Printing { actor, copies, next_job: AtomicU64::new(first), state, awaited }))))
     }
 
     pub(crate) fn state(&self) -> dto::PrinterState {
@@ -198,6 +243,43 @@ impl Printer {
         let copies = if receipt.reprint { 1 } else { printing.copies };
         Some(printing.actor.submit(Job { id, receipt, copies }).map(|()| id))
     }
+
+    /// Whether one is configured.
+    pub(crate) const fn is_there(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Prints every copy of a receipt and answers when they are out; one that the printer has not begun by then is taken back.
+    pub(crate) async fn print_out(&self, receipt: Receipt, patience_ms: u64) -> Slip {
+        let Some(printing) = &self.0 else { return Slip::TakenBack };
+        let id = printing.next_job.fetch_add(1, Ordering::Relaxed);
+        let (tell, mut out) = oneshot::channel();
+        printing.awaited.lock().insert(id, (printing.copies, tell));
+        let deadline = Instant::now() + Duration::from_millis(patience_ms);
+        let job = Job { id, receipt, copies: printing.copies };
+        while printing.actor.submit(job.clone()).is_err() {
+            // Others' slips are before it, or the node stops.
+            if Instant::now() + BUSY_RETRY > deadline {
+                printing.awaited.lock().remove(&id);
+                return Slip::TakenBack;
+            }
+            tokio::time::sleep(BUSY_RETRY).await;
+        }
+        if tokio::time::timeout_at(deadline, &mut out).await.is_ok() {
+            return Slip::Out;
+        }
+        let mut taken_back = 0;
+        loop {
+            taken_back += printing.actor.cancel(id);
+            let left = printing.awaited.lock().get(&id).map_or(0, |(copies, _)| usize::from(*copies));
+            if taken_back >= left {
+                printing.awaited.lock().remove(&id);
+                return if left == usize::from(printing.copies) { Slip::TakenBack } else { Slip::Out };
+            }
+            // One copy is being sent: it comes out, or back into the queue.
+            let _ = tokio::time::timeout(BUSY_RETRY, &mut out).await;
+        }
+    }
 }
 
 /// Who prints: the words at the head of a receipt.
@@ -208,38 +290,47 @@ pub(crate) struct Letterhead<'a> {
 }
 
 impl Letterhead<'_> {
-    /// The receipt of a row that took or gave money; `None` for any other.
-    pub(crate) fn receipt(&self, row: &PaymentRow, printed_at: UtcMs, copy: Copy) -> Option<Receipt> {
-        let kind = match row.kind.as_str() {
-            "void" => Kind::Void,
-            "refund" => Kind::Refund,
-            _ => Kind::Sale,
-        };
-        let state = words(row.state)?;
+    /// The receipt of money that moved; `None` where the state has none.
+    pub(crate) fn receipt(&self, of: Occasion, printed_at: UtcMs, copy: Copy) -> Option<Receipt> {
+        let bill = of.bill.filter(|bill| bill.source != guitai_core::bill::COUNTER_BILLS);
         Some(Receipt {
             title: self.title.to_owned(),
             store: self.store.clone(),
-            till: TillId::parse(&row.till).ok()?,
-            cashier: AccountId::parse(&row.cashier).ok()?,
-            order_no: row.no,
-            kind,
-            state: state.to_owned(),
-            amount: row.amount,
-            received: row.received.unwrap_or(row.amount),
-            wallet: row.wallet,
-            acquirer_no: row.acquirer_no.clone(),
-            wallet_no: row.wallet_no.clone(),
-            paid_at: self.clock.local_text(row.paid_at.unwrap_or(row.changed_at)),
+            till: of.till,
+            cashier: of.cashier,
+            order_no: of.no,
+            kind: of.kind,
+            state: words(of.state)?.to_owned(),
+            amount: of.amount,
+            received: of.received,
+            wallet: of.wallet,
+            acquirer_no: of.acquirer_no,
+            wallet_no: of.wallet_no,
+            paid_at: self.clock.local_text(of.at),
             printed_at: self.clock.local_text(printed_at),
-            bill_number: row
-                .bill
-                .as_ref()
-                .filter(|bill| bill.key.source != guitai_core::bill::COUNTER_BILLS)
-                .map(|bill| bill.key.number.clone()),
+            bill_number: bill.map(|bill| bill.number),
             copy: if copy == Copy::First { 1 } else { 2 },
             reprint: copy == Copy::Again,
         })
     }
+}
+
+/// A row as it stands now, for a receipt that somebody asks for.
+pub(crate) fn occasion(row: PaymentRow) -> Option<Occasion> {
+    Some(Occasion {
+        kind: Kind::of_row(&row.kind),
+        no: row.no,
+        state: row.state,
+        amount: row.amount,
+        received: row.received.unwrap_or(row.amount),
+        wallet: row.wallet,
+        acquirer_no: row.acquirer_no,
+        wallet_no: row.wallet_no,
+        at: row.paid_at.unwrap_or(row.changed_at),
+        till: TillId::parse(&row.till).ok()?,
+        cashier: AccountId::parse(&row.cashier).ok()?,
+        bill: row.bill.map(|bill| bill.key),
+    })
 }
 
 /// Whether a receipt is printed for the first time.

@@ -10,6 +10,7 @@ mod config;
 mod control;
 mod devices;
 mod doctor;
+mod followers;
 mod membership;
 mod news;
 mod patrol;
@@ -19,6 +20,7 @@ mod refusal;
 mod run;
 mod sample;
 mod sync;
+mod tasks;
 mod waiters;
 
 use std::process::ExitCode;

@@ -2,7 +2,7 @@
 
 use guitai_core::{ids::NameError, money::AmountError, payment::Refused, secret::CodeError};
 use guitai_http::problem::{Code, Facts, Problem};
-use guitai_till::Refusal;
+use guitai_till::{NotTaken, Refusal};
 
 use crate::membership;
 
@@ -66,6 +66,14 @@ pub(crate) fn problem(refusal: Refusal) -> Problem {
         Refusal::Payment(Refused::PastWindow) => Problem::new(Code::NotReversible)
             .detail("只能撤销当天的交易，请用退货。", "Only today's payments can be voided; refund it instead."),
         Refusal::Payment(Refused::OverRemaining) => Problem::new(Code::OverRemaining).field("amount_fen"),
+    }
+}
+
+/// The engine did not hear the request.
+pub(crate) fn not_taken(why: NotTaken) -> Problem {
+    match why {
+        NotTaken::Full => Problem::new(Code::Busy).retry_after(1),
+        NotTaken::Ended => Code::NotAccepting.into(),
     }
 }
 

@@ -16,7 +16,7 @@ use guitai_store::{
     query::PaymentRow,
 };
 use guitai_till::{Command, Handle, Output, Setup};
-use tokio::sync::{broadcast, mpsc, watch};
+use tokio::sync::{broadcast, watch};
 
 use crate::{
     acquirer::AcquirerLine,
@@ -27,10 +27,12 @@ use crate::{
     config::Config,
     control,
     devices::{self, Printer, ScanSink, Scans},
+    followers,
     membership::{self, Membership},
     news, patrol,
     place::{Enrolment, Place},
     sync::{self, Line},
+    tasks::Tasks,
     waiters::Waiters,
 };
 
@@ -62,27 +64,39 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
     let listener = serve::bind(config.listen).await?;
     let (stopper, stop) = watch::channel(false);
 
-    let node = start(&config, &place, &enrolment, &stop)?;
+    let mut node = start(&config, &place, &enrolment, &stop)?;
     let hosts = guard::Hosts::new(listener.local_addr()?, &config.hosts)
         .map_err(|error| anyhow::anyhow!("[web] hosts: {}", error.0))?;
     let web = guard::protect(api::router(Arc::clone(&node.app)), hosts);
-    let web = tokio::spawn(serve::run(listener, web, stop.clone()));
+    node.tasks.keep(WEB, serve::run(listener, web, stop.clone()));
     tracing::info!(listen = %config.listen, store = %node.app.store, "ready");
 
-    stop_asked().await;
-    tracing::info!("stopping");
+    let failed = tokio::select! {
+        () = stop_asked() => None,
+        failed = node.tasks.failed() => Some(failed),
+    };
+    match &failed {
+        None => tracing::info!("stopping"),
+        Some(failed) => tracing::error!(%failed, "stopping: without it the node would only look alive"),
+    }
     stopper.send_replace(true);
     // Sales under way get their answers while the doors close; the engine ends last, with everything durable.
-    web.await?;
+    node.tasks.stopped(WEB).await;
     node.scan_boxes.into_iter().for_each(ScanBox::stop);
     let _ = node.app.till.send(Command::Stop);
-    tokio::task::spawn_blocking(move || node.engine.join()).await?.map_err(|_| anyhow::anyhow!("the engine failed"))
+    let engine = node.engine;
+    tokio::task::spawn_blocking(move || engine.join()).await?.map_err(|_| anyhow::anyhow!("the engine failed"))?;
+    failed.map_or(Ok(()), |failed| Err(failed.into()))
 }
+
+/// The task that answers requests.
+const WEB: &str = "web";
 
 struct Node {
     app: Arc<App>,
     engine: std::thread::JoinHandle<()>,
     scan_boxes: Vec<ScanBox>,
+    tasks: Tasks,
 }
 
 fn start(config: &Config, place: &Place, enrolment: &Enrolment, stop: &watch::Receiver<bool>) -> anyhow::Result<Node> {
@@ -107,8 +121,6 @@ fn start(config: &Config, place: &Place, enrolment: &Enrolment, stop: &watch::Re
     let (events, _) = broadcast::channel(EVENTS_MAX);
     let waiters = Arc::new(Waiters::default());
     let (committed_to, committed) = watch::channel(journal.last());
-    let (shown_to, shown) = mpsc::unbounded_channel();
-    let (print_to, prints) = mpsc::unbounded_channel();
 
     let hub_key = trust::parse_key(&enrolment.hub_key).context("the enrolment's hub key is damaged")?.to_bytes();
     let setup = Setup {
@@ -129,12 +141,10 @@ fn start(config: &Config, place: &Place, enrolment: &Enrolment, stop: &watch::Re
     let clerk = acquirer.clone();
     let output = move |output| match output {
         Output::Call(call) => acquirer.perform(call, Handle::clone(engine_door.wait())),
-        Output::Show(changed, fact) => {
-            tell.tell(changed);
-            _ = shown_to.send((changed, fact));
+        Output::Committed { last, changed } => {
+            changed.into_iter().for_each(|changed| tell.tell(changed));
+            _ = committed_to.send_replace(last);
         }
-        Output::PrintReceipt(no) => _ = print_to.send(no),
-        Output::Committed(last) => _ = committed_to.send_replace(last),
     };
     let (till, engine) = guitai_till::spawn(setup, output, |error| {
         // What is on disk is unknown: only a start from the disk tells.
@@ -147,7 +157,8 @@ fn start(config: &Config, place: &Place, enrolment: &Enrolment, stop: &watch::Re
     let membership = Membership::open((store.clone(), hub_key), instance, Arc::clone(&side_writer), till.clone())?;
 
     let (heard, door) = (Arc::clone(&membership), till.clone());
-    tokio::spawn(async move {
+    let mut tasks = Tasks::default();
+    tasks.finish("the hub's first word", async move {
         heard.compared().await;
         // An engine that has ended gives nothing back.
         let _ = door.send(Command::HubHeard);
@@ -160,11 +171,17 @@ fn start(config: &Config, place: &Place, enrolment: &Enrolment, stop: &watch::Re
     let printer = Printer::start(config.printer.as_ref())?;
 
     let sync_state = Arc::new(watch::Sender::new(sync::start(&side)?));
+    let source = followers::Source {
+        journal: enrolment.journal()?,
+        reader: Arc::new(Reader::new(database.clone())),
+        side: side.clone(),
+        committed: committed.clone(),
+    };
     let line = Line {
         journal: enrolment.journal()?,
         identity,
         hub_key,
-        reader: Arc::new(Reader::new(database.clone())),
+        reader: Arc::clone(&source.reader),
         announcements: Arc::clone(&announcements),
         membership: Arc::clone(&membership),
         committed: committed.clone(),
@@ -172,7 +189,8 @@ fn start(config: &Config, place: &Place, enrolment: &Enrolment, stop: &watch::Re
         side: side_writer,
         till: till.clone(),
     };
-    tokio::spawn(sync::keep(line, stop.clone()));
+    tasks.keep("clock note", line.clone().keep_clock(stop.clone()));
+    tasks.keep("line", sync::keep(line, stop.clone()));
 
     let app = Arc::new(App {
         store,
@@ -203,18 +221,11 @@ fn start(config: &Config, place: &Place, enrolment: &Enrolment, stop: &watch::Re
         request_key: place.request_key()?,
         started,
     });
-    tokio::spawn(ask_the_time(Arc::clone(&app), clerk));
-    tokio::spawn(news::tell_pages(Arc::clone(&app), shown));
-    tokio::spawn(news::print_receipts(Arc::clone(&app), prints));
-    tokio::spawn(news::tell_small_news(Arc::clone(&app)));
-    let socket = place.control_socket();
-    let (door, stopping) = (app.till.clone(), stop.clone());
-    tokio::spawn(async move {
-        if let Err(error) = control::serve(&socket, door, stopping).await {
-            tracing::error!(%error, "the operator's door is closed");
-        }
-    });
-    Ok(Node { app, engine, scan_boxes })
+    followers::start(&app, &source, &mut tasks)?;
+    tasks.finish("time", ask_the_time(Arc::clone(&app), clerk));
+    tasks.keep("news", news::tell_pages(Arc::clone(&app)));
+    tasks.keep("control", control::serve(place.control_socket(), app.till.clone(), stop.clone()));
+    Ok(Node { app, engine, scan_boxes, tasks })
 }
 
 /// While the time is in doubt after a start, the acquirer is asked about the newest order here: days follow its answer.

@@ -193,8 +193,10 @@ impl Trade {
         let (calls, ended) = (&mut self.calls, &mut self.ended);
         self.engine.commit(|output| match output {
             Output::Call(call) => calls.push_back(call),
-            Output::Show(changed, _) if changed.state.is_final() => ended.push_back((changed.order_no, changed.state)),
-            Output::Show(..) | Output::PrintReceipt(_) | Output::Committed(_) => {}
+            Output::Committed { changed, .. } => {
+                let changed = changed.into_iter().filter(|changed| changed.state.is_final());
+                ended.extend(changed.map(|changed| (changed.order_no, changed.state)));
+            }
         })?;
         Ok(())
     }

@@ -23,9 +23,12 @@ use guitai_link::{
     backoff, quic,
     session::{Admitted, EVENTS_MAX, Ended, Event, run_node_session},
 };
-use guitai_store::{Database, Reader, note, query};
+use guitai_store::{Database, Reader, StoreError, note, query};
 use guitai_till::Handle;
-use tokio::sync::{mpsc, watch};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinHandle,
+};
 
 use crate::{
     announcements::Announcements,
@@ -83,11 +86,7 @@ pub(crate) struct Line {
 /// The state before the first dial, with what the hub acknowledged in earlier lives.
 pub(crate) fn start(side: &Database) -> anyhow::Result<SyncState> {
     let note = note::get(&side.reader()?, ACKED_NOTE)?;
-    let acked = note.and_then(|bytes| {
-        let text = String::from_utf8(bytes).ok()?;
-        let (epoch, number) = text.split_once('-')?;
-        Some(FactNo { epoch: epoch.parse().ok()?, number: number.parse().ok()? })
-    });
+    let acked = note.and_then(|bytes| FactNo::parse(&String::from_utf8(bytes).ok()?));
     Ok(SyncState {
         link: HubLink::Connecting,
         since: wall(),
@@ -107,7 +106,6 @@ pub(crate) fn last_clock_offset(side: &Database) -> anyhow::Result<Option<i64>> 
 /// Keeps the line up until the node stops.
 pub(crate) async fn keep(line: Line, mut stop: watch::Receiver<bool>) {
     let mut failures = 0;
-    tokio::spawn(line.clone().keep_clock(stop.clone()));
     loop {
         line.link(HubLink::Connecting);
         let ended = tokio::select! {
@@ -185,12 +183,15 @@ impl Line {
         }
         // The endpoint is kept: the connection ends with it.
         let Some((_endpoint, secured)) = found else { return unreached.join("; ").into() };
-        let admitted = match self.admitted() {
+        let (admitted, telling) = match self.admitted() {
             Ok(admitted) => admitted,
             Err(error) => return error.to_string().into(),
         };
         let (opened, fill) = (admitted.shell.opened.subscribe(), admitted.shell.fill.subscribe());
-        let ended = run_node_session(&secured, &self.identity, env!("CARGO_PKG_VERSION"), admitted).await;
+        let ended = tokio::select! {
+            ended = run_node_session(&secured, &self.identity, env!("CARGO_PKG_VERSION"), admitted) => ended,
+            failed = failed(telling) => Ended::Lost(failed),
+        };
         if *opened.borrow() {
             *failures = 0;
         }
@@ -205,7 +206,8 @@ impl Line {
         End::of(&ended, strange, fill)
     }
 
-    fn admitted(&self) -> anyhow::Result<Admitted<NodeShell>> {
+    /// What a session needs, and what passes this node's news into it until it ends.
+    fn admitted(&self) -> anyhow::Result<(Admitted<NodeShell>, JoinHandle<()>)> {
         self.announcements.begin_session()?;
         let (news, events) = mpsc::channel(EVENTS_MAX);
         let outgoing = self.reader.read(|connection| query::last_fact(connection, &self.journal))?;
@@ -217,12 +219,12 @@ impl Line {
             fill: watch::Sender::new(Fill::None),
             lost: Mutex::default(),
         };
-        tokio::spawn(self.clone().tell(news));
-        Ok(Admitted { standing, shell, events })
+        let telling = tokio::spawn(self.clone().tell(news));
+        Ok((Admitted { standing, shell, events }, telling))
     }
 
     /// Passes this node's news into the running session until it ends.
-    async fn tell(mut self, news: mpsc::Sender<Event>) {
+    async fn tell(self, news: mpsc::Sender<Event>) {
         let mut documents = self.announcements.changes();
         let mut committed = self.committed.clone();
         let mut status = tokio::time::interval(STATUS_EVERY);
@@ -239,7 +241,14 @@ impl Line {
                     Ok(()) => Event::Documents(self.announcements.digest()),
                     Err(_) => return,
                 },
-                _ = status.tick() => self.status(),
+                _ = status.tick() => match self.status() {
+                    Ok(status) => status,
+                    // The hub keeps what it was told last: nothing is better than a backlog of zero.
+                    Err(error) => {
+                        tracing::error!(%error, "what is unsent cannot be read");
+                        continue;
+                    }
+                },
                 () = news.closed() => return,
             };
             if news.send(event).await.is_err() {
@@ -248,12 +257,12 @@ impl Line {
         }
     }
 
-    fn status(&mut self) -> Event {
+    fn status(&self) -> Result<Event, StoreError> {
         let acked = self.state.borrow().acked.unwrap_or(FactNo { epoch: 1, number: 0 });
-        let found = self.reader.read(|connection| query::unsent(connection, &self.journal, acked));
-        let (unsent, oldest_unsent_at) = found.unwrap_or((0, None));
+        let (unsent, oldest_unsent_at) =
+            self.reader.read(|connection| query::unsent(connection, &self.journal, acked))?;
         let clock_offset_ms = self.till.clock().state().offset_ms.map(whole_seconds);
-        Event::Status { unsent, oldest_unsent_at: oldest_unsent_at.filter(|_| unsent > 0), clock_offset_ms }
+        Ok(Event::Status { unsent, oldest_unsent_at: oldest_unsent_at.filter(|_| unsent > 0), clock_offset_ms })
     }
 
     async fn note_answered(&self, address: String) {
@@ -264,7 +273,8 @@ impl Line {
         }
     }
 
-    async fn keep_clock(self, mut stop: watch::Receiver<bool>) {
+    /// Notes how far off this machine's clock is, until the node stops.
+    pub(crate) async fn keep_clock(self, mut stop: watch::Receiver<bool>) {
         let mut noted = None;
         let mut every = tokio::time::interval(STATUS_EVERY);
         loop {
@@ -314,6 +324,14 @@ impl Line {
             state.next_retry_at = Some(UtcMs(wall().0 + wait_ms));
             state.last_error = Some(reason);
         });
+    }
+}
+
+/// Waits for a panic of what passes news into a session: one that hears of no commit would only look alive.
+async fn failed(telling: JoinHandle<()>) -> String {
+    match telling.await {
+        Ok(()) => std::future::pending().await,
+        Err(error) => format!("this node's news stopped: {error}"),
     }
 }
 

@@ -134,7 +134,11 @@ impl Node {
         self.command_with(arguments, "").await
     }
 
-    async fn command_with(&self, arguments: &[&str], input: &str) -> anyhow::Result<Said> {
+    /// The same with something on its standard input.
+    ///
+    /// # Errors
+    /// It hangs.
+    pub async fn command_with(&self, arguments: &[&str], input: &str) -> anyhow::Result<Said> {
         let mut command = Command::new(program("guitai-node"));
         command.args(arguments).arg("--config").arg(self.config_file());
         self.clock.apply(&mut command);

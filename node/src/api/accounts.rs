@@ -68,7 +68,7 @@ pub(crate) async fn create(
     };
     let (done, committed) = oneshot::channel();
     let create = Command::CreateAccount(fact, Box::new(move |answer| _ = done.send(answer)));
-    app.till.send(create).map_err(|_| Problem::from(Code::NotAccepting))?;
+    app.till.send(create).map_err(refusal::not_taken)?;
     committed.await.map_err(|_| Problem::from(Code::NotAccepting))?.map_err(refusal::problem)?;
     let body = dto::Account {
         account: account.to_string(),

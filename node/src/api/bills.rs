@@ -71,7 +71,7 @@ pub(crate) async fn total(
     };
     let (done, committed) = oneshot::channel();
     let change = Command::ChangeTotal(request, Box::new(move |answer| _ = done.send(answer)));
-    app.till.send(change).map_err(|_| Problem::from(Code::NotAccepting))?;
+    app.till.send(change).map_err(refusal::not_taken)?;
     committed.await.map_err(|_| Problem::from(Code::NotAccepting))?.map_err(refusal::problem)?;
     shown(&app, key).await
 }

@@ -23,7 +23,7 @@ use utoipa::ToSchema;
 use super::payments::visible;
 use crate::{
     app::App,
-    devices::{Copy, Letterhead},
+    devices::{self, Copy, Letterhead},
 };
 
 type Shared = State<Arc<App>>;
@@ -83,7 +83,8 @@ pub(crate) async fn picture(
 fn receipt(app: &App, who: &Principal, order_no: &str, copy: Copy) -> Result<Receipt, Problem> {
     let row = visible(app, who, order_no)?;
     let head = Letterhead { title: &app.title, store: &app.store, clock: &app.clock };
-    head.receipt(&row, app.trusted_now(), copy).ok_or_else(|| {
+    let receipt = devices::occasion(row).and_then(|of| head.receipt(of, app.trusted_now(), copy));
+    receipt.ok_or_else(|| {
         Problem::new(Code::StateForbids)
             .detail("这笔没有收到钱，没有小票。", "No money was taken, so there is no receipt.")
     })

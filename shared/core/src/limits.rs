@@ -61,6 +61,10 @@ pub const HUB_ADDRESS_MAX_BYTES: usize = 260;
 /// Inputs the engine takes into one commit. At 0.1 ms each the commit waits at most 25 ms for them.
 pub const COMMIT_MAX_INPUTS: usize = 256;
 
+/// Requests waiting for the engine at one time: twice the connections that a node holds. At 0.1 ms each and a commit for every
+/// [`COMMIT_MAX_INPUTS`] they wait below 0.1 s.
+pub const ENGINE_REQUESTS_MAX: usize = 512;
+
 /// Payments not final at one till. A counter has a handful; a chain's busiest store with 64 counters in a dead network, 4,096.
 pub const OPEN_PAYMENTS_MAX: usize = 4096;
 

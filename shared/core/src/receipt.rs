@@ -3,6 +3,8 @@
 //! Width is counted in half-width columns the way GBK counts bytes: ASCII is 1, everything else is 2. All text goes through
 //! one filter ([`Printable`]), so neither a control byte nor the yen sign that prints as "0 6" can reach a printer.
 
+mod occasion;
+
 use alloc::{
     format,
     string::{String, ToString},
@@ -15,6 +17,8 @@ use crate::{
     normal::is_hidden,
     secret::Wallet,
 };
+
+pub use occasion::Occasion;
 
 /// Longest text of one field. A shop's full registered name has about 40 characters.
 pub const TEXT_MAX_CHARS: usize = 128;
@@ -284,6 +288,16 @@ impl Printable {
 }
 
 impl Kind {
+    /// What a row of this kind is on paper.
+    #[must_use]
+    pub fn of_row(kind: &str) -> Self {
+        match kind {
+            "void" => Self::Void,
+            "refund" => Self::Refund,
+            _ => Self::Sale,
+        }
+    }
+
     /// The heading.
     #[must_use]
     pub const fn words(self) -> &'static str {

@@ -207,6 +207,11 @@ impl Sessions {
         before - entries.len()
     }
 
+    /// Ends all sessions; says how many.
+    pub fn end_all(&self) -> usize {
+        std::mem::take(&mut *self.lock()).len()
+    }
+
     /// Sessions held, ended ones included until the next one opens.
     #[must_use]
     pub fn count(&self) -> usize {
@@ -312,6 +317,8 @@ mod tests {
         assert_eq!(sessions.end_account(&AccountId::parse("01").unwrap()), 1);
         assert!(sessions.find(&two, at(1)).is_none());
         assert!(sessions.find(&other, at(1)).is_some());
+        assert_eq!(sessions.end_all(), 1);
+        assert!(sessions.find(&other, at(1)).is_none());
     }
 
     #[test]

@@ -124,8 +124,7 @@ pub fn respond(feed: Feed) -> Response {
 /// The fact after which a listener wants to go on.
 #[must_use]
 pub fn last_event_id(headers: &HeaderMap) -> Option<FactNo> {
-    let (epoch, number) = headers.get("last-event-id")?.to_str().ok()?.split_once('-')?;
-    Some(FactNo { epoch: epoch.parse().ok()?, number: number.parse().ok()? })
+    FactNo::parse(headers.get("last-event-id")?.to_str().ok()?)
 }
 
 type Listener = mpsc::Sender<Result<sse::Event, Infallible>>;

@@ -194,6 +194,33 @@ pub struct TotalRequest {
     pub note: Option<String>,
 }
 
+impl Command {
+    /// Whether somebody outside asks for it. The other commands are few by where they come from: an answer for each call under
+    /// way, the words of one line to the hub.
+    pub(crate) const fn is_request(&self) -> bool {
+        match self {
+            Self::Charge(..)
+            | Self::Cancel(..)
+            | Self::HandedOver(..)
+            | Self::NotHandedOver(..)
+            | Self::Void(..)
+            | Self::Refund(..)
+            | Self::Settle(..)
+            | Self::ChangeTotal(..)
+            | Self::CreateAccount(..)
+            | Self::SetAccount(..)
+            | Self::CreateApiKey(..) => true,
+            Self::Answered(..)
+            | Self::TimeTold { .. }
+            | Self::Bar(_)
+            | Self::HubHeard
+            | Self::NumberFloor(_)
+            | Self::Fill(..)
+            | Self::Stop => false,
+        }
+    }
+}
+
 impl fmt::Debug for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -13,7 +13,7 @@ use guitai_core::{
     bill::{Bill, COUNTER_BILLS, Late},
     clock::Correction,
     ids::{FactNo, Issuer, Numbering, OrderNo},
-    journal::{Committed, fact::Fact},
+    journal::fact::Fact,
     money::Fen,
     payment::{Effect, Held, Input, Payment, Standing, State, Step},
     people::{AccountSet, ApiKeyCreated},
@@ -29,6 +29,12 @@ const BARRED_RETRY_MS: u64 = 60_000;
 
 /// The same before the hub's first word, which comes within seconds.
 const UNHEARD_RETRY_MS: u64 = 1_000;
+
+/// Payments that a start finds open go on one after the other, so many ms apart: all [`limits::OPEN_PAYMENTS_MAX`] within four
+/// minutes.
+///
+/// [`limits::OPEN_PAYMENTS_MAX`]: guitai_core::limits::OPEN_PAYMENTS_MAX
+const RESUMED_EVERY_MS: u64 = 50;
 
 /// What a till is made of.
 #[derive(Debug)]
@@ -59,12 +65,13 @@ pub struct Setup {
 pub enum Output {
     /// Ask the acquirer, and answer with [`Command::Answered`].
     Call(Call),
-    /// A payment changed, by this fact.
-    Show(Accepted, FactNo),
-    /// Print the receipt of this row.
-    PrintReceipt(OrderNo),
-    /// Facts up to here are durable.
-    Committed(FactNo),
+    /// Facts are durable: whatever follows from them reads them in the journal.
+    Committed {
+        /// Up to here.
+        last: FactNo,
+        /// How the payments stand that they are about. Told here, since somebody at the counter waits for the answer.
+        changed: Vec<Accepted>,
+    },
 }
 
 /// The engine.
@@ -79,8 +86,8 @@ pub struct Engine {
     time_known: bool,
     open: BTreeMap<OrderNo, Payment>,
     waits: BTreeSet<(Ticks, OrderNo)>,
-    /// Effects of steps taken, each with the last fact of its step.
-    held: Vec<(Held, FactNo)>,
+    /// Effects of steps taken.
+    held: Vec<Held>,
     after: Vec<Box<dyn FnOnce() + Send>>,
     /// What the journal takes back once nothing waits for a commit.
     fills: Vec<(Now, Vec<Run>, FillDone)>,
@@ -121,11 +128,16 @@ impl Engine {
         Ok(engine)
     }
 
-    /// Recalls what the journal leaves open.
+    /// Recalls what the journal leaves open. What would ask the acquirer at once asks one after the other.
     fn take_up(&mut self, now: Now) -> Result<(), StoreError> {
+        let mut later_ms = 0;
         for order_no in bills::unfinished(self.setup.journal.connection(), self.setup.journal.store().as_str())? {
             if let Some(mut payment) = self.recall(order_no)? {
                 let step = payment.resume(now);
+                if payment.wake().is_some_and(|wake| wake <= now.up) {
+                    payment.put_off(now, later_ms);
+                    later_ms += RESUMED_EVERY_MS;
+                }
                 self.put(payment, step)?;
             }
         }
@@ -306,12 +318,14 @@ impl Engine {
         let committed = self.setup.journal.commit()?;
         let last = self.setup.journal.last();
         self.after.drain(..).for_each(|reply| reply());
-        for (held, fact) in std::mem::take(&mut self.held) {
-            self.release(held, committed, fact, output);
-        }
         if last != self.sealed {
             self.sealed = last;
-            output(Output::Committed(last));
+            output(Output::Committed { last, changed: self.changed() });
+        }
+        for held in std::mem::take(&mut self.held) {
+            for Effect::Call(call) in held.release(committed) {
+                output(Output::Call(call));
+            }
         }
         self.open.retain(|_, payment| !payment.is_at_rest());
         for (fact, kind, order_no, state) in self.unlogged.drain(..) {
@@ -320,18 +334,10 @@ impl Engine {
         Ok(())
     }
 
-    fn release(&self, held: Held, committed: Committed, fact: FactNo, output: &mut impl FnMut(Output)) {
-        for effect in held.release(committed) {
-            match effect {
-                Effect::Call(call) => output(Output::Call(call)),
-                Effect::Show(order_no) => {
-                    if let Some(payment) = self.open.get(&order_no) {
-                        output(Output::Show(accepted(payment), fact));
-                    }
-                }
-                Effect::PrintReceipt(no) => output(Output::PrintReceipt(no)),
-            }
-        }
+    /// Payments about which facts were written since the last commit.
+    fn changed(&self) -> Vec<Accepted> {
+        let changed: BTreeSet<OrderNo> = self.unlogged.iter().map(|(_, _, order_no, _)| *order_no).collect();
+        changed.iter().filter_map(|order_no| self.open.get(order_no)).map(accepted).collect()
     }
 
     fn answered(
@@ -427,7 +433,7 @@ impl Engine {
             let no = self.setup.journal.append(&Fact::Payment(fact))?;
             self.unlogged.push((no, name, payment.order_no(), payment.state()));
         }
-        self.held.push((held, self.setup.journal.last()));
+        self.held.push(held);
         self.hold(payment);
         Ok(())
     }

@@ -18,5 +18,5 @@ pub use command::{
     SettleRequest, TotalRequest,
 };
 pub use engine::{Engine, Output, Setup};
-pub use runner::{Handle, spawn};
+pub use runner::{Fatal, Handle, NotTaken, Unstarted, spawn};
 pub use till::Till;

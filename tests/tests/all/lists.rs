@@ -49,7 +49,10 @@ async fn pages_have_no_gaps_and_filters_no_leaks() {
             ensure!(orders(&client, "state=declined").await? == made[..1], "state");
             ensure!(orders(&client, "q=会员").await? == made[..1], "a remark");
             let beginning = &made[3][..18];
-            ensure!(orders(&client, &format!("q={beginning}")).await? == made[3..4], "the beginning of an order number");
+            ensure!(
+                orders(&client, &format!("q={beginning}")).await? == made[3..4],
+                "the beginning of an order number"
+            );
             ensure!(orders(&client, "q=_").await?.is_empty(), "`_` is a letter like any other");
             ensure!(orders(&client, "q=5%25").await? == made[..1], "`%` is a letter like any other");
             ensure!(orders(&client, "kind=refund").await?.is_empty(), "a kind");

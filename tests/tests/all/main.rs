@@ -10,6 +10,7 @@ mod doctor;
 mod documents;
 mod endings;
 mod enrolment;
+mod followers;
 mod found;
 mod line;
 mod lists;

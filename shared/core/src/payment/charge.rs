@@ -45,7 +45,7 @@ impl Payment {
         let fact = Fact::Intended(intent.clone());
         let mut payment = Self { standing: Standing::intended(intent), wait: Wait::from(Since::now(now)), terms };
         let called = payment.call(call);
-        (payment, Step::record(fact, order_no).then(called))
+        (payment, Step::record(fact).then(called))
     }
 
     pub(super) fn charge_answered(
@@ -86,18 +86,16 @@ impl Payment {
     }
 
     pub(super) fn paid(&mut self, now: Now, evidence: PaidEvidence) -> Step {
-        let order_no = self.order_no();
         self.wait.rest();
-        let paid = self.record(Paid {
-            order_no,
+        self.record(Paid {
+            order_no: self.order_no(),
             at: now.wall,
             received: evidence.received,
             wallet: evidence.wallet.unwrap_or_else(|| self.standing.wallet()),
             acquirer_no: clip(evidence.acquirer_no),
             wallet_no: evidence.wallet_no.map(clip),
             finished_at: evidence.finished_at,
-        });
-        paid.then(Step::perform(Effect::PrintReceipt(order_no)))
+        })
     }
 
     pub(super) fn declined(&mut self, now: Now, refusal: Refusal) -> Step {

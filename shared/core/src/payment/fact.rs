@@ -154,6 +154,34 @@ impl Fact {
         }
     }
 
+    /// The charge, void or refund whose money moved by it at somebody's wish: a receipt is due. A doubt taken back moved none.
+    #[must_use]
+    pub const fn moved(&self) -> Option<OrderNo> {
+        match self {
+            Self::Paid(f) => Some(f.order_no),
+            Self::Reversed(f) => f.void_no,
+            Self::Refunded(f) => Some(f.refund_no),
+            Self::Intended(_)
+            | Self::Pended(_)
+            | Self::Doubted(_)
+            | Self::Declined(_)
+            | Self::Closed(_)
+            | Self::Quarantined(_)
+            | Self::HandedOver(_)
+            | Self::NotHandedOver(_)
+            | Self::CancelAsked(_)
+            | Self::ReversalIntended(_)
+            | Self::ReversalRefused(_)
+            | Self::GiveBackOwed(_)
+            | Self::LateChecked(_)
+            | Self::NumberUsed(_)
+            | Self::Settled(_)
+            | Self::DayCorrected(_)
+            | Self::RefundIntended(_)
+            | Self::RefundRefused(_) => None,
+        }
+    }
+
     /// The greatest sum it states.
     #[must_use]
     pub fn greatest_amount(&self) -> Option<Fen> {

@@ -265,6 +265,6 @@ impl Payment {
     fn record(&mut self, fact: impl Into<Fact>) -> Step {
         let fact = fact.into();
         self.standing.evolve(&fact);
-        Step::record(fact, self.order_no())
+        Step::record(fact)
     }
 }

@@ -3,7 +3,7 @@
 use alloc::string::String;
 
 use super::{
-    Effect, Payment, Refused, ReturnOrder, State, Step,
+    Payment, Refused, ReturnOrder, State, Step,
     fact::{RefundIntended, RefundRefused, Refunded},
     wait::{Next, clip},
 };
@@ -104,7 +104,7 @@ impl Payment {
         self.wait.rest();
         let left = self.standing.remaining().checked_sub(refund.amount).unwrap_or(Fen::ZERO);
         let received = self.standing.received().map_or(Fen::ZERO, |received| received.amount);
-        let refunded = self.record(Refunded {
+        let step = self.record(Refunded {
             order_no: self.order_no(),
             at: now.wall,
             refund_no: refund.no,
@@ -116,7 +116,7 @@ impl Payment {
         // A person's part of what is owed leaves the rest owed, at once.
         self.wait_for_owed(now, 0);
         self.ask_for_earlier(now);
-        refunded.then(Step::perform(Effect::PrintReceipt(refund.no)))
+        step
     }
 
     pub(super) fn refund_refused(&mut self, now: Now, code: String, message: String) -> Step {

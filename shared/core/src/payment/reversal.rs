@@ -4,7 +4,7 @@
 //! about. After a firm answer the charge is asked about once more, to store which way it went.
 
 use super::{
-    Effect, Payment, Refused, State, Step,
+    Payment, Refused, State, Step,
     fact::{Place, ReversalIntended, ReversalRefused, Reversed, TakeBack},
     recovery::HELD_QUERY_MS,
     standing::Reversal,
@@ -289,10 +289,6 @@ impl Payment {
         };
         self.wait.rest();
         let amount = self.standing.intent().amount;
-        let reversed = self.record(Reversed { order_no: self.order_no(), at: now.wall, reversal_no, amount, void_no });
-        match void_no {
-            Some(no) => reversed.then(Step::perform(Effect::PrintReceipt(no))),
-            None => reversed,
-        }
+        self.record(Reversed { order_no: self.order_no(), at: now.wall, reversal_no, amount, void_no })
     }
 }

@@ -7,7 +7,7 @@ use crate::{
     acquirer::{Answer, Call},
     bill::Late,
     committed::Committed,
-    ids::{AccountId, OrderNo},
+    ids::AccountId,
     money::Fen,
     people::{Approval, Idempotency},
     time::{Day, UtcMs},
@@ -95,10 +95,6 @@ pub struct Say {
 pub enum Effect {
     /// Ask the acquirer.
     Call(Call),
-    /// Tell whoever looks at this payment.
-    Show(OrderNo),
-    /// Print the receipt of this row: a payment, void or refund.
-    PrintReceipt(OrderNo),
 }
 
 /// Why a person's request cannot be done now.
@@ -136,8 +132,8 @@ impl Step {
         Self { refused: Some(why), ..Self::default() }
     }
 
-    pub(super) fn record(fact: Fact, shown: OrderNo) -> Self {
-        Self { facts: vec![fact], effects: vec![Effect::Show(shown)], refused: None }
+    pub(super) fn record(fact: Fact) -> Self {
+        Self { facts: vec![fact], effects: vec![], refused: None }
     }
 
     pub(super) fn perform(effect: Effect) -> Self {

@@ -1,6 +1,7 @@
 //! The engine over a real journal, with the acquirer's answers given by hand.
 
 mod late;
+mod queue;
 
 use std::{
     cell::RefCell,
@@ -93,9 +94,10 @@ impl Counter {
                 Call::Query(_) => "query",
                 _ => "other",
             }),
-            Output::Show(changed, _) => shown.push(changed),
-            Output::Committed(_) => *commits += 1,
-            Output::PrintReceipt(_) => {}
+            Output::Committed { changed, .. } => {
+                shown.extend(changed);
+                *commits += 1;
+            }
         };
         self.engine.commit(output).expect("committed");
     }

@@ -1,6 +1,7 @@
 //! What goes back to the customer: voids, refunds, and what is owed.
 
 use super::*;
+use crate::receipt::{Kind, Occasion};
 
 #[test]
 fn a_return_without_an_end_is_ended_by_a_manager() {
@@ -124,6 +125,49 @@ fn what_was_discounted_is_not_given_back() {
     assert_eq!(story.input(Input::Refund(order(1125))), None);
     story.input(answered(Answer::Refund(RefundAnswer::Done { acquirer_no: "2".into() })));
     assert_eq!(story.payment.state(), State::Refunded);
+}
+
+#[test]
+fn a_receipt_says_what_was_true_at_its_fact_whatever_came_after() {
+    let mut story = Story::begin().charge(ChargeAnswer::Paid(PaidEvidence { received: Fen::new(1125), ..evidence() }));
+    let mut part = place(UtcMs(0));
+    part.cashier = AccountId::parse("05").expect("a name");
+    let order = ReturnOrder { amount: Fen::new(400), place: part, approval: Some(approval()), reason: None };
+    story.input(Input::Refund(order));
+    story.input(answered(Answer::Refund(RefundAnswer::Done { acquirer_no: "2".into() })));
+    assert_eq!((story.payment.state(), story.receipts), (State::PartRefunded, 2));
+
+    let names: Vec<_> = story.facts.iter().map(Fact::name).collect();
+    assert_eq!(names, ["Intended", "Paid", "RefundIntended", "Refunded"]);
+    let occasions: Vec<_> = (1..=4).map(|upto| Occasion::of(&story.facts[..upto])).collect();
+    let [None, Some(sale), None, Some(refund)] = &occasions[..] else { panic!("{occasions:?}") };
+    assert_eq!((sale.kind, sale.state, sale.no), (Kind::Sale, State::Paid, story.payment.order_no()));
+    assert_eq!((sale.amount.get(), sale.received.get(), sale.cashier.as_str()), (1250, 1125, "03"));
+    assert_eq!(sale.acquirer_no.as_deref(), Some("112094120001088317"));
+    assert_eq!((refund.kind, refund.state, refund.amount.get()), (Kind::Refund, State::Refunded, 400));
+    assert_eq!((refund.received.get(), refund.cashier.as_str()), (400, "05"));
+    assert_eq!((refund.acquirer_no.as_deref(), Some(refund.no)), (Some("2"), story.facts[3].moved()));
+    assert_eq!((refund.wallet, &refund.bill), (Some(Wallet::Wechat), &None));
+    assert_eq!(Occasion::of(&story.facts[1..2]), None, "without its intent it is of nothing");
+}
+
+#[test]
+fn a_voids_receipt_bears_its_first_number_and_a_doubt_taken_back_has_none() {
+    let mut story = in_state(State::Paid);
+    let (approval, place) = (approval(), place(story.now.wall));
+    story.input(Input::Void { approval, place });
+    let story = story
+        .reversal(silence(|detail| ReversalAnswer::Unknown { detail }))
+        .reversal(ReversalAnswer::NotFound)
+        .reversal(ReversalAnswer::Done);
+    let void = Occasion::of(&story.facts).expect("money went back");
+    let first = story.facts.iter().find_map(Fact::return_no);
+    assert_eq!((void.kind, void.state, Some(void.no)), (Kind::Void, State::Reversed, first));
+    assert_eq!((void.amount, void.received), (Fen::new(1250), Fen::new(1250)));
+
+    let doubt = reversing_unpaid().reversal(ReversalAnswer::Done).query(QueryAnswer::Reversed);
+    assert_eq!(doubt.facts.last().map(Fact::name), Some("Reversed"));
+    assert_eq!(Occasion::of(&doubt.facts), None);
 }
 
 #[test]
