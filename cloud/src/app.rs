@@ -14,6 +14,7 @@ use guitai_http::{
     bearer::{ApiKey, Authenticator, KeyHash},
     dto::{DisabledNode, StoreRow, StoreState, StoreToday, Time},
     password::Passwords,
+    problem::{Code, Problem},
     session::Sessions,
     sse::{Event, RESYNC},
     throttle::Throttle,
@@ -163,10 +164,10 @@ impl Authenticator for App {
         &self.sessions
     }
 
-    fn key(&self, hash: &KeyHash) -> Option<ApiKey> {
-        self.store.key(hash).unwrap_or_else(|error| {
-            error!(%error, "keys cannot be read; the caller is refused");
-            None
+    fn key(&self, hash: &KeyHash) -> Result<Option<ApiKey>, Problem> {
+        self.store.key(hash).map_err(|error| {
+            error!(%error, "keys cannot be read");
+            Code::Internal.into()
         })
     }
 

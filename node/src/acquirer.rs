@@ -9,7 +9,14 @@ use guitai_core::{
 };
 use guitai_link::acquirer::AcquirerClient;
 use guitai_till::{Command, Handle};
-use tokio::runtime;
+use tokio::{runtime, sync::Semaphore};
+
+/// Charges under way at once; a customer stands behind each. More wait here, unsent.
+const CHARGES_MAX: usize = 64;
+
+/// Questions, reversals and refunds under way at once: with the acquirer out of reach each hangs for its whole timeout, and none of
+/// them may keep a charge waiting.
+const OTHER_CALLS_MAX: usize = 16;
 
 /// The line to the acquirer.
 #[derive(Clone)]
@@ -17,11 +24,14 @@ pub(crate) struct AcquirerLine {
     acquirer: Arc<Acquirer>,
     client: Arc<AcquirerClient>,
     runtime: runtime::Handle,
+    charges: Arc<Semaphore>,
+    others: Arc<Semaphore>,
 }
 
 impl AcquirerLine {
     pub(crate) fn new(acquirer: Acquirer, client: AcquirerClient, runtime: runtime::Handle) -> Self {
-        Self { acquirer: Arc::new(acquirer), client: Arc::new(client), runtime }
+        let (charges, others) = (Arc::new(Semaphore::new(CHARGES_MAX)), Arc::new(Semaphore::new(OTHER_CALLS_MAX)));
+        Self { acquirer: Arc::new(acquirer), client: Arc::new(client), runtime, charges, others }
     }
 
     /// Sends one call and hands its answer to the till.
@@ -54,6 +64,9 @@ impl AcquirerLine {
 
     /// The call, and with it the payment code, lives no longer than its request.
     async fn ask(&self, call: Call) -> (Answer, Option<UtcMs>) {
+        let lane = if matches!(call, Call::Charge(_)) { &self.charges } else { &self.others };
+        // Nobody closes them; without one the call would go all the same.
+        let _under_way = lane.acquire().await.ok();
         let (question, request) = (call.question(), self.acquirer.encode(&call, &nonce()));
         drop(call);
         let reply = self.client.post(request).await;

@@ -165,10 +165,9 @@ impl Authenticator for App {
         &self.sessions
     }
 
-    fn key(&self, hash: &KeyHash) -> Option<ApiKey> {
-        let found = self.reader.read(|connection| query::api_key(connection, &hash.0)).ok()??;
-        let (name, scopes) = found;
-        Scopes::parse(&scopes).ok().map(|scopes| ApiKey { name, scopes })
+    fn key(&self, hash: &KeyHash) -> Result<Option<ApiKey>, Problem> {
+        let found = self.look(|connection| query::api_key(connection, &hash.0))?;
+        Ok(found.and_then(|(name, scopes)| Some(ApiKey { name, scopes: Scopes::parse(&scopes).ok()? })))
     }
 
     fn now(&self) -> Now {

@@ -40,11 +40,14 @@ use crate::{
     run::{self, Damaged},
     sample::{self, Extent},
     sync,
+    usage::Usage,
 };
 
 use arguments::{AccountVerb, ApiKeyVerb, Cli, ConfigVerb, Verb};
 
 const EXIT_FAILED: u8 = 1;
+/// As clap's own.
+const EXIT_USAGE: u8 = 2;
 const EXIT_INTEGRITY: u8 = 3;
 
 pub(crate) fn main() -> ExitCode {
@@ -57,9 +60,18 @@ pub(crate) fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             eprintln!("guitai-node: {error:#}");
-            let damaged = error.downcast_ref::<Damaged>().is_some();
-            ExitCode::from(if damaged { EXIT_INTEGRITY } else { EXIT_FAILED })
+            ExitCode::from(exit_code(&error))
         }
+    }
+}
+
+fn exit_code(error: &anyhow::Error) -> u8 {
+    if error.downcast_ref::<Damaged>().is_some() {
+        EXIT_INTEGRITY
+    } else if error.downcast_ref::<Usage>().is_some() {
+        EXIT_USAGE
+    } else {
+        EXIT_FAILED
     }
 }
 
@@ -93,8 +105,8 @@ fn dispatch(verb: Verb) -> anyhow::Result<ExitCode> {
         Verb::Sample { at, sandbox, cashiers, days, payments } => {
             let config = Config::load(&at.config)?;
             let account =
-                |name: &String| AccountId::parse(name).map_err(|error| anyhow::anyhow!("--cashiers {name}: {error:?}"));
-            let cashiers = cashiers.iter().map(account).collect::<anyhow::Result<Vec<_>>>()?;
+                |name: &String| AccountId::parse(name).map_err(|error| Usage(format!("--cashiers {name}: {error:?}")));
+            let cashiers = cashiers.iter().map(account).collect::<Result<Vec<_>, _>>()?;
             let requests = sample::write(&config, &sandbox, &cashiers, &Extent { days, payments })?;
             println!("{requests} requests");
             Ok(ExitCode::SUCCESS)
@@ -230,7 +242,7 @@ fn print_journal(config: &Path, from: Option<&str>) -> anyhow::Result<()> {
     let connection = place.journal()?.reader()?;
     let mut next = match from {
         None => FactNo { epoch: 1, number: 1 },
-        Some(text) => FactNo::parse(text).context("--from: write epoch-number, such as 1-1")?,
+        Some(text) => FactNo::parse(text).ok_or_else(|| Usage("--from: write epoch-number, such as 1-1".into()))?,
     };
     let mut out = std::io::stdout().lock();
     while let Some(found) = ingest::load(&connection, &journal, next, guitai_core::limits::CHUNK_MAX_BYTES)? {
@@ -298,8 +310,8 @@ fn rebuild(config: &Path) -> anyhow::Result<()> {
 
 fn api_key(config: &Path, name: String, scope: &str) -> anyhow::Result<()> {
     let scopes = Scopes::parse(scope)
-        .map_err(|unknown| anyhow::anyhow!("--scope: {} is none of charge, post, refund, read, admin", unknown.0))?;
-    AccountId::parse(&name).map_err(|error| anyhow::anyhow!("--name: {error:?}"))?;
+        .map_err(|unknown| Usage(format!("--scope: {} is none of charge, post, refund, read, admin", unknown.0)))?;
+    AccountId::parse(&name).map_err(|error| Usage(format!("--name: {error:?}")))?;
     let key = new_key().map_err(|_| anyhow::anyhow!("no randomness"))?;
     let hash = key.hash.0.to_vec();
     record(config, Request::CreateApiKey { name, scopes: scopes.to_text(), hash })?;
@@ -311,7 +323,7 @@ fn account_create(config: &Path, account: String, name: String, role: String) ->
     let mut password = String::new();
     std::io::stdin().lock().read_line(&mut password)?;
     let password = password.trim_end_matches(['\r', '\n']).to_owned();
-    check_policy(&password).map_err(|weak| anyhow::anyhow!("the password (first line of standard input): {weak:?}"))?;
+    check_policy(&password).map_err(|weak| Usage(format!("the password (first line of standard input): {weak:?}")))?;
     let hashed = runtime()?.block_on(Passwords::new().hash(SecretText::new(password)));
     let verifier = hashed.map_err(|error| anyhow::anyhow!("{error:?}"))?;
     record(config, Request::SetAccount { account, name, role, verifier })
@@ -322,6 +334,8 @@ fn record(config: &Path, request: Request) -> anyhow::Result<()> {
     let config = Config::load(config)?;
     let place = Place::open(&config.data)?;
     let Some(_lock) = place.try_lock()? else {
+        // What is wrong with it is said here, not by a node that cannot tell whose fault it is.
+        request.clone().wish(clock::wall())?;
         return control::ask(&place.control_socket(), &request);
     };
     let enrolment = place.enrolled()?;

@@ -19,6 +19,8 @@ use tokio::{
     sync::{oneshot, watch},
 };
 
+use crate::usage::Usage;
+
 /// A door that cannot be opened is tried again after this.
 const REOPENED_EVERY: Duration = Duration::from_secs(60);
 
@@ -29,7 +31,7 @@ const REFUSED_PAUSE: Duration = Duration::from_secs(1);
 const LINE_MAX_BYTES: u64 = 16 * 1024;
 
 /// What the operator may ask a running node to write down. Secrets are hashed before they come here.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub(crate) enum Request {
     /// A program's key.
@@ -54,9 +56,10 @@ impl Request {
             }
             Self::SetAccount { account, name, role, verifier } => {
                 let account = AccountId::parse(&normal::typed(&account))
-                    .map_err(|error| anyhow::anyhow!("--account: {error:?}"))?;
-                let name = normal::name(&name, limits::NAME_MAX_CHARS).context("--name")?;
-                let role = Role::parse(&role).context("--role: administrator or cashier")?;
+                    .map_err(|error| Usage(format!("--account: {error:?}")))?;
+                let name =
+                    normal::name(&name, limits::NAME_MAX_CHARS).map_err(|error| Usage(format!("--name: {error}")))?;
+                let role = Role::parse(&role).ok_or_else(|| Usage("--role: administrator or cashier".into()))?;
                 Ok(Wish::Account(AccountSet {
                     account,
                     name: Some(name.into()),

@@ -58,12 +58,19 @@ struct Scan {
 impl Scans {
     fn keep(&self, code: SecretText, now: Ticks) -> Option<String> {
         let mut bytes = [0; 16];
-        getrandom::fill(&mut bytes).ok()?;
+        if let Err(error) = getrandom::fill(&mut bytes) {
+            tracing::error!(%error, "a scan is lost: no randomness for its token");
+            return None;
+        }
         let token: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
         let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         waiting.retain(|_, scan| scan.until > now);
-        if waiting.len() >= SCANS_MAX {
-            return None;
+        // The newest customer is the one who stands there.
+        if waiting.len() >= SCANS_MAX
+            && let Some(oldest) = waiting.iter().min_by_key(|(_, scan)| scan.until).map(|(token, _)| token.clone())
+        {
+            tracing::warn!("{SCANS_MAX} codes wait for their amounts; the oldest gives way");
+            waiting.remove(&oldest);
         }
         waiting.insert(token.clone(), Scan { until: now.after_ms(SCAN_LIFE_MS), code, taken_by: None });
         Some(token)
@@ -86,14 +93,18 @@ impl Scans {
 
 /// Whether the boxes can read.
 #[derive(Clone)]
-pub(crate) struct ScannerWatch(Option<watch::Receiver<ScanState>>);
+pub(crate) struct ScannerWatch(Vec<watch::Receiver<ScanState>>);
 
 impl ScannerWatch {
+    /// The worst of all boxes: one that is gone is a till that cannot scan.
     pub(crate) fn state(&self) -> dto::ScannerState {
-        match self.0.as_ref().map(|state| *state.borrow()) {
-            Some(ScanState::Ready) => dto::ScannerState::Ready,
-            Some(ScanState::Gone) => dto::ScannerState::Gone,
-            Some(ScanState::Off) | None => dto::ScannerState::Off,
+        let states: Vec<ScanState> = self.0.iter().map(|state| *state.borrow()).collect();
+        if states.contains(&ScanState::Gone) {
+            dto::ScannerState::Gone
+        } else if states.is_empty() || states.contains(&ScanState::Off) {
+            dto::ScannerState::Off
+        } else {
+            dto::ScannerState::Ready
         }
     }
 }
@@ -106,10 +117,10 @@ pub(crate) struct ScanSink {
     pub(crate) clock: Arc<dyn Fn() -> Ticks + Send + Sync>,
 }
 
-/// Starts every configured box; the watch shows the first one.
+/// Starts every configured box; the watch shows all of them.
 pub(crate) fn scanners(sections: &[ScannerSection], sink: &ScanSink) -> anyhow::Result<(Vec<ScanBox>, ScannerWatch)> {
     let mut boxes = Vec::new();
-    let mut first = None;
+    let mut watched = Vec::new();
     for section in sections {
         let (state, seen) = watch::channel(ScanState::Gone);
         let (sink, till) = (sink.clone(), section.till.clone());
@@ -118,9 +129,9 @@ pub(crate) fn scanners(sections: &[ScannerSection], sink: &ScanSink) -> anyhow::
             ScanEvent::Scanned(code) => sink.scanned(&till, code),
             ScanEvent::StateChanged(now) => drop(state.send_replace(now)),
         })?);
-        first.get_or_insert(seen);
+        watched.push(seen);
     }
-    Ok((boxes, ScannerWatch(first)))
+    Ok((boxes, ScannerWatch(watched)))
 }
 
 impl ScanSink {
@@ -356,5 +367,46 @@ const fn words(state: guitai_core::payment::State) -> Option<&'static str> {
         | State::Closed
         | State::Refunding
         | State::Quarantined => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_scan_gives_way_to_the_newest() {
+        let scans = Scans::default();
+        let keep = |n: u64| scans.keep(SecretText::new(format!("13{n:016}")), Ticks(n)).expect("a token");
+        let tokens: Vec<String> = (0..=u64::try_from(SCANS_MAX).expect("few")).map(keep).collect();
+        let take =
+            |token: &str| scans.take(token, "person:01", "key-1", Ticks(100)).map(|code| code.expose().to_owned());
+        assert_eq!(take(&tokens[0]), None);
+        assert_eq!(take(&tokens[1]).as_deref(), Some("130000000000000001"));
+        assert_eq!(take(&tokens[SCANS_MAX]).as_deref(), Some("130000000000000064"));
+    }
+
+    #[test]
+    fn one_box_that_is_gone_is_seen_among_others() {
+        let boxes = |states: &[ScanState]| ScannerWatch(states.iter().map(|state| watch::channel(*state).1).collect());
+        let (ready, gone, off) = (ScanState::Ready, ScanState::Gone, ScanState::Off);
+        assert_eq!(boxes(&[]).state(), dto::ScannerState::Off);
+        assert_eq!(boxes(&[ready, ready]).state(), dto::ScannerState::Ready);
+        assert_eq!(boxes(&[ready, gone]).state(), dto::ScannerState::Gone);
+        assert_eq!(boxes(&[off, ready]).state(), dto::ScannerState::Off);
+    }
+
+    #[test]
+    fn a_job_is_out_with_its_last_copy() {
+        let awaited = Awaited::default();
+        let (tell, mut told) = oneshot::channel();
+        awaited.lock().insert(7, (2, tell));
+        let report = |copy, outcome| awaited.reported(&JobReport { id: 7, copy, outcome });
+        report(1, PrintOutcome::Confirmed);
+        report(2, PrintOutcome::FailedBeforeFirstByte);
+        assert!(told.try_recv().is_err(), "that copy stays in the queue");
+        report(2, PrintOutcome::Unknown);
+        assert!(told.try_recv().is_ok());
+        assert!(awaited.lock().is_empty());
     }
 }

@@ -21,6 +21,7 @@ mod run;
 mod sample;
 mod sync;
 mod tasks;
+mod usage;
 mod waiters;
 
 use std::process::ExitCode;

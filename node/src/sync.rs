@@ -35,6 +35,7 @@ use crate::{
     clock::wall,
     membership::{self, Membership},
     place::{Enrolment, Held},
+    usage::Usage,
 };
 
 use shell::{Fill, NodeShell};
@@ -444,7 +445,7 @@ pub(crate) fn host_port(url: &str) -> anyhow::Result<String> {
     let host = url.split_once("://").map_or(url, |(_, rest)| rest).split('/').next();
     let host = host.filter(|host| host.contains(':'));
     Ok(host
-        .ok_or_else(|| anyhow::anyhow!("--hub: write the hub's address with its port, such as http://hub:8443"))?
+        .ok_or_else(|| Usage("--hub: write the hub's address with its port, such as http://hub:8443".into()))?
         .to_owned())
 }
 
@@ -454,7 +455,7 @@ pub(crate) async fn enrol(
     identity: &SigningKey,
     papers: Papers,
 ) -> anyhow::Result<(Enrolment, Grant)> {
-    let code = trust::EnrolmentCode::parse(code).map_err(|error| anyhow::anyhow!("--code: {error}"))?;
+    let code = trust::EnrolmentCode::parse(code).map_err(|error| Usage(format!("--code: {error}")))?;
     let hub_address = host_port(url)?;
     let hub_key = code.hub_key;
     let (endpoint, secured) =

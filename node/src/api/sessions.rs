@@ -18,6 +18,8 @@ use guitai_http::{
     session::{Current, Person, Role},
 };
 
+use guitai_store::query;
+
 use crate::{app::App, refusal};
 
 type Shared = State<Arc<App>>;
@@ -40,6 +42,14 @@ pub(crate) async fn log_in(
         role: Role::parse(&row.role).ok_or(Code::Internal)?,
     };
     let opened = app.sessions.open(person, app.now()).map_err(|_| Code::Internal)?;
+    // The account may have changed while its password was checked; what changes from here on ends this session.
+    let store = app.store.as_str().to_owned();
+    let (account, then) = (opened.current.person.account.clone(), (row.role, row.verifier, row.disabled));
+    let now = app.look(|connection| query::account(connection, &store, account.as_str()))?;
+    if now.is_none_or(|now| (now.role, now.verifier, now.disabled) != then) {
+        app.sessions.end_account(&account);
+        return Err(Code::WrongPassword.into());
+    }
     let body = Json(session_dto(&app, &opened.current));
     Ok(([(SET_COOKIE, opened.set_cookie)], body).into_response())
 }

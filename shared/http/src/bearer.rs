@@ -164,7 +164,10 @@ pub trait Authenticator: Send + Sync + 'static {
     fn sessions(&self) -> &Sessions;
 
     /// The key on file with this hash, unless it was revoked.
-    fn key(&self, hash: &KeyHash) -> Option<ApiKey>;
+    ///
+    /// # Errors
+    /// What is on file cannot be read: nobody knows whether the caller may.
+    fn key(&self, hash: &KeyHash) -> Result<Option<ApiKey>, Problem>;
 
     /// Both clocks at this moment.
     fn now(&self) -> Now;
@@ -178,7 +181,7 @@ impl<T: Authenticator + ?Sized> Authenticator for Arc<T> {
         (**self).sessions()
     }
 
-    fn key(&self, hash: &KeyHash) -> Option<ApiKey> {
+    fn key(&self, hash: &KeyHash) -> Result<Option<ApiKey>, Problem> {
         (**self).key(hash)
     }
 
@@ -259,7 +262,8 @@ impl<S: Authenticator> FromRequestParts<S> for Principal {
             (Some(value), None) => value.to_str().ok().and_then(bearer_key),
             (None | Some(_), _) => None,
         };
-        key.and_then(|hash| state.key(&hash)).map(Self::Key).ok_or_else(|| Code::Unauthenticated.into())
+        let Some(hash) = key else { return Err(Code::Unauthenticated.into()) };
+        state.key(&hash)?.map(Self::Key).ok_or_else(|| Code::Unauthenticated.into())
     }
 }
 

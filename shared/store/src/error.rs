@@ -11,6 +11,8 @@ pub enum StoreError {
     OldSqlite(String),
     /// The file belongs to another program, or to a newer version of this one.
     ForeignFile(String),
+    /// The system has no randomness: what was to be written was not.
+    NoRandomness(getrandom::Error),
     /// A stored value is not what the schema promises.
     Corrupt(String),
 }
@@ -22,6 +24,7 @@ impl std::fmt::Display for StoreError {
             Self::Undecided(error) => write!(f, "database: a commit failed: {error}"),
             Self::OldSqlite(version) => write!(f, "SQLite {version} is too old; 3.51.3 or later is needed"),
             Self::ForeignFile(what) => write!(f, "{what}"),
+            Self::NoRandomness(error) => write!(f, "the system gives no random bytes: {error}"),
             Self::Corrupt(what) => write!(f, "stored data is damaged: {what}"),
         }
     }

@@ -14,7 +14,7 @@ use crate::{StoreError, column::integer};
 /// Commits to every text of a fact about to be written; answers their records.
 ///
 /// # Errors
-/// `Corrupt` when the system has no randomness.
+/// When the system has no randomness.
 pub(crate) fn commit(fact: &mut Fact) -> Result<Vec<Record>, StoreError> {
     commit_texts(fact.texts_mut())
 }
@@ -23,7 +23,7 @@ fn commit_texts(texts: Vec<&mut Text>) -> Result<Vec<Record>, StoreError> {
     let mut records = Vec::new();
     for (slot, text) in (0..=u8::MAX).zip(texts) {
         let mut salt: Salt = [0; 16];
-        getrandom::fill(&mut salt).map_err(|error| StoreError::Corrupt(format!("no randomness: {error}")))?;
+        getrandom::fill(&mut salt).map_err(StoreError::NoRandomness)?;
         records.extend(text.commit(slot, salt));
     }
     Ok(records)

@@ -17,6 +17,7 @@ use tower::ServiceExt;
 struct Server {
     sessions: Sessions,
     keys: HashMap<KeyHash, ApiKey>,
+    unreadable: bool,
 }
 
 impl Authenticator for Server {
@@ -24,8 +25,8 @@ impl Authenticator for Server {
         &self.sessions
     }
 
-    fn key(&self, hash: &KeyHash) -> Option<ApiKey> {
-        self.keys.get(hash).cloned()
+    fn key(&self, hash: &KeyHash) -> Result<Option<ApiKey>, Problem> {
+        if self.unreadable { Err(Code::Internal.into()) } else { Ok(self.keys.get(hash).cloned()) }
     }
 
     fn now(&self) -> Now {
@@ -44,6 +45,10 @@ struct Rig {
 }
 
 fn rig() -> Rig {
+    rig_whose_keys(false)
+}
+
+fn rig_whose_keys(unreadable: bool) -> Rig {
     let key = new_key().unwrap();
     let scopes = Scopes::parse("charge,read").unwrap();
     let keys = HashMap::from([(key.hash, ApiKey { name: "erp".to_owned(), scopes })]);
@@ -60,7 +65,7 @@ fn rig() -> Rig {
         .route("/person", get(|SignedIn(current): SignedIn| async move { current.person.name }))
         .route("/admin", get(admin))
         .nest("/api", Router::new().route("/pay", post(keyed)))
-        .with_state(Arc::new(Server { sessions, keys }));
+        .with_state(Arc::new(Server { sessions, keys, unreadable }));
     Rig { app, key: key.text.expose().to_owned(), cookie }
 }
 
@@ -79,6 +84,15 @@ impl Rig {
     async fn get(&self, path: &str, headers: &[(&str, &str)]) -> (StatusCode, String) {
         self.ask("GET", path, headers, "").await
     }
+}
+
+#[tokio::test]
+async fn a_key_that_cannot_be_looked_up_is_no_wrong_key() {
+    let rig = rig_whose_keys(true);
+    let bearer = format!("Bearer {}", rig.key);
+    assert_eq!(rig.get("/who", &[("authorization", &bearer)]).await.0, StatusCode::INTERNAL_SERVER_ERROR);
+    assert_eq!(rig.get("/who", &[("authorization", "Bearer gk_short")]).await.0, StatusCode::UNAUTHORIZED);
+    assert_eq!(rig.get("/who", &[("cookie", &rig.cookie)]).await.0, StatusCode::OK, "people need no key");
 }
 
 #[tokio::test]

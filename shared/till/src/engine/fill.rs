@@ -25,13 +25,16 @@ impl Engine {
             }
             Err(error @ StoreError::Undecided(_)) => return Err(error),
             Err(StoreError::Corrupt(why)) => Err(why),
-            Err(error @ (StoreError::Sqlite(_) | StoreError::OldSqlite(_) | StoreError::ForeignFile(_))) => {
-                Err(format!(
-                    "取回的记录写不进本机账本，账本没有改动：请清出磁盘空间或检查磁盘，之后会自动再取；收款照常 / what came back could \
+            Err(
+                error @ (StoreError::Sqlite(_)
+                | StoreError::OldSqlite(_)
+                | StoreError::ForeignFile(_)
+                | StoreError::NoRandomness(_)),
+            ) => Err(format!(
+                "取回的记录写不进本机账本，账本没有改动：请清出磁盘空间或检查磁盘，之后会自动再取；收款照常 / what came back could \
                  not be written here and nothing was changed: free disk space or check the disk, and it is fetched again by \
                  itself; payments go on ({error})"
-                ))
-            }
+            )),
         };
         self.after.push(Box::new(move || done(answer)));
         Ok(())
