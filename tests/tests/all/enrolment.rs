@@ -30,7 +30,16 @@ async fn another_machine(node: &Node, name: &str, arguments: &[&str]) -> anyhow:
 }
 
 fn failed(what: &str, said: &Said, words: &[&str]) -> anyhow::Result<()> {
-    ensure!(said.code == 1, "{what}: exit {} {}{}", said.code, said.out, said.err);
+    ended(1, what, said, words)
+}
+
+/// Whoever typed it can put it right: a usage error.
+fn mistyped(what: &str, said: &Said, words: &[&str]) -> anyhow::Result<()> {
+    ended(2, what, said, words)
+}
+
+fn ended(code: i32, what: &str, said: &Said, words: &[&str]) -> anyhow::Result<()> {
+    ensure!(said.code == code, "{what}: exit {} {}{}", said.code, said.out, said.err);
     ensure!(!said.err.contains("panicked"), "{what}: {}", said.err);
     for word in words {
         ensure!(said.err.contains(word), "{what} does not say {word:?}: {}", said.err);
@@ -45,7 +54,7 @@ async fn a_code_lets_one_machine_in_once() {
             let (node, hub) = (world.node(), world.hub.url());
             failed("a node without a store", &another_machine(node, "m0", &["run"]).await?, &["enrol", "guitai-hub"])?;
             let enrolled_twice = node.command(&["enrol", "--hub", &hub, "--code", "X"]).await?;
-            ensure!(enrolled_twice.code == 1, "{enrolled_twice:?}");
+            ensure!(enrolled_twice.code == 2, "{enrolled_twice:?}");
             // The store has a node: whoever prints another code is told that its use disables that one.
             node.synced(SOON).await?;
             let second = world.hub.command(&["enrol", "--store", "S001"]).await?;
@@ -61,9 +70,9 @@ async fn a_code_lets_one_machine_in_once() {
             for at in [0, letters.len() / 2, letters.len() - 1] {
                 let mut typo = letters.clone();
                 typo[at] = if typo[at] == '7' { '8' } else { '7' };
-                failed("a typo", &enrol("m1", &typo.iter().collect::<String>()).await?, &["code"])?;
+                mistyped("a typo", &enrol("m1", &typo.iter().collect::<String>()).await?, &["code"])?;
             }
-            failed("no code", &enrol("m1", "").await?, &["code"])?;
+            mistyped("no code", &enrol("m1", "").await?, &["code"])?;
             let first = enrol("m1", &code).await?;
             ensure!(first.code == 0 && first.out.contains("store=S009"), "{first:?}");
             let thief = enrol("m2", &code).await?;
@@ -334,7 +343,7 @@ async fn a_hub_that_moves_tells_its_nodes_and_they_fall_back_where_nobody_answer
             moved_to(None).await?;
 
             let unreadable = node.command(&["readdress", "--hub", "hub"]).await?;
-            ensure!(unreadable.code == 1 && unreadable.err.contains("--hub"), "{unreadable:?}");
+            ensure!(unreadable.code == 2 && unreadable.err.contains("--hub"), "{unreadable:?}");
             let readdressed = node.command(&["readdress", "--hub", &hub.url()]).await?;
             ensure!(readdressed.code == 0, "{readdressed:?}");
             node.synced(2 * SOON).await?;
