@@ -203,8 +203,7 @@ impl Counter {
         let database = Database::open_on(&self.disk.path("journal.db"), VFS).map_err(Stop::disk)?;
         let side = Database::open_on(&self.disk.path("side.db"), VFS).map_err(Stop::disk)?;
         let born_ms = truth.load(Ordering::Relaxed);
-        let machine =
-            Clocks { truth: Arc::clone(truth), begins_at_ms, hands: Arc::clone(&self.hands), born_ms };
+        let machine = Clocks { truth: Arc::clone(truth), begins_at_ms, hands: Arc::clone(&self.hands), born_ms };
         let side = side.shared_writer().map_err(Stop::disk)?;
         let words = kept::kept(&side).map_err(Stop::disk)?.verified(hub_key);
         let Folder { identity, enrolment } = &self.folder;
@@ -223,8 +222,7 @@ impl Counter {
             damaged @ (Integrity::BrokenAt(_) | Integrity::Unsealed(_)) => Stop::Damaged(damaged.to_string()),
         })?;
         let last_at = journal.last_at().map_err(Stop::disk)?;
-        let machine =
-            Clocks { truth: Arc::clone(truth), begins_at_ms, hands: Arc::clone(&self.hands), born_ms };
+        let machine = Clocks { truth: Arc::clone(truth), begins_at_ms, hands: Arc::clone(&self.hands), born_ms };
         let clock = Clock::start_on(machine, last_at, None);
         let committed = journal.last();
         let days = BusinessClock::new(jiff::tz::TimeZone::fixed(jiff::tz::offset(8)), u16::from(cut_off) * 60);
@@ -232,7 +230,7 @@ impl Counter {
             journal,
             issuer: enrolment.issuer,
             acquirer: Kind::Allinpay,
-                        clock: days.unwrap_or_else(BusinessClock::beijing),
+            clock: days.unwrap_or_else(BusinessClock::beijing),
             code_key: [7; 32],
             subject: "测试店".into(),
             last_offset_ms: None,

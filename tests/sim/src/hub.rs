@@ -100,8 +100,7 @@ impl Hub {
     ) -> anyhow::Result<Enrolled> {
         let life = self.life.as_ref().ok_or_else(|| anyhow!("the hub is down"))?;
         let expires_at = UtcMs(now.0 + 600_000);
-        let (code, _) =
-            life.sqlite.new_code(store, nonce, expires_at).map_err(|error| anyhow!("{error:?}"))?;
+        let (code, _) = life.sqlite.new_code(store, nonce, expires_at).map_err(|error| anyhow!("{error:?}"))?;
         let channel = Channel { hub_key: self.key(), node_key: node, exporter: nonce };
         let request = EnrolRequest {
             code_id: code.id(),

@@ -208,7 +208,9 @@ impl Oracle {
     ) -> Result<(), Violation> {
         let before = self.answers.insert((counter, deed), (order_no, return_no));
         match before {
-            Some((no, back)) if self.forgetful.is_empty() && (no != order_no || (back.is_some() && back != return_no)) => {
+            Some((no, back))
+                if self.forgetful.is_empty() && (no != order_no || (back.is_some() && back != return_no)) =>
+            {
                 let how = format!("deed {deed} was {no} {back:?}, now it is {order_no} {return_no:?}");
                 Err(Invariant::KeyActsOnce.violated(how))
             }

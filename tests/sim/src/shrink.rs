@@ -34,7 +34,8 @@ pub fn shrink(plan: Plan, invariant: Invariant, mutant: Option<Mutant>) -> Plan 
         while at < best.deeds.len() {
             let end = (at + piece).min(best.deeds.len());
             let candidate = without(&best, at, end);
-            let is_less = candidate.deeds[at..end].iter().zip(&best.deeds[at..end]).any(|(new, old)| new.skipped != old.skipped);
+            let is_less =
+                candidate.deeds[at..end].iter().zip(&best.deeds[at..end]).any(|(new, old)| new.skipped != old.skipped);
             if is_less && fails(&candidate) {
                 best = candidate;
             }

@@ -54,15 +54,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("guitai-vfs", &[]),
     (
         "guitai-sim",
-        &[
-            "guitai-core",
-            "guitai-hub",
-            "guitai-link",
-            "guitai-sandbox",
-            "guitai-store",
-            "guitai-till",
-            "guitai-vfs",
-        ],
+        &["guitai-core", "guitai-hub", "guitai-link", "guitai-sandbox", "guitai-store", "guitai-till", "guitai-vfs"],
     ),
     ("guitai-crash", &["guitai-core", "guitai-store", "guitai-till", "guitai-vfs"]),
 ];

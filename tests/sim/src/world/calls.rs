@@ -130,7 +130,10 @@ impl World {
             self.mark(Situation::TimeAsked);
             if self.bank.line == Some(Line::Refuse) {
                 let reply = Reply::NotSent { detail: "no connection".into() };
-                self.schedule(sent_ms + 50, Event::Comes(Landing { counter, life, question, reply, asked, time: true }));
+                self.schedule(
+                    sent_ms + 50,
+                    Event::Comes(Landing { counter, life, question, reply, asked, time: true }),
+                );
             } else {
                 let flight = Flight { counter, life, request, question, number, sent_ms, time: true };
                 self.schedule(sent_ms + 30, Event::Arrives(flight));

@@ -118,13 +118,14 @@ impl World {
     fn output(&mut self, counter: usize, output: Output) -> Result<(), Violation> {
         match output {
             Output::Call(call) => self.call(counter, &call),
-            Output::Show(changed, _) => {
+            Output::Committed { last, changed } => {
                 let name = self.counters[counter].name.clone();
-                self.tell(format_args!("{name}: {} is {}", changed.order_no, changed.state.as_str()));
-                self.saw(counter, changed)?;
+                for changed in changed {
+                    self.tell(format_args!("{name}: {} is {}", changed.order_no, changed.state.as_str()));
+                    self.saw(counter, changed)?;
+                }
+                self.committed(counter, last)?;
             }
-            Output::PrintReceipt(_) => {}
-            Output::Committed(no) => self.committed(counter, no)?,
         }
         Ok(())
     }
@@ -136,7 +137,9 @@ impl World {
         match ingest::head_at(&life.reader, &journal, no) {
             Ok(Some(head)) => self.oracle.acknowledge(counter, no, head),
             Ok(None) => {
-                return Err(Invariant::AcknowledgedIsDurable.violated(format!("fact {no} was committed and is not there")));
+                return Err(
+                    Invariant::AcknowledgedIsDurable.violated(format!("fact {no} was committed and is not there"))
+                );
             }
             // The disk fails: what it holds shows at the next start.
             Err(_) => {}

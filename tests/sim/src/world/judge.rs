@@ -62,7 +62,9 @@ impl World {
             self.bank.orders(now).iter().map(|order| (order.order_no.clone(), order.clone())).collect();
         for order in orders.values() {
             if order.charges > 1 {
-                return Err(Invariant::ChargedOnce.violated(format!("{} was charged {}", order.order_no, order.charges)));
+                return Err(
+                    Invariant::ChargedOnce.violated(format!("{} was charged {}", order.order_no, order.charges))
+                );
             }
             if order.refunded_fen > order.received_fen && order.charges > 0 {
                 let how = format!("{}: {} of {} went back", order.order_no, order.refunded_fen, order.received_fen);
@@ -122,8 +124,12 @@ impl World {
                 let how = format!("{} ends at {}, the hub has it up to {}", one.name, here.0, there.0);
                 return Err(Invariant::HubIsTheNode.violated(how));
             }
-            let at_hub: BTreeMap<OrderNo, PaymentRow> =
-                reader.read(|connection| rows(connection, one.store.as_str())).map_err(unreadable)?.into_iter().map(|row| (row.no, row)).collect();
+            let at_hub: BTreeMap<OrderNo, PaymentRow> = reader
+                .read(|connection| rows(connection, one.store.as_str()))
+                .map_err(unreadable)?
+                .into_iter()
+                .map(|row| (row.no, row))
+                .collect();
             for row in rows(&life.reader, one.store.as_str()).map_err(unreadable)? {
                 let other = at_hub.get(&row.no).cloned().map(|row| comparable(row, one));
                 let row = comparable(row, one);

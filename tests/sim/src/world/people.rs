@@ -126,11 +126,8 @@ impl World {
             let approver = if approver { AccountId::parse("01").ok() } else { None };
             Say { by: "person:02".into(), idempotency: self.key(deed), approver }
         };
-        let approval = || Approval {
-            by: "person:02".into(),
-            approver: AccountId::parse("01").ok(),
-            idempotency: self.key(deed),
-        };
+        let approval =
+            || Approval { by: "person:02".into(), approver: AccountId::parse("01").ok(), idempotency: self.key(deed) };
         let returning = |order_no| {
             Some(ReturnRequest {
                 order_no,
@@ -189,12 +186,8 @@ impl World {
             What::Total(earlier, total) => {
                 let life = self.counters[counter].life.as_ref()?;
                 let row = query::payment(&life.reader, of(earlier)?.as_str()).ok()??;
-                let request = TotalRequest {
-                    bill: row.bill?.key,
-                    total: Fen::new(*total),
-                    approval: approval(),
-                    note: None,
-                };
+                let request =
+                    TotalRequest { bill: row.bill?.key, total: Fen::new(*total), approval: approval(), note: None };
                 let to = self.posts.0.clone();
                 let done = Box::new(move |result| {
                     // The world outlives its posts.

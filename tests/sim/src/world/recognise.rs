@@ -74,7 +74,8 @@ fn of_payment(facts: &[fact::Fact]) -> Vec<Situation> {
     mark(before(doubted, declined) || before(pended, declined), Situation::DeclinedLater);
     let not_sent = |fact: &F| matches!(fact, F::Closed(closed) if closed.reason == ClosedReason::NotSent);
     mark(has(not_sent), Situation::ClosedNotSent);
-    let asked = facts.iter().find_map(|fact| if let F::Intended(intended) = fact { Some(intended.amount) } else { None });
+    let asked =
+        facts.iter().find_map(|fact| if let F::Intended(intended) = fact { Some(intended.amount) } else { None });
     let less = |fact: &F| matches!(fact, F::Paid(paid) if asked.is_some_and(|asked| paid.received < asked));
     mark(facts.iter().any(less), Situation::Discounted);
     mark(has(|fact| matches!(fact, F::NumberUsed(_))), Situation::NumberUsed);

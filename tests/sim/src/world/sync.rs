@@ -349,8 +349,7 @@ impl World {
             Output::Send(frame) => self.send(number, false, frame.to_wire()),
             Output::Authorise(claim) => {
                 let admitted = hub.admit(&claim, (now, hub.up(now_ms)));
-                let (answer, word, seated) =
-                    admitted.unwrap_or_else(|_| (Authorisation::Later, Word::default(), None));
+                let (answer, word, seated) = admitted.unwrap_or_else(|_| (Authorisation::Later, Word::default(), None));
                 connection.seated = seated;
                 connection.hub.session.tell_time(now);
                 connection.hub.session.authorised(hub.up(now_ms), answer, word);
@@ -449,7 +448,11 @@ impl World {
         let now_ms = self.now_ms();
         let hub_up = self.hub.life.as_ref().map(|hub| hub.up(now_ms));
         let Some(connection) = self.connections.get_mut(&number) else { return Ok(()) };
-        let up = if to_hub { hub_up } else { Some(self.counters[connection.counter].life.as_ref().map_or(Ticks(0), |life| life.till.clock().up())) };
+        let up = if to_hub {
+            hub_up
+        } else {
+            Some(self.counters[connection.counter].life.as_ref().map_or(Ticks(0), |life| life.till.clock().up()))
+        };
         let Some(up) = up else { return Ok(()) };
         let end = if to_hub { &mut connection.hub } else { &mut connection.node };
         if end.closed {
