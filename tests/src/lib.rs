@@ -6,12 +6,14 @@
 //! - [`client`]: a person or a program over HTTP; [`events`]: over SSE.
 //! - [`charge`]: what a cashier asks for.
 //! - [`clock`]: a program's wall clock, to be moved.
+//! - [`history`]: years of trade, for what must not grow with them.
 //! - [`process`], [`ports`], [`wait`]: what they stand on.
 
 pub mod charge;
 pub mod client;
 pub mod clock;
 pub mod events;
+pub mod history;
 pub mod hub;
 pub mod node;
 pub mod ports;

@@ -1,6 +1,7 @@
 //! The hub's file: one shared writing connection, readers, and the hub's own tables beside guitai-store's.
 
 mod fence;
+mod refused;
 mod schema;
 
 use std::{
@@ -48,6 +49,7 @@ use super::{
 };
 
 pub use fence::Fence;
+pub use refused::Refused;
 
 /// The file's name in the data folder.
 const FILE: &str = "hub.db";
@@ -55,33 +57,6 @@ const FILE: &str = "hub.db";
 const MERCHANT_NOTE: &str = "merchant_name";
 
 const ADDRESS_NOTE: &str = "node_address";
-
-/// Why a run of facts is not taken.
-#[derive(Debug)]
-pub enum Refused {
-    /// A newer session of the store took over, or another box, or the same one let in again, serves it.
-    Fenced,
-    /// These bytes are no fact of any version.
-    NoFact(FactNo),
-    /// The database said no, or the run does not follow what is held.
-    Store(StoreError),
-}
-
-impl From<StoreError> for Refused {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
-    }
-}
-
-impl std::fmt::Display for Refused {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Fenced => f.write_str("a newer session or another box of this store took over"),
-            Self::NoFact(no) => write!(f, "the bytes of {no} are no fact"),
-            Self::Store(error) => error.fmt(f),
-        }
-    }
-}
 
 /// A day's figures, and the stores they are of.
 #[derive(Debug)]

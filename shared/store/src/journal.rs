@@ -218,7 +218,7 @@ impl Journal {
     /// What SQLite says, or a fact that does not read back.
     pub fn facts_of(&self, order_no: OrderNo) -> Result<Vec<payment::Fact>, StoreError> {
         let mut statement = self.connection.prepare_cached(
-            "SELECT epoch, number, body FROM fact WHERE order_no = ?1 AND store = ?2 AND writer = ?3
+            "SELECT epoch, number, body FROM fact INDEXED BY fact_of_order WHERE order_no = ?1 AND store = ?2 AND writer = ?3
              ORDER BY epoch, number",
         )?;
         let of = params![order_no.as_str(), self.id.store.as_str(), self.id.writer.text()];

@@ -1,7 +1,8 @@
 //! Pages of payments: which index a list walks, newest first, and what a search looks up.
 //!
-//! A list walks one index that has what it filters by in front of the time, and judges the rest on the way: that is little,
-//! since only `paid` and `charge`, what most rows are, have no index of their own. A number is looked up where it may stand.
+//! A list walks one index that has what it filters by in front of the time, newest first, and judges the rest on the way: that
+//! is little, since only `paid` and `charge`, what most rows are, have no index of their own, and of the few returns the state is
+//! judged. A number is looked up where it may stand.
 
 use guitai_core::{payment::State, search, time::UtcMs};
 use rusqlite::{params_from_iter, types::Value};
@@ -106,13 +107,24 @@ fn text(text: &str) -> Value {
     Value::Text(text.to_owned())
 }
 
-/// The index a list walks, and what says that it holds all rows wanted.
-const fn walk(filter: &PaymentFilter, is_return: bool) -> &'static str {
-    match (is_return, filter.state, &filter.cashier, &filter.store) {
-        (true, ..) => "payment_returns WHERE p.kind <> 'charge'",
-        (false, Some(State::Pending), ..) => "payment_unfinished WHERE p.unfinished = 1",
-        (
-            false,
+/// What most rows are has no index of its own.
+#[derive(Clone, Copy)]
+enum Of {
+    Returns,
+    Open,
+    /// In a state that few rows are in.
+    Rare,
+    Any,
+}
+
+impl Of {
+    fn wanted(filter: &PaymentFilter) -> Self {
+        if filter.kind.as_ref().is_some_and(|kind| kind != "charge") {
+            return Self::Returns;
+        }
+        match filter.state {
+            None | Some(State::Paid) => Self::Any,
+            Some(State::Pending) => Self::Open,
             Some(
                 State::Declined
                 | State::Unknown
@@ -124,19 +136,30 @@ const fn walk(filter: &PaymentFilter, is_return: bool) -> &'static str {
                 | State::PartRefunded
                 | State::Refunded
                 | State::Quarantined,
-            ),
-            ..,
-        ) => "payment_by_state WHERE p.state NOT IN ('pending', 'paid')",
-        (false, Some(State::Paid) | None, Some(_), _) => "payment_by_cashier WHERE TRUE",
-        (false, Some(State::Paid) | None, None, Some(_)) => "payment_by_store_time WHERE TRUE",
-        (false, Some(State::Paid) | None, None, None) => "payment_by_time WHERE p.at <= 9223372036854775807",
+            ) => Self::Rare,
+        }
+    }
+}
+
+/// The index a list walks, and what says that it holds all rows wanted.
+fn walk(filter: &PaymentFilter) -> &'static str {
+    match (Of::wanted(filter), &filter.cashier, &filter.store) {
+        (Of::Open, ..) => "payment_unfinished WHERE p.unfinished = 1",
+        (Of::Returns, Some(_), _) => "payment_returns_of_cashier WHERE p.kind <> 'charge'",
+        (Of::Returns, None, Some(_)) => "payment_returns_of_store WHERE p.kind <> 'charge'",
+        (Of::Returns, None, None) => "payment_returns WHERE p.kind <> 'charge'",
+        (Of::Rare, Some(_), _) => "payment_by_cashier_state WHERE p.state NOT IN ('pending', 'paid')",
+        (Of::Rare, None, Some(_)) => "payment_by_store_state WHERE p.state NOT IN ('pending', 'paid')",
+        (Of::Rare, None, None) => "payment_by_state WHERE p.state NOT IN ('pending', 'paid')",
+        (Of::Any, Some(_), _) => "payment_by_cashier WHERE TRUE",
+        (Of::Any, None, Some(_)) => "payment_by_store_time WHERE TRUE",
+        (Of::Any, None, None) => "payment_by_time WHERE p.at <= 9223372036854775807",
     }
 }
 
 fn walked(filter: &PaymentFilter, limit: Value) -> Draft {
-    let is_return = filter.kind.as_ref().is_some_and(|kind| kind != "charge");
     let mut page = Draft::default();
-    page.add(&format!("SELECT {PAYMENT_COLUMNS} FROM payment p INDEXED BY {}", walk(filter, is_return)), []);
+    page.add(&format!("SELECT {PAYMENT_COLUMNS} FROM payment p INDEXED BY {}", walk(filter)), []);
     page.conditions(filter);
     page.newest_first(limit);
     page
@@ -175,7 +198,8 @@ fn numbers(page: &mut Draft, number: &str) {
     let mut look = |column: &str, values: [&str; 2]| {
         page.add(
             &format!(
-                "SELECT * FROM (SELECT p.no, p.store FROM payment p WHERE p.{column} BETWEEN ? AND ? ORDER BY p.{column} DESC LIMIT ?) UNION "
+                "SELECT * FROM (SELECT p.no, p.store FROM payment p WHERE p.{column} BETWEEN ? AND ?
+                     ORDER BY p.{column} DESC LIMIT ?) UNION "
             ),
             [text(values[0]), text(values[1]), Value::Integer(FOUND_MAX)],
         );

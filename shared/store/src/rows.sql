@@ -60,8 +60,12 @@ CREATE INDEX payment_by_acquirer_no ON payment (acquirer_no) WHERE acquirer_no I
 CREATE INDEX payment_by_wallet_no ON payment (wallet_no) WHERE wallet_no IS NOT NULL;
 -- These hold only what is rare or under way. What a list may filter by besides stands behind the order, so that it is judged
 -- without reading the row.
-CREATE INDEX payment_by_state ON payment (state, at DESC, no DESC, cashier, kind) WHERE state NOT IN ('pending', 'paid');
-CREATE INDEX payment_returns ON payment (kind, at DESC, no DESC, cashier, state) WHERE kind <> 'charge';
+CREATE INDEX payment_by_state ON payment (state, at DESC, no DESC, kind) WHERE state NOT IN ('pending', 'paid');
+CREATE INDEX payment_by_store_state ON payment (store, state, at DESC, no DESC, kind) WHERE state NOT IN ('pending', 'paid');
+CREATE INDEX payment_by_cashier_state ON payment (cashier, state, at DESC, no DESC, kind) WHERE state NOT IN ('pending', 'paid');
+CREATE INDEX payment_returns ON payment (kind, at DESC, no DESC, state) WHERE kind <> 'charge';
+CREATE INDEX payment_returns_of_store ON payment (store, kind, at DESC, no DESC, state) WHERE kind <> 'charge';
+CREATE INDEX payment_returns_of_cashier ON payment (cashier, kind, at DESC, no DESC, state) WHERE kind <> 'charge';
 CREATE INDEX payment_of_original ON payment (original) WHERE original IS NOT NULL;
 CREATE INDEX payment_with_remark ON payment (at DESC, no DESC, remark) WHERE remark IS NOT NULL;
 CREATE INDEX payment_unfinished ON payment (unfinished, at DESC, no DESC) WHERE unfinished = 1;

@@ -78,7 +78,7 @@ pub(crate) fn before(
     order_no: OrderNo,
 ) -> Result<Vec<payment::Fact>, StoreError> {
     let mut statement = connection.prepare_cached(
-        "SELECT epoch, number, body FROM fact WHERE order_no = ?1 AND store = ?2 AND writer = ?3
+        "SELECT epoch, number, body FROM fact INDEXED BY fact_of_order WHERE order_no = ?1 AND store = ?2 AND writer = ?3
              AND (epoch, number) < (?4, ?5) ORDER BY epoch, number",
     )?;
     let place = params![order_no.as_str(), journal.store.as_str(), journal.writer.text(), no.epoch, integer(no.number)];

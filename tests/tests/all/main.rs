@@ -15,6 +15,7 @@ mod found;
 mod line;
 mod lists;
 mod offline;
+mod plans;
 mod restored;
 mod sales;
 mod scan;

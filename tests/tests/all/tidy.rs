@@ -63,7 +63,7 @@ fn all_sources() -> anyhow::Result<Vec<PathBuf>> {
 }
 
 /// All files that are built into the product: no tests, no benches, and nothing of theirs.
-fn product_sources() -> anyhow::Result<Vec<PathBuf>> {
+pub(crate) fn product_sources() -> anyhow::Result<Vec<PathBuf>> {
     let mut all = all_sources()?;
     all.retain(|file| {
         let name = shown(file);
