@@ -92,6 +92,12 @@ impl Hub {
         .map(drop)
     }
 
+    /// Its database's file.
+    #[must_use]
+    pub fn file(&self) -> PathBuf {
+        self.folder.join("data").join("hub.db")
+    }
+
     /// Stops it as an operator does.
     ///
     /// # Errors

@@ -60,10 +60,7 @@ const PIECES: &[(&str, &str)] = &[
     ("SELECT * FROM (SELECT p.no, p.store FROM payment p WHERE p.{column}", "a part of a search"),
     ("SELECT * FROM (SELECT p.no, p.store FROM payment p INDEXED BY payment_with_remark", "a part of a search"),
     ("FROM found f CROSS JOIN payment p", "a part of a search"),
-    (
-        "p.no, p.store, p.kind, p.original, p.state, p.reason, p.message, p.amount, p.received, p.refunded, p.wallet, p.code_last_two, p.acquirer, p.acquirer_no, p.wallet_no, p.till, p.cashier, p.bill_source, p.bill_number, coalesce",
-        "columns",
-    ),
+    ("p.no, p.store, p.kind, p.original", "columns"),
     ("payment_by_", "an index and the condition that goes with it"),
     ("payment_returns", "an index and the condition that goes with it"),
     ("payment_unfinished WHERE p", "an index and the condition that goes with it"),

@@ -3,6 +3,7 @@
 //! A single time says as much about the machine as about the program, so every figure stands beside its rival's.
 
 mod charge;
+mod history;
 mod line;
 mod proxy;
 mod rival;
@@ -13,7 +14,7 @@ use std::process::ExitCode;
 
 use table::Table;
 
-const BENCHES: [&str; 5] = ["charge", "throughput", "line", "start", "size"];
+const BENCHES: [&str; 7] = ["charge", "throughput", "line", "start", "size", "history", "hub-history"];
 
 fn main() -> ExitCode {
     let (mut names, mut json) = (Vec::new(), None);
@@ -66,6 +67,8 @@ fn measure(names: &[String]) -> anyhow::Result<Table> {
             "throughput" => runtime.block_on(charge::throughput(&mut table))?,
             "line" => runtime.block_on(line::compare(&mut table))?,
             "start" => runtime.block_on(start::cold_start(&mut table))?,
+            "history" => runtime.block_on(history::of_a_node(&mut table))?,
+            "hub-history" => runtime.block_on(history::of_a_hub(&mut table))?,
             _ => runtime.block_on(start::size(&mut table))?,
         }
     }
