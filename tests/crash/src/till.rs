@@ -190,9 +190,11 @@ impl ScriptedTill {
         let (calls, paid, on_commit) = (&mut self.calls, &mut self.paid, &mut self.on_commit);
         self.engine.commit(|output| match output {
             Output::Call(call) => calls.push_back(call.question()),
-            Output::Committed(no) => on_commit(no),
-            Output::Show(Accepted { order_no, state: State::Paid, .. }, _) => paid.push((order_no, Fen::new(100))),
-            Output::Show(..) | Output::PrintReceipt(_) => {}
+            Output::Committed { last, changed } => {
+                let now_paid = changed.into_iter().filter(|accepted| accepted.state == State::Paid);
+                paid.extend(now_paid.map(|Accepted { order_no, .. }| (order_no, Fen::new(100))));
+                on_commit(last);
+            }
         })
     }
 
