@@ -123,6 +123,8 @@ pub enum What {
     Replace(usize),
     /// The box is let in anew.
     Reenter(usize),
+    /// People take the store's first box back into use, let in anew in its old folder.
+    TakeBack(usize),
     /// No line between a box and the hub for so many ms.
     Offline(usize, u64),
     /// The hub's process is killed, and starts again after so many ms.
@@ -402,6 +404,10 @@ fn accident(chance: &mut Chance, traits: &Traits) -> Vec<Deed> {
         23 => one(What::Copy(store)),
         24 | 25 => one(What::Replace(store)),
         26 => one(What::Reenter(store)),
+        38 if chance.happens(500) => {
+            let back = Deed::at(later(chance), What::TakeBack(store));
+            vec![Deed::at(at_ms, What::Replace(store)), back]
+        }
         27..=29 => one(What::Offline(store, *chance.pick(&[3_000, 30_000, 5 * MINUTE_MS, 4 * HOUR_MS]))),
         30 | 31 => one(What::HubKill(down)),
         32 => one(What::HubPower(down)),
@@ -419,7 +425,9 @@ fn accident(chance: &mut Chance, traits: &Traits) -> Vec<Deed> {
         }
         _ => {
             let called = *chance.pick(&[Called::Charge, Called::Charge, Called::Cancel, Called::Refund]);
-            one(What::Occupy(called, chance.happens(500)))
+            // A refund of the same amount under the same number by somebody else, with our answer lost, cannot be told from ours by
+            // any question that an acquirer answers.
+            one(What::Occupy(called, called != Called::Refund && chance.happens(500)))
         }
     }
 }

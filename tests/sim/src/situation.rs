@@ -118,7 +118,6 @@ situations! {
     BoxReplaced = "another box is let in for the store",
     ReplacedTold = "the box before it is told so",
     BoxReentered = "a box is let in anew",
-    HubUnknown = "the hub does not know a box",
     ReturnsRefused = "the acquirer refuses returns for a while",
 }
 
@@ -201,8 +200,12 @@ impl Situations {
         self.mark(match verdict {
             Verdict::Duplicate => Situation::DuplicateRefused,
             Verdict::Replaced => Situation::ReplacedTold,
-            Verdict::Unknown => Situation::HubUnknown,
-            Verdict::Ok | Verdict::Revoked | Verdict::WrongStore | Verdict::EnrolOnly | Verdict::Later => return,
+            Verdict::Ok
+            | Verdict::Unknown
+            | Verdict::Revoked
+            | Verdict::WrongStore
+            | Verdict::EnrolOnly
+            | Verdict::Later => return,
         });
     }
 

@@ -3,9 +3,11 @@
 use ed25519_dalek::SigningKey;
 use guitai_core::{
     ids::FactNo,
+    payment::State,
     sync::kept::{Fork, Kept},
     trust::Bar,
 };
+use guitai_store::list::{self, PaymentFilter};
 use guitai_vfs::{Disk, Fault, Survival};
 
 use super::{Event, World};
@@ -79,6 +81,11 @@ impl World {
             What::Copy(store) => self.copy(at(self, store)),
             What::Replace(store) => self.replace(store),
             What::Reenter(store) => self.reenter(at(self, store)),
+            What::TakeBack(store) => {
+                // The first box of each store has its number.
+                self.in_force[store] = store;
+                self.reenter(store);
+            }
             What::Offline(store, for_ms) => {
                 let counter = at(self, store);
                 self.mark(Situation::Offline);
@@ -116,9 +123,23 @@ impl World {
     }
 
     fn mark_end(&mut self, counter: usize, open: Situation, rest: Situation) {
-        let Some(life) = &self.counters[counter].life else { return };
+        let one = &self.counters[counter];
+        let Some(life) = &one.life else { return };
+        let of = |state| PaymentFilter {
+            store: Some(one.store.to_string()),
+            state: Some(state),
+            ..PaymentFilter::default()
+        };
+        let any = |state| list::payments(&life.reader, &of(state), 1).is_ok_and(|rows| !rows.is_empty());
+        let (reversing, refunding) = (any(State::Reversing), any(State::Refunding));
         let situation = if life.till.engine().open_payments() > 0 { open } else { rest };
         self.mark(situation);
+        if reversing {
+            self.mark(Situation::RestartedInReversal);
+        }
+        if refunding {
+            self.mark(Situation::RestartedInRefund);
+        }
     }
 
     fn cut_power(&mut self, counter: usize) {

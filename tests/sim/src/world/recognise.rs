@@ -49,6 +49,9 @@ impl World {
     }
 }
 
+/// What takes longer than this was asked about, in ms.
+const FIRST_QUERY_MS: i64 = 20_000;
+
 /// What one payment went through.
 fn of_payment(facts: &[fact::Fact]) -> Vec<Situation> {
     use fact::Fact as F;
@@ -66,8 +69,10 @@ fn of_payment(facts: &[fact::Fact]) -> Vec<Situation> {
             met.push(situation);
         }
     };
-    mark(has(paid) && !has(doubted) && !has(pended), Situation::PaidAtOnce);
-    mark(before(pended, paid) && !before(doubted, paid), Situation::PaidAfterPending);
+    let (begun, paid_at) = (facts.first().map(F::at), facts.iter().find(|fact| paid(fact)).map(F::at));
+    let took_ms = begun.zip(paid_at).map_or(0, |(begun, paid)| paid.0 - begun.0);
+    mark(has(paid) && !has(doubted) && took_ms < FIRST_QUERY_MS, Situation::PaidAtOnce);
+    mark(has(paid) && !has(doubted) && took_ms >= FIRST_QUERY_MS, Situation::PaidAfterPending);
     mark(before(doubted, paid), Situation::PaidAfterDoubt);
     let declined = |fact: &F| matches!(fact, F::Declined(_));
     mark(has(declined) && !has(doubted) && !has(pended), Situation::DeclinedAtOnce);
