@@ -14,7 +14,7 @@ use guitai_core::{
 use guitai_sandbox::{
     Outcome, Sandbox,
     allinpay::PREFIX,
-    book::{Book, Order},
+    book::{Book, Entry, Order},
     credentials::Credentials,
     switches::{Occupied, Switches, What},
 };
@@ -84,6 +84,15 @@ impl Bank {
     /// Every order, as the acquirer's book has it now.
     pub fn orders(&mut self, now: UtcMs) -> &[Order] {
         self.sandbox.book().orders(now)
+    }
+
+    /// Changes the first such line of the book, for a world that is wrong on purpose.
+    pub fn falsify(&mut self, now: UtcMs, which: impl Fn(&Order) -> bool, wrong: impl FnOnce(&mut Order)) {
+        let found = self.orders(now).iter().find(|order| order.charges > 0 && which(order)).cloned();
+        if let Some(mut order) = found {
+            wrong(&mut order);
+            self.sandbox.book().put(Entry::Order(order));
+        }
     }
 
     /// Refuses new returns of a kind, or takes them again.

@@ -85,6 +85,8 @@ pub struct Counter {
     pub folder: Folder,
     /// A copy put aside.
     pub backup: Option<(Image, Folder)>,
+    /// A disk as it once was, for a world whose power cuts take too much.
+    pub stale: Option<Image>,
     /// Which machine and folder, for the hub.
     pub machine: u8,
     /// How often it was started.
@@ -150,6 +152,7 @@ impl Counter {
             disk,
             folder,
             backup: None,
+            stale: None,
             machine,
             starts: 0,
             life: None,

@@ -27,6 +27,8 @@ pub struct Hub {
     pub life: Option<HubLife>,
     /// A copy put aside.
     pub backup: Option<Image>,
+    /// Its disk as it was at first, for a world whose hub loses facts.
+    pub stale: Option<Image>,
     /// How often it was started.
     pub starts: u8,
 }
@@ -57,7 +59,7 @@ impl Hub {
     /// A hub with an empty folder.
     #[must_use]
     pub fn new(disk: Disk, identity: SigningKey) -> Self {
-        Self { disk, identity, life: None, backup: None, starts: 0 }
+        Self { disk, identity, life: None, backup: None, stale: None, starts: 0 }
     }
 
     /// Its public key.

@@ -218,6 +218,11 @@ impl Oracle {
         }
     }
 
+    /// A charge went out under a number.
+    pub fn charged(&mut self, order_no: OrderNo, amount: u64) {
+        self.numbers.entry(order_no).or_default().insert((amount, "charge"));
+    }
+
     /// A person was asked to end a payment.
     pub fn settles(&mut self, order_no: OrderNo) {
         self.settled.insert(order_no);
@@ -232,7 +237,7 @@ impl Oracle {
     /// A call left a till.
     pub fn called(&mut self, order_no: OrderNo, call: &Call) {
         let (number, amount, kind) = match call {
-            Call::Charge(charge) => (order_no, charge.amount.get(), "charge"),
+            Call::Charge(charge) => return self.charged(order_no, charge.amount.get()),
             Call::Reverse(back) => (back.return_no, back.amount.get(), "reversal"),
             Call::Refund(back) => (back.return_no, back.amount.get(), "refund"),
             Call::Query(_) | Call::QueryReversal(_) | Call::QueryRefund(_) | Call::Close { .. } => return,

@@ -7,6 +7,7 @@ mod accidents;
 mod calls;
 mod counters;
 mod judge;
+mod ledger;
 mod manager;
 mod people;
 mod recognise;
@@ -221,6 +222,7 @@ impl World {
             world.in_force.push(counter);
             world.schedule(0, Event::Start(counter));
         }
+        world.hub.stale = Some(world.hub.disk.image());
         let deeds: Vec<u64> = world.plan.deeds.iter().map(|deed| deed.at_ms).collect();
         for (deed, at_ms) in deeds.into_iter().enumerate() {
             world.schedule(at_ms + 1, Event::Deed(deed));

@@ -30,7 +30,7 @@ impl World {
         }
         if let What::Account(of, number) = what {
             let store = self.intents.get(of).and_then(|intent| intent.as_ref().map(|intent| intent.store));
-            return store.map_or(Ok(()), |store| self.account(store, number));
+            return store.map_or(Ok(()), |store| self.account(store, number, "某某"));
         }
         self.faults += 1;
         self.tell(format_args!("it happens: {what:?}"));
@@ -151,11 +151,9 @@ impl World {
             100 => Survival::EVERYTHING,
             percent => Survival::share(percent, chance.draw()),
         };
-        if self.mutant == Some(Mutant::DiskLosesSynced) {
-            // A disk that lied about its last syncs.
-            if let Some((image, _)) = self.counters[counter].backup.clone() {
-                self.counters[counter].disk.restore(&image);
-            }
+        if let Some(stale) = &self.counters[counter].stale {
+            // A disk that lied about its syncs.
+            self.counters[counter].disk.restore(stale);
         }
         self.counters[counter].disk.power_cut(survival);
     }
@@ -231,6 +229,9 @@ impl World {
         self.hang_up_all();
         self.hub.life = None;
         self.hub.disk.kill();
+        if let (Some(Mutant::HubLosesFacts), Some(image)) = (self.mutant, &self.hub.stale) {
+            self.hub.disk.restore(image);
+        }
         if power {
             let cut = self.hub.disk.operations();
             let subset = self.chance(("hub power", cut)).draw();

@@ -3,8 +3,10 @@
 use guitai_core::{
     acquirer::{Call, Expected, Reply},
     clock::Witness,
-    time::Ticks,
+    payment::State,
+    time::{Ticks, UtcMs},
 };
+use guitai_till::Accepted;
 use guitai_store::list::{self, PaymentFilter};
 use guitai_till::Command;
 
@@ -19,6 +21,9 @@ use crate::{
 /// No whole answer within this, in ms: the call counts as unanswered.
 const ANSWER_WITHIN_MS: u64 = 15_000;
 
+/// How far off a wrong time is that everybody tells, in ms.
+pub(super) const WRONG_BY_MS: i64 = 40 * 24 * 3_600_000;
+
 /// How late a slow line answers, in ms.
 const SLOW_MS: u64 = 8_000;
 
@@ -27,12 +32,21 @@ const TIME_ASKED_MS: (u64, u64) = (30_000, 30 * MINUTE_MS);
 
 impl World {
     /// A call of a till leaves, or does not.
-    pub(super) fn call(&mut self, counter: usize, call: &Call) {
+    pub(super) fn call(&mut self, counter: usize, call: &Call) -> Result<(), Violation> {
         let (life, asked) = (self.counters[counter].starts, self.ticks(counter));
         let question = call.question();
         let (request, number) = self.bank.encode(call);
         let order_no = question.order_no();
         self.oracle.called(order_no, call);
+        if let Call::Charge(charge) = call {
+            match self.mutant {
+                Some(Mutant::NumbersTwice) => self.oracle.charged(order_no, charge.amount.get() + 1),
+                Some(Mutant::PaidBeforeAnswered) => {
+                    self.saw(counter, Accepted { order_no, state: State::Paid, return_no: None })?;
+                }
+                _ => {}
+            }
+        }
         self.tell(format_args!("{} asks {} {order_no}", self.counters[counter].name.clone(), name(call)));
         let traits = self.plan.traits.clone();
         let mut chance = self.chance(("call", order_no.as_str(), name(call), number));
@@ -40,12 +54,14 @@ impl World {
             self.mark(Situation::CallNeverLeft);
             let reply = Reply::NotSent { detail: "no connection".into() };
             let landing = Landing { counter, life, question, reply, asked, time: false };
-            return self.schedule(self.now_ms() + 50, Event::Comes(landing));
+            self.schedule(self.now_ms() + 50, Event::Comes(landing));
+            return Ok(());
         }
         let flight = Flight { counter, life, request, question, number, sent_ms: self.now_ms(), time: false };
         let (least, most) = if self.mended { (5, 40) } else { traits.call_ms };
         let arrives = self.now_ms() + chance.between(least, most);
         self.schedule(arrives, Event::Arrives(flight));
+        Ok(())
     }
 
     pub(super) fn arrives(&mut self, flight: Flight) -> Result<(), Violation> {
@@ -61,10 +77,7 @@ impl World {
             no_answer(too_late)
         } else {
             let now = self.now();
-            let reply = self.bank.answer(now, &request, &mut chance);
-            if self.mutant == Some(Mutant::RequestSentTwice) {
-                self.bank.answer(now, &request, &mut chance);
-            }
+            let reply = self.bank.answer(now, &request, &mut chance).map(|reply| self.told_by(reply));
             let (least, most) = if self.mended { (5, 40) } else { traits.call_ms };
             let back = self.now_ms() + chance.between(least, most);
             match (reply, self.bank.line) {
@@ -143,6 +156,16 @@ impl World {
         let next = (wait_ms * 2).clamp(first, longest);
         self.schedule(self.now_ms() + next, Event::AskTime { counter, life, wait_ms: next });
         Ok(())
+    }
+
+    /// The acquirer's answer, with its own time.
+    fn told_by(&self, reply: Reply) -> Reply {
+        match reply {
+            Reply::Http { status, date, body } if self.mutant == Some(Mutant::TellsAWrongTime) => {
+                Reply::Http { status, date: date.map(|date| UtcMs(date.0 + WRONG_BY_MS)), body }
+            }
+            reply => reply,
+        }
     }
 
     /// A box's own ticks.

@@ -23,6 +23,9 @@ impl World {
         if self.counters[counter].life.is_some() || self.counters[counter].retired {
             return Ok(());
         }
+        if self.mutant == Some(Mutant::ChangesAFact) && self.counters[counter].starts > 0 {
+            self.corrupt(counter, "UPDATE fact SET head = zeroblob(32) WHERE number = 2");
+        }
         let (hub_key, traits) = (self.hub.key(), (self.plan.traits.begins_at_ms, self.plan.traits.cut_off));
         self.counters[counter].unfail();
         let started = self.counters[counter].start((&self.truth, traits.0), &hub_key, traits.1);
@@ -117,7 +120,7 @@ impl World {
 
     fn output(&mut self, counter: usize, output: Output) -> Result<(), Violation> {
         match output {
-            Output::Call(call) => self.call(counter, &call),
+            Output::Call(call) => self.call(counter, &call)?,
             Output::Committed { last, changed } => {
                 let name = self.counters[counter].name.clone();
                 for changed in changed {
@@ -134,6 +137,11 @@ impl World {
         let journal = self.counters[counter].journal();
         let Some(life) = &mut self.counters[counter].life else { return Ok(()) };
         life.committed = no;
+        if self.mutant == Some(Mutant::LosesSynced) && self.counters[counter].stale.is_none() {
+            self.counters[counter].stale = Some(self.counters[counter].disk.image());
+            return self.appended(counter, no);
+        }
+        let Some(life) = &self.counters[counter].life else { return Ok(()) };
         match ingest::head_at(&life.reader, &journal, no) {
             Ok(Some(head)) => self.oracle.acknowledge(counter, no, head),
             Ok(None) => {
@@ -166,7 +174,8 @@ impl World {
     fn oracle_waits(&self, counter: usize) -> Result<(), Violation> {
         let Some(life) = &self.counters[counter].life else { return Ok(()) };
         let (open, under_way) = (life.till.engine().open_payments(), self.under_way(counter));
-        if open > 0 && life.till.next_wake().is_none() && !under_way {
+        let waits = life.till.next_wake().is_some() && self.mutant != Some(Mutant::WaitsForNothing);
+        if open > 0 && !waits && !under_way {
             let name = &self.counters[counter].name;
             return Err(Invariant::OpenIsWaitedFor.violated(format!("{name}: {open} open, nothing is waited for")));
         }

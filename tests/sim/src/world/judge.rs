@@ -15,9 +15,11 @@ use guitai_store::{
     query::{self, Connection, PaymentRow},
 };
 
-use super::World;
-use crate::counter::{Compared, Counter};
-use crate::oracle::{Invariant, Violation};
+use super::{World, ledger};
+use crate::{
+    counter::{Compared, Counter},
+    oracle::{Invariant, Violation},
+};
 
 /// Rows read at once; a world has fewer.
 const ROWS_MAX: usize = 20_000;
@@ -57,6 +59,7 @@ impl World {
         {
             return Err(Invariant::NumberIsOneOrder.violated(how));
         }
+        self.falsify()?;
         let now = self.now();
         let orders: BTreeMap<String, book::Order> =
             self.bank.orders(now).iter().map(|order| (order.order_no.clone(), order.clone())).collect();
@@ -71,6 +74,7 @@ impl World {
                 return Err(Invariant::RefundWithinReceived.violated(how));
             }
         }
+        self.bills_of_the_plan_are_paid_once(&orders)?;
         let mut bills = BTreeMap::new();
         let mut situations = Vec::new();
         for (number, one) in self.living() {
@@ -83,6 +87,7 @@ impl World {
             }
             book_agrees(&one.name, &rows, &orders)?;
             figures_add(&one.name, &life.reader, &rows)?;
+            self.refold_is_live(number)?;
             self.days_are_true(&rows)?;
             self.codes_are_not_kept(one)?;
             paid_of_bills(&mut bills, number, &rows, &orders);
@@ -93,6 +98,7 @@ impl World {
                 return Err(Invariant::BillPaidOnce.violated(how));
             }
         }
+        self.the_book_is_known(&orders)?;
         for (journal, number) in situations {
             self.recognise(&journal, number)?;
         }
@@ -100,11 +106,11 @@ impl World {
     }
 
     /// Boxes that go on to the end.
-    fn living(&self) -> impl Iterator<Item = (usize, &Counter)> {
+    pub(super) fn living(&self) -> impl Iterator<Item = (usize, &Counter)> {
         self.counters.iter().enumerate().filter(|(_, one)| one.life.is_some() && !one.retired)
     }
 
-    fn has_copies(&self) -> bool {
+    pub(super) fn has_copies(&self) -> bool {
         (0..self.counters.len()).any(|counter| self.is_copy(counter))
     }
 
@@ -189,7 +195,7 @@ impl World {
     }
 }
 
-fn rows(reader: &Connection, store: &str) -> Result<Vec<PaymentRow>, StoreError> {
+pub(super) fn rows(reader: &Connection, store: &str) -> Result<Vec<PaymentRow>, StoreError> {
     let filter = PaymentFilter { store: Some(store.to_owned()), ..PaymentFilter::default() };
     list::payments(reader, &filter, ROWS_MAX)
 }
@@ -202,7 +208,7 @@ fn comparable(mut row: PaymentRow, one: &Counter) -> String {
     format!("{row:?}")
 }
 
-fn unreadable(error: StoreError) -> Violation {
+pub(super) fn unreadable(error: StoreError) -> Violation {
     Invariant::AllSettles.violated(format!("what should be well cannot be read: {error}"))
 }
 
@@ -288,15 +294,7 @@ fn paid_of_bills(bills: &mut Kept, counter: usize, rows: &[PaymentRow], orders: 
         if row.reason.as_deref() == Some("number_used") {
             continue;
         }
-        let kept = match order.state {
-            book::State::Paid => order.amount_fen,
-            book::State::PartRefunded => order.amount_fen.saturating_sub(order.refunded_fen),
-            book::State::Pending
-            | book::State::Failed
-            | book::State::Closed
-            | book::State::Reversed
-            | book::State::Refunded => 0,
-        };
+        let kept = ledger::kept(order);
         let key = (format!("{} {:?}", row.store, bill.key), counter);
         let entry = bills.entry(key).or_insert((0, bill.total.get(), false));
         entry.0 += kept;

@@ -19,6 +19,7 @@ use guitai_till::{
 use super::{Event, World};
 use crate::{
     chance::Chance,
+    mutant::Mutant,
     oracle::{Invariant, Violation},
     plan::{self, Ending, What},
     situation::Situation,
@@ -68,6 +69,11 @@ impl World {
         self.asked += 1;
         let code = self.code_of(deed);
         self.intents[deed] = Some(Intent { store, order_no: None, return_no: None, answered: false, code });
+        if self.mutant == Some(Mutant::KeepsCodes)
+            && let Some(code) = self.intents[deed].as_ref().and_then(|intent| intent.code.clone())
+        {
+            self.account(store, 7, &code)?;
+        }
         let double = matches!(&self.plan.deeds[deed].what, What::Charge(charge) if charge.double);
         self.schedule(self.now_ms() + PATIENCE_MS, Event::Patience { deed, tries: 1 });
         self.ask(deed)?;
@@ -139,13 +145,18 @@ impl World {
         };
         Some(match what {
             What::Charge(charge) => {
-                let pays = pays(&charge.pays);
+                let pays = self.pays(&charge.pays);
                 (false, Command::Charge(self.charge(deed, charge, pays)?, reply(self)))
             }
             What::Again(earlier) => match &self.plan.deeds.get(*earlier)?.what {
                 // The very same request: key, body and code of the earlier one.
                 What::Charge(charge) => {
-                    let request = self.charge(*earlier, charge, pays(&charge.pays))?;
+                    let mut request = self.charge(*earlier, charge, self.pays(&charge.pays))?;
+                    if self.mutant == Some(Mutant::ForgetsKeys) {
+                        request.idempotency = self.key(deed);
+                        let digits = self.chance(("forgotten", deed)).digits(16);
+                        request.code = PaymentCode::parse(&format!("13{digits}")).ok()?;
+                    }
                     (false, Command::Charge(request, reply(self)))
                 }
                 _ => return None,
@@ -197,6 +208,10 @@ impl World {
             }
             _ => return None,
         })
+    }
+
+    fn pays(&self, what: &plan::Pays) -> Pays {
+        if self.mutant == Some(Mutant::ForgetsBills) { Pays::Itself } else { pays(what) }
     }
 
     fn charge(&self, deed: usize, charge: &plan::Charge, bill: Pays) -> Option<ChargeRequest> {
@@ -326,12 +341,12 @@ impl World {
     }
 
     /// An account is made or changed at a store's box: a fact that moves no money.
-    pub(super) fn account(&mut self, store: usize, number: u64) -> Result<(), Violation> {
+    pub(super) fn account(&mut self, store: usize, number: u64, name: &str) -> Result<(), Violation> {
         let counter = self.in_force[store];
         let Ok(account) = AccountId::parse(&format!("{:02}", number % 100)) else { return Ok(()) };
         let set = AccountSet {
             account,
-            name: Some(Text::new("某某".into())),
+            name: Some(Text::new(name.into())),
             role: Role::Cashier,
             verifier: Some(Text::new("$argon2id$".into())),
             disabled: number > 90,

@@ -14,7 +14,7 @@ use guitai_core::{
         session::Session,
         wire::FrameReader,
     },
-    time::Ticks,
+    time::{Ticks, UtcMs},
 };
 use guitai_link::{backoff, session::Event as News};
 use guitai_store::{
@@ -24,10 +24,11 @@ use guitai_store::{
 };
 use guitai_till::Command;
 
-use super::{Event, World, people::Post};
+use super::{Event, World, calls::WRONG_BY_MS, people::Post};
 use crate::{
     counter::Compared,
     hub::Seated,
+    mutant::Mutant,
     oracle::{Invariant, Violation},
     situation::Situation,
 };
@@ -35,7 +36,7 @@ use crate::{
 /// After lost facts could not be taken, the line stays down at least so long, in ms.
 const REFILL_WAIT_MS: u64 = 120_000;
 
-/// A box that the hub turned away calls again after this here, in ms.
+/// A box that was turned away, or cannot go on in its folder, calls again after this here, in ms.
 const TURNED_AWAY_WAIT_MS: u64 = 3_600_000;
 
 /// A node and a hub that have each other's line.
@@ -174,6 +175,8 @@ impl World {
             }
             Output::PeerTime { said, round_trip_ms } => {
                 let asked = Ticks(self.ticks(counter).0.saturating_sub(round_trip_ms));
+                let wrong = self.mutant == Some(Mutant::TellsAWrongTime);
+                let said = UtcMs(said.0 + if wrong { WRONG_BY_MS } else { 0 });
                 return self.turn(counter, vec![Command::TimeTold { said, by: Witness::Hub, asked }]);
             }
             Output::Load { writer, from, max_bytes } => {
@@ -341,7 +344,12 @@ impl World {
         }
     }
 
-    fn send(&mut self, number: u64, to_hub: bool, bytes: Vec<u8>) {
+    fn send(&mut self, number: u64, to_hub: bool, mut bytes: Vec<u8>) {
+        if self.mutant == Some(Mutant::GarblesTheWire)
+            && let Some(first) = bytes.first_mut()
+        {
+            *first ^= 0xff;
+        }
         let (now_ms, traits) = (self.now_ms(), self.plan.traits.clone());
         let Some(connection) = self.connections.get_mut(&number) else { return };
         let end = if to_hub { &mut connection.node } else { &mut connection.hub };
@@ -427,9 +435,9 @@ impl World {
         if self.counters[counter].starts == life && self.counters[counter].life.is_some() {
             match filled {
                 Some(true) => self.schedule(self.now_ms() + 1, Event::Dial { counter, life }),
+                // A box that people must replace changes nothing by calling every minute for days.
+                Some(false) | None if self.is_given_up(counter) => self.dial_later(counter, TURNED_AWAY_WAIT_MS),
                 Some(false) => self.dial_later(counter, REFILL_WAIT_MS),
-                // A box that was turned away changes nothing by calling every minute for days.
-                None if self.is_given_up(counter) => self.dial_later(counter, TURNED_AWAY_WAIT_MS),
                 None => self.dial_later(counter, 0),
             }
         }

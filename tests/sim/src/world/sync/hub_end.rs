@@ -83,7 +83,7 @@ impl World {
         let (token, last) = (batch.token, batch.seal.no);
         let counter = connection.counter;
         hub.lines.touch(&seated.store, &seated.fence, hub.up(now_ms));
-        if self.mutant == Some(Mutant::HubAcknowledgesFirst) {
+        if self.mutant == Some(Mutant::AcknowledgesFirst) {
             connection.hub.session.persisted(token);
             return Ok(());
         }
