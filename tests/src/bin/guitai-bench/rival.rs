@@ -34,13 +34,13 @@ impl Rival {
         self.into
             .prepare_cached(
                 "INSERT INTO payment (no, store, kind, state, amount, wallet, code_last_two, code_hash, acquirer, till,
-                     cashier, bill_source, bill_number, bill_total, business_day, at, changed_at, epoch, number)
+                     cashier, bill_source, bill_number, bill_day, business_day, at, changed_at, epoch, number)
                  VALUES (?1, 'S001', 'charge', 'pending', 1250, 'wechat', '01', ?2, 'allinpay', 'T1', 'erp', 'counter', ?1,
-                     1250, ?3, ?4, ?4, 1, ?5)",
+                     0, ?3, ?4, ?4, 1, ?5)",
             )?
             .execute(params![order_no, columns.0, columns.1, columns.2, intended.0])?;
         self.into
-            .prepare_cached("INSERT INTO request VALUES ('S001', 'key:erp', ?2, ?3, ?1)")?
+            .prepare_cached("INSERT INTO request VALUES ('S001', 'node', 'key:erp', ?2, ?3, ?1)")?
             .execute(params![order_no, columns.3, [7_u8; 32]])?;
         self.end(intended)?;
         self.begin(paid)?;
