@@ -15,6 +15,10 @@ use tokio::sync::watch;
 /// Facts read at a time, some 100 kB.
 const FACTS_AT_ONCE: usize = 256;
 
+/// From a commit to its reading. A charge commits twice within some milliseconds, and somebody stands at the counter for its answer:
+/// what follows takes no core from it, and is read once for many.
+const GATHERED: Duration = Duration::from_millis(20);
+
 /// After a failed read, until the next one.
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -75,7 +79,10 @@ impl Following {
                 move |follower: &mut Follower| reader.read(|connection| follower.next(connection, FACTS_AT_ONCE));
             match self.work(read).await {
                 Ok(news) if news.healed || news.upto != self.at => return Some(news),
-                Ok(_) => self.committed.changed().await.ok()?,
+                Ok(_) => {
+                    self.committed.changed().await.ok()?;
+                    tokio::time::sleep(GATHERED).await;
+                }
                 Err(error) => {
                     tracing::error!(%error, "a follower cannot read the journal; it tries again");
                     tokio::time::sleep(RETRY).await;
