@@ -51,7 +51,7 @@ mutants! {
     NumbersTwice => [NumberIsOneOrder],
     /// What is open is waited for by nobody.
     WaitsForNothing => [OpenIsWaitedFor],
-    /// Mended, no wait ends any more.
+    /// No wait ends.
     NobodyWakes => [AllSettles],
     /// Acquirer and hub agree on a time that is forty days off.
     TellsAWrongTime => [DaysAreTrue],

@@ -1,13 +1,6 @@
 //! That the world can be trusted: it sees what is wrong, and a seed is one world.
 
-use guitai_sim::{
-    mutant::Mutant,
-    oracle::Invariant,
-    plan::Plan,
-    shrink::shrink,
-    situation::Situation,
-    world::World,
-};
+use guitai_sim::{mutant::Mutant, oracle::Invariant, plan::Plan, shrink::shrink, situation::Situation, world::World};
 
 /// Worlds of a mutant until one is caught.
 const SEEDS_MAX: u64 = 80;
@@ -15,10 +8,11 @@ const SEEDS_MAX: u64 = 80;
 #[test]
 fn every_mutant_is_caught_by_its_invariant() {
     for (mutant, invariants) in Mutant::ALL {
+        // Another invariant may see it first, in another world; this one must see it too.
         let outcomes = (1..=SEEDS_MAX).filter_map(|seed| World::play(Plan::of(seed), Some(*mutant), false).ok());
-        let violation = outcomes.filter_map(|outcome| outcome.violation).next();
-        let caught = violation.unwrap_or_else(|| panic!("{mutant:?} is not caught in {SEEDS_MAX} worlds"));
-        assert!(invariants.contains(&caught.invariant), "{mutant:?} is caught by another: {caught}");
+        let mut violations = outcomes.filter_map(|outcome| outcome.violation);
+        let caught = violations.any(|violation| invariants.contains(&violation.invariant));
+        assert!(caught, "{mutant:?} is not caught by {invariants:?} in {SEEDS_MAX} worlds");
     }
 }
 

@@ -6,8 +6,8 @@ use guitai_core::{
     payment::State,
     time::{Ticks, UtcMs},
 };
-use guitai_till::Accepted;
 use guitai_store::list::{self, PaymentFilter};
+use guitai_till::Accepted;
 use guitai_till::Command;
 
 use super::{Event, Flight, Landing, World};

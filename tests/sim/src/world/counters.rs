@@ -80,7 +80,7 @@ impl World {
         if let Some(life) = &mut self.counters[counter].life {
             life.wake_ms = None;
         }
-        if self.mutant == Some(Mutant::NobodyWakes) && self.mended {
+        if self.mutant == Some(Mutant::NobodyWakes) {
             return Ok(());
         }
         self.turn(counter, Vec::new())
