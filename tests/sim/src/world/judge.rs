@@ -15,7 +15,7 @@ use guitai_store::{
     query::{self, Connection, PaymentRow},
 };
 
-use super::{World, ledger};
+use super::World;
 use crate::{
     counter::{Compared, Counter},
     oracle::{Invariant, Violation},
@@ -303,10 +303,23 @@ fn paid_of_bills(bills: &mut Kept, counter: usize, rows: &[PaymentRow], orders: 
         if row.reason.as_deref() == Some("number_used") {
             continue;
         }
-        let kept = ledger::kept(order);
+        let kept = kept(order);
         let key = (format!("{} {:?}", row.store, bill.key), counter);
         let entry = bills.entry(key).or_insert((0, bill.total.get(), false));
         entry.0 += kept;
         entry.2 |= row.settled.is_some() || row.state == State::Quarantined;
+    }
+}
+
+/// What the merchant keeps of an order.
+pub(super) fn kept(order: &book::Order) -> u64 {
+    match order.state {
+        book::State::Paid => order.amount_fen,
+        book::State::PartRefunded => order.amount_fen.saturating_sub(order.refunded_fen),
+        book::State::Pending
+        | book::State::Failed
+        | book::State::Closed
+        | book::State::Reversed
+        | book::State::Refunded => 0,
     }
 }

@@ -10,7 +10,7 @@ use guitai_vfs::{Disk, VFS};
 
 use super::{
     World,
-    judge::{rows, unreadable},
+    judge::{kept, rows, unreadable},
 };
 use crate::{
     mutant::Mutant,
@@ -173,18 +173,5 @@ impl World {
         let path = self.counters[counter].disk.path("journal.db");
         // As above.
         let _ = Database::open_on(&path, VFS).and_then(|journal| Ok(journal.shared_writer()?.execute(sql, [])?));
-    }
-}
-
-/// What the merchant keeps of an order.
-pub(super) fn kept(order: &book::Order) -> u64 {
-    match order.state {
-        book::State::Paid => order.amount_fen,
-        book::State::PartRefunded => order.amount_fen.saturating_sub(order.refunded_fen),
-        book::State::Pending
-        | book::State::Failed
-        | book::State::Closed
-        | book::State::Reversed
-        | book::State::Refunded => 0,
     }
 }
