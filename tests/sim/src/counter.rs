@@ -9,7 +9,7 @@ use anyhow::anyhow;
 use ed25519_dalek::SigningKey;
 use guitai_core::{
     acquirer::Kind,
-    ids::{FactNo, Issuer, JournalId, StoreId},
+    ids::{Issuer, JournalId, StoreId},
     journal::epoch::Point,
     sync::kept::Kept,
     time::{BusinessClock, Ticks, UtcMs},
@@ -113,8 +113,6 @@ pub struct Life {
     pub kept: Kept,
     /// Which process on which folder.
     pub instance: Instance,
-    /// The last fact known to be durable.
-    pub committed: FactNo,
     /// When it was started, in ms of the world.
     pub born_ms: u64,
     /// How its journal compares with the hub's copy.
@@ -227,7 +225,6 @@ impl Counter {
         let last_at = journal.last_at().map_err(Stop::disk)?;
         let machine = Clocks { truth: Arc::clone(truth), begins_at_ms, hands: Arc::clone(&self.hands), born_ms };
         let clock = Clock::start_on(machine, last_at, None);
-        let committed = journal.last();
         let days = BusinessClock::new(jiff::tz::TimeZone::fixed(jiff::tz::offset(8)), u16::from(cut_off) * 60);
         let setup = Setup {
             journal,
@@ -253,7 +250,6 @@ impl Counter {
             side,
             kept: words,
             instance,
-            committed,
             born_ms,
             compared: Compared::NotYet,
             held: Vec::new(),

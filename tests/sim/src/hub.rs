@@ -6,7 +6,7 @@ use guitai_core::{
     ids::{Issuer, StoreId},
     sync::{
         contract::{Authorisation, Claim, EnrolRequest, Papers},
-        frame::{Enrolled, Status, Verdict, Word},
+        frame::{Enrolled, Status, Word},
     },
     time::{Now, Ticks, UtcMs},
     trust::{Channel, Instance, KeyBytes},
@@ -171,10 +171,4 @@ impl HubLife {
         };
         Ok((answer, word, seated))
     }
-}
-
-/// What a verdict is called in the story.
-#[must_use]
-pub const fn verdict(verdict: Verdict) -> &'static str {
-    verdict.as_str()
 }

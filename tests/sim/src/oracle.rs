@@ -46,7 +46,7 @@ pub enum Invariant {
     OpenIsWaitedFor,
     /// Mended, everything comes to its end by itself.
     AllSettles,
-    /// A business day is the true one, or the one beside it.
+    /// A business day lies among the days of the world.
     DaysAreTrue,
     /// No payment code lies on a disk.
     CodesAreNotKept,

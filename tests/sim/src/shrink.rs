@@ -1,4 +1,4 @@
-//! Makes a failing plan short: deeds, stores and kinds of bad luck are taken away as long as the same invariant fails without them.
+//! Makes a failing plan short: deeds and kinds of bad luck are taken away as long as the same invariant fails without them.
 
 use crate::{
     mutant::Mutant,
@@ -16,13 +16,13 @@ pub fn shrink(plan: Plan, invariant: Invariant, mutant: Option<Mutant>) -> Plan 
     let mut trials = 0;
     let mut fails = |plan: &Plan| {
         trials += 1;
-        let outcome = World::play(plan.clone(), mutant, false);
         trials <= TRIALS_MAX
-            && outcome.is_ok_and(|outcome| outcome.violation.is_some_and(|violation| violation.invariant == invariant))
+            && World::play(plan.clone(), mutant, false)
+                .is_ok_and(|outcome| outcome.violation.is_some_and(|violation| violation.invariant == invariant))
     };
     let mut best = plan;
-    for calmer in calmer(&best.traits) {
-        let candidate = Plan { traits: calmer(best.traits.clone()), ..best.clone() };
+    for calm in CALMER {
+        let candidate = Plan { traits: calm(best.traits.clone()), ..best.clone() };
         if fails(&candidate) {
             best = candidate;
         }
@@ -57,13 +57,11 @@ fn without(plan: &Plan, from: usize, to: usize) -> Plan {
 type Calm = fn(Traits) -> Traits;
 
 /// One kind of bad luck less at a time.
-fn calmer(_: &Traits) -> [Calm; 6] {
-    [
-        |traits| Traits { unsent: 0, ..traits },
-        |traits| Traits { lost: 0, ..traits },
-        |traits| Traits { unanswered: 0, ..traits },
-        |traits| Traits { twice: 0, ..traits },
-        |traits| Traits { cut: 0, ..traits },
-        |traits| Traits { call_ms: (5, 40), line_ms: (1, 5), ..traits },
-    ]
-}
+const CALMER: [Calm; 6] = [
+    |traits| Traits { unsent: 0, ..traits },
+    |traits| Traits { lost: 0, ..traits },
+    |traits| Traits { unanswered: 0, ..traits },
+    |traits| Traits { twice: 0, ..traits },
+    |traits| Traits { cut: 0, ..traits },
+    |traits| Traits { call_ms: (5, 40), line_ms: (1, 5), ..traits },
+];

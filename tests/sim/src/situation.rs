@@ -1,5 +1,5 @@
-//! The situations a run must meet, by name: a run that misses one has not tried it. Every line of the list of faults we promise to
-//! survive, and every kind of money trouble found by running the product hard, is among them.
+//! The situations a run must meet, by name: a run that misses one has not tried it. They follow the list of faults we promise to
+//! survive, and the kinds of money trouble found by running the product hard, as far as they can be played here.
 
 use guitai_core::{desk::Refusal, payment::State, sync::frame::Verdict, trust::Bar};
 

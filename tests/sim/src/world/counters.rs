@@ -135,8 +135,6 @@ impl World {
 
     fn committed(&mut self, counter: usize, no: FactNo) -> Result<(), Violation> {
         let journal = self.counters[counter].journal();
-        let Some(life) = &mut self.counters[counter].life else { return Ok(()) };
-        life.committed = no;
         if self.mutant == Some(Mutant::LosesSynced) && self.counters[counter].stale.is_none() {
             self.counters[counter].stale = Some(self.counters[counter].disk.image());
             return self.appended(counter, no);

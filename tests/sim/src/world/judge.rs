@@ -170,7 +170,8 @@ impl World {
         Ok(())
     }
 
-    /// Every charge lies on a day that was true somewhere within a day of when it was asked for.
+    /// Every row lies on a day between two before the world begins and one after it ends: a clock of 1970, 2038 or another month
+    /// dated nothing.
     fn days_are_true(&self, rows: &[PaymentRow]) -> Result<(), Violation> {
         let clock = BusinessClock::beijing();
         let (from, to) = (self.plan.traits.begins_at_ms, self.now().0);
