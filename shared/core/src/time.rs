@@ -83,8 +83,17 @@ impl Since {
     /// The longer of ticks and, once somebody vouches for the time, of what has passed since the fact, in ms: restarts starve no
     /// wait (rule 5).
     pub(crate) fn elapsed_ms(self, now: Now) -> u64 {
+        self.elapsed_at_ms(now, now.truth())
+    }
+
+    /// The same, believing the clock where nobody vouches for it: for what may come early but never be starved.
+    pub(crate) fn likely_elapsed_ms(self, now: Now) -> u64 {
+        self.elapsed_at_ms(now, Some(now.likeliest()))
+    }
+
+    fn elapsed_at_ms(self, now: Now, time: Option<UtcMs>) -> u64 {
         let ticks = now.up.0.saturating_sub(self.up.0);
-        let passed = now.truth().zip(self.at).map(|(now, at)| now.0.saturating_sub(at.0));
+        let passed = time.zip(self.at).map(|(time, at)| time.0.saturating_sub(at.0));
         ticks.max(passed.and_then(|passed| u64::try_from(passed).ok()).unwrap_or(0))
     }
 

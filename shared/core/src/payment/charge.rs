@@ -108,6 +108,7 @@ impl Payment {
         self.wait.rest();
         let message = message.map(|message| clip(message).into());
         let closed = self.record(Closed { order_no: self.order_no(), at: now.wall, reason, message });
+        self.wait.ended = Since::now(now);
         self.wait_for_late_check(now);
         closed
     }

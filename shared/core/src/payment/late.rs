@@ -136,7 +136,7 @@ impl Payment {
             return Step::nothing();
         };
         // A time nobody vouched for skips no check.
-        let elapsed = now.truth().map_or(0, |now| u64::try_from(now.0.saturating_sub(watch.since.0)).unwrap_or(0));
+        let elapsed = self.wait.ended.elapsed_ms(now);
         let passed = LATE_CHECKS_MS.iter().filter(|ms| **ms <= elapsed).count();
         let checks = u8::try_from(passed).unwrap_or(u8::MAX).max(watch.checks.saturating_add(1));
         let checked = self.record(LateChecked { order_no: self.order_no(), at: now.wall, checks });
@@ -144,13 +144,12 @@ impl Payment {
         checked
     }
 
-    /// The next check counts from the end on record, however often and long the node was off meanwhile.
+    /// The next check counts from the end on record, however often and long the node was off meanwhile; within one life by ticks,
+    /// since the stamp of an end may be ahead of the truth by days.
     pub(super) fn wait_for_late_check(&mut self, now: Now) {
         self.wait.wake = self.standing.watch().and_then(|watch| {
             let due = LATE_CHECKS_MS.get(usize::from(watch.checks))?;
-            let since = i64::try_from(*due).unwrap_or(i64::MAX).saturating_add(watch.since.0);
-            let left = u64::try_from(since.saturating_sub(now.likeliest().0)).unwrap_or(0);
-            Some(now.up.after_ms(left))
+            Some(now.up.after_ms(due.saturating_sub(self.wait.ended.likely_elapsed_ms(now))))
         });
     }
 }

@@ -29,6 +29,7 @@ impl Payment {
         self.wait = Wait {
             wake: Some(now.up),
             returning: Since::fact(under_way, now),
+            ended: Since::fact(self.standing.watch().map(|watch| watch.since), now),
             ..Wait::from(asked(&self.standing, now))
         };
         match self.state() {

@@ -15,7 +15,7 @@ use crate::{
     bill::Late,
     ids::{Numbering, OrderNo},
     people::Approval,
-    time::Now,
+    time::{Now, Since},
 };
 
 /// A charge said to be paid this often after its reversal was done is believed.
@@ -278,6 +278,7 @@ impl Payment {
     /// The acquirer says: taken and given back.
     pub(super) fn found_reversed(&mut self, now: Now) -> Step {
         let step = self.reversed(now);
+        self.wait.ended = Since::now(now);
         self.wait_for_late_check(now);
         step
     }

@@ -38,6 +38,8 @@ pub(super) struct Wait {
     pub(super) asked: Since,
     /// From when those of the reversal or refund under way count.
     pub(super) returning: Since,
+    /// From when the looks for late money count: the end on record.
+    pub(super) ended: Since,
     /// Whether the last query left past the deadline or after the cashier gave up: only such an answer leads to a reversal.
     pub(super) decisive: bool,
     /// What the reversal or refund under way does next.
@@ -57,6 +59,7 @@ impl Wait {
             wake: None,
             asked,
             returning: asked,
+            ended: asked,
             decisive: false,
             next: Next::Send,
             tries: 0,

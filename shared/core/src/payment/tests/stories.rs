@@ -42,7 +42,11 @@ fn without_answers_nothing_is_reversed_however_long() {
 }
 
 fn reversing_unpaid() -> Story {
-    let mut story = Story::begin().charge(no_answer()).after(100 * SECOND).query(QueryAnswer::NotFound);
+    reversing_unpaid_at(Now::vouched(morning(), Ticks(5_000)))
+}
+
+fn reversing_unpaid_at(now: Now) -> Story {
+    let mut story = Story::begin_at(now).charge(no_answer()).after(100 * SECOND).query(QueryAnswer::NotFound);
     assert_eq!(story.payment.state(), State::Reversing);
     story.calls = vec!["reverse"];
     story
@@ -198,6 +202,29 @@ fn late_checks_count_from_the_end_and_stop_after_72_hours() {
     }
     assert!(story.payment.is_at_rest());
     assert!(!story.payment.standing().is_unfinished());
+}
+
+#[test]
+fn late_checks_wait_no_longer_where_stamps_are_ahead_of_the_truth() {
+    for ahead_ms in [3_600_000, 172_800_000] {
+        let ahead = Now { ahead_ms: Some(ahead_ms), ..Now::vouched(morning(), Ticks(5_000)) };
+        let mut story = reversing_unpaid_at(ahead).reversal(ReversalAnswer::Done).query(QueryAnswer::Failed(refusal()));
+        for minutes in [1, 9, 50] {
+            let before = story.now.up;
+            story = story.query(QueryAnswer::Failed(refusal()));
+            assert_eq!(story.now.up.0 - before.0, minutes * 60_000, "stamps ahead by {ahead_ms} ms");
+        }
+    }
+}
+
+#[test]
+fn late_checks_of_one_life_ignore_a_clock_that_nobody_vouches_for() {
+    let story = reversing_unpaid_at(Now::alone(morning(), Ticks(5_000)));
+    let mut story = story.reversal(ReversalAnswer::Done).query(QueryAnswer::Failed(refusal()));
+    let ended = story.now.up;
+    story.now.wall = UtcMs(story.now.wall.0 + 7 * 86_400_000);
+    let story = story.query(QueryAnswer::Failed(refusal())).query(QueryAnswer::Failed(refusal()));
+    assert_eq!(story.now.up.0 - ended.0, 600_000);
 }
 
 #[test]
