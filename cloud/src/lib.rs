@@ -30,7 +30,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-pub use lines::{Line, Lines, Seat};
+pub use lines::{Lines, Seat, Seated, Sitter};
 pub use store::{
     Fence, Recalled, Refused, Sqlite,
     roster::{BoxLine, EndedBox, Heard, NoCode, NotAdded, Seen, StoreLine, Welcome, Why},

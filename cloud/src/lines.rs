@@ -8,11 +8,14 @@ use std::{
 
 use guitai_core::{
     ids::{Issuer, StoreId},
-    sync::frame::{ByeReason, Status},
+    sync::{
+        contract::Claim,
+        frame::{ByeReason, Status},
+    },
     time::{Now, Ticks, UtcMs},
     trust::{Instance, KeyBytes},
 };
-use guitai_link::session::Event;
+use guitai_link::session::{EVENTS_MAX, Event};
 use tokio::sync::mpsc;
 use tracing::{info, warn};
 
@@ -26,43 +29,67 @@ const SUPERSEDED_MAX: usize = 8;
 
 /// A connected store.
 #[derive(Debug)]
-pub struct Line {
+struct Line {
     /// Raised when a newer line takes over.
-    pub fence: Fence,
+    fence: Fence,
     /// News for its session.
-    pub events: mpsc::Sender<Event>,
+    events: mpsc::Sender<Event>,
     /// Since when it is connected.
-    pub since: UtcMs,
+    since: UtcMs,
     /// How it fares.
-    pub seen: Seen,
+    seen: Seen,
     /// When that was last noted in the database.
-    pub noted: UtcMs,
-    /// The node's key.
-    pub key: KeyBytes,
+    noted: UtcMs,
+    /// Who sits there.
+    sitter: Sitter,
     /// The number under which it serves the store.
-    pub issuer: Issuer,
-    /// Which program on which folder.
-    pub instance: Instance,
+    issuer: Issuer,
     /// When it was last heard.
-    pub heard: Ticks,
-    /// Processes of the same folder whose place it took. A folder has one program at a time, so none of them may come back.
-    pub superseded: Vec<[u8; 16]>,
+    heard: Ticks,
     /// When another box with the same key last tried to come in.
-    pub duplicate: Option<UtcMs>,
+    duplicate: Option<UtcMs>,
+}
+
+/// Who calls for a store's line, as far as the line has to know it later.
+#[derive(Clone, Debug)]
+pub struct Sitter {
+    /// The node's key.
+    key: KeyBytes,
+    /// Which program on which folder.
+    instance: Instance,
+    /// The program's version.
+    app_version: String,
+    /// Processes of the same folder whose place it took. A folder has one program at a time, so none of them may come back.
+    superseded: Vec<[u8; 16]>,
 }
 
 /// Whether a store's line is free for a caller.
 #[derive(Clone, Debug)]
 pub enum Seat {
-    /// It may come in; an older line, if there is one, gives way.
+    /// It may come in, if the roster says so too; an older line, if there is one, gives way.
     Free {
         /// The older line's fence.
         older: Option<Fence>,
-        /// What the new line has to remember.
-        superseded: Vec<[u8; 16]>,
+        /// Who then sits there.
+        sitter: Sitter,
     },
     /// Another box with the same key sits there.
     Taken,
+}
+
+/// A place on a line.
+#[derive(Debug)]
+pub struct Seated {
+    /// The store.
+    pub store: StoreId,
+    /// The number under which the node serves it.
+    pub issuer: Issuer,
+    /// Raised when a newer line takes over.
+    pub fence: Fence,
+    /// What the hub has to say to the node.
+    pub events: mpsc::Receiver<Event>,
+    /// How the store fares from now on.
+    pub seen: Seen,
 }
 
 /// A connected store as shown.
@@ -81,27 +108,60 @@ pub(crate) struct LineState {
 pub struct Lines(Mutex<HashMap<StoreId, Line>>);
 
 impl Lines {
-    /// Whether a node with this key may take the store's line.
-    pub fn seat(&self, store: &StoreId, key: &KeyBytes, instance: Instance, now: Now) -> Seat {
+    /// Whether a caller may take its store's line; one that names no store takes none.
+    pub fn seat(&self, claim: &Claim, now: Now) -> Seat {
+        let (key, instance) = (claim.key, claim.papers.instance);
+        let sitter = |superseded| Sitter { key, instance, app_version: claim.app_version.clone(), superseded };
         let mut lines = self.lock();
-        let Some(line) = lines.get_mut(store) else { return Seat::Free { older: None, superseded: Vec::new() } };
+        let Some(line) = claim.store.as_ref().and_then(|store| lines.get_mut(store)) else {
+            return Seat::Free { older: None, sitter: sitter(Vec::new()) };
+        };
         let older = Some(line.fence.clone());
         let silent = line.heard.after_ms(SILENT_MS) <= now.up;
-        let same_process = line.instance.process == instance.process;
-        if line.key != *key || silent || same_process {
-            let superseded = if same_process { line.superseded.clone() } else { Vec::new() };
-            return Seat::Free { older, superseded };
+        let same_process = line.sitter.instance.process == instance.process;
+        if line.sitter.key != key || silent || same_process {
+            let superseded = if same_process { line.sitter.superseded.clone() } else { Vec::new() };
+            return Seat::Free { older, sitter: sitter(superseded) };
         }
-        let restarted = line.instance.folder == instance.folder && !line.superseded.contains(&instance.process);
-        if !restarted {
+        let same_folder = line.sitter.instance.folder == instance.folder;
+        if !same_folder || line.sitter.superseded.contains(&instance.process) {
             line.duplicate = Some(now.wall);
             return Seat::Taken;
         }
-        let mut superseded = line.superseded.clone();
-        superseded.push(line.instance.process);
+        let mut superseded = line.sitter.superseded.clone();
+        superseded.push(line.sitter.instance.process);
         let too_many = superseded.len().saturating_sub(SUPERSEDED_MAX);
         superseded.drain(..too_many);
-        Seat::Free { older, superseded }
+        Seat::Free { older, sitter: sitter(superseded) }
+    }
+
+    /// The roster let a caller in: it takes the store's line, an older one is hung up. `digest` is that of the store's documents,
+    /// the first thing the node hears.
+    pub fn take(&self, (store, issuer): (StoreId, Issuer), sitter: Sitter, digest: [u8; 32], now: Now) -> Seated {
+        let (sender, events) = mpsc::channel(EVENTS_MAX);
+        // The first of an empty channel.
+        sender.try_send(Event::Documents(digest)).ok();
+        let (fence, at) = (Fence::default(), now.wall);
+        let status = Status { app_version: sitter.app_version.clone(), ..Status::default() };
+        let seen = Seen { at, status };
+        let line = Line {
+            fence: fence.clone(),
+            events: sender,
+            since: at,
+            seen: seen.clone(),
+            noted: at,
+            sitter,
+            issuer,
+            heard: now.up,
+            duplicate: None,
+        };
+        if let Some(older) = self.lock().insert(store.clone(), line) {
+            info!(%store, "a newer session of this store takes over");
+            older.fence.raise();
+            // A session too busy to hear it is fenced, and ends when its line's sender is dropped here.
+            older.events.try_send(Event::HangUp(ByeReason::Replaced)).ok();
+        }
+        Seated { store, issuer, fence, events, seen }
     }
 
     /// The line of a store was heard.
@@ -124,16 +184,6 @@ impl Lines {
             if reason != ByeReason::Stopping {
                 line.fence.raise();
             }
-        }
-    }
-
-    /// A store connected; an older line of it is hung up.
-    pub fn admit(&self, store: &StoreId, line: Line) {
-        if let Some(older) = self.lock().insert(store.clone(), line) {
-            info!(%store, "a newer session of this store takes over");
-            older.fence.raise();
-            // A session too busy to hear it is fenced, and ends when its line's sender is dropped here.
-            older.events.try_send(Event::HangUp(ByeReason::Replaced)).ok();
         }
     }
 
@@ -204,6 +254,8 @@ impl Lines {
 
 #[cfg(test)]
 mod tests {
+    use guitai_core::sync::contract::Papers;
+
     use super::*;
 
     const KEY: KeyBytes = [1; 32];
@@ -220,23 +272,14 @@ mod tests {
         Now::alone(UtcMs(1_000), Ticks(up))
     }
 
+    fn claim(key: KeyBytes, instance: Instance) -> Claim {
+        let papers = Papers { instance, ..Papers::default() };
+        Claim { key, store: Some(store()), app_version: "1".into(), papers }
+    }
+
     fn take(lines: &Lines, instance: Instance, now: Now) -> bool {
-        let Seat::Free { older: _, superseded } = lines.seat(&store(), &KEY, instance, now) else { return false };
-        let seen = Seen { at: now.wall, status: Status::default() };
-        let line = Line {
-            fence: Fence::default(),
-            events: mpsc::channel(1).0,
-            since: now.wall,
-            seen,
-            noted: now.wall,
-            key: KEY,
-            issuer: Issuer::new(10_001).unwrap(),
-            instance,
-            heard: now.up,
-            superseded,
-            duplicate: None,
-        };
-        lines.admit(&store(), line);
+        let Seat::Free { older: _, sitter } = lines.seat(&claim(KEY, instance), now) else { return false };
+        lines.take((store(), Issuer::new(10_001).unwrap()), sitter, [0; 32], now);
         true
     }
 
@@ -271,6 +314,6 @@ mod tests {
     fn another_key_of_the_store_waits_for_nobody() {
         let lines = Lines::default();
         assert!(take(&lines, instance(1, 1), at(0)));
-        assert!(matches!(lines.seat(&store(), &[2; 32], instance(2, 2), at(1)), Seat::Free { .. }));
+        assert!(matches!(lines.seat(&claim([2; 32], instance(2, 2)), at(1)), Seat::Free { .. }));
     }
 }

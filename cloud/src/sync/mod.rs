@@ -18,24 +18,24 @@ use guitai_core::{
     ids::StoreId,
     sync::{
         contract::{Authorisation, Claim, EnrolRequest, Hangup},
-        frame::{ByeReason, EnrolRefusal, Enrolled, Status, Word},
+        frame::{ByeReason, EnrolRefusal, Enrolled, Word},
     },
     trust::{KeyBytes, key_short, key_text},
 };
 use guitai_link::{
     quic::{Handshake, Listener, Secured},
-    session::{Admitted, Answer, EVENTS_MAX, Ended, Event, Gate, run_hub_session},
+    session::{Admitted, Answer, Ended, Gate, run_hub_session},
 };
 use guitai_store::StoreError;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::Semaphore;
 use tracing::{debug, error, info, warn};
 
 use crate::{
     app::{App, VERSION},
-    lines::{Line, Seat},
+    lines::{Seat, Seated},
     store::{
         Fence, Watched,
-        roster::{BoxLine, Heard, Seen, Welcome},
+        roster::{BoxLine, Heard, Welcome},
     },
 };
 use shell::NodeShell;
@@ -174,15 +174,9 @@ impl Caller {
 
     async fn admit(&self, claim: Claim) -> Result<(Answer<NodeShell>, Word), StoreError> {
         let app = &self.app;
-        let app_version = claim.app_version.clone();
-        let (key, node, instance) = (claim.key, key_text(&claim.key), claim.papers.instance);
-        let now = app.clock.now();
-        let seat = match &claim.store {
-            None => Seat::Free { older: None, superseded: Vec::new() },
-            Some(store) => app.lines.seat(store, &key, instance, now),
-        };
-        let (older, superseded) = match seat {
-            Seat::Free { older, superseded } => (older, superseded),
+        let (node, now) = (key_text(&claim.key), app.clock.now());
+        let (older, sitter) = match app.lines.seat(&claim, now) {
+            Seat::Free { older, sitter } => (older, sitter),
             Seat::Taken => {
                 let store = claim.store.as_ref().map_or("-", StoreId::as_str);
                 error!(
@@ -211,27 +205,8 @@ impl Caller {
         };
         let store = standing.store.clone();
         let digest = app.store.digest(store.clone()).await?;
-        let (sender, events) = mpsc::channel(EVENTS_MAX);
-        // The first of an empty channel.
-        sender.try_send(Event::Documents(digest)).ok();
-        let fence = Fence::default();
-        let at = now.wall;
-        let seen = Seen { at, status: Status { app_version, ..Status::default() } };
+        let Seated { store, issuer, fence, events, seen } = app.lines.take((store, issuer), sitter, digest, now);
         *self.place.lock().unwrap_or_else(PoisonError::into_inner) = Some((store.clone(), fence.clone()));
-        let line = Line {
-            fence: fence.clone(),
-            events: sender,
-            since: at,
-            seen: seen.clone(),
-            noted: at,
-            key,
-            issuer,
-            instance,
-            heard: now.up,
-            superseded,
-            duplicate: None,
-        };
-        app.lines.admit(&store, line);
         app.store.seen(vec![(store.clone(), seen)]).await?;
         info!(%store, node, "node connected");
         let shell = NodeShell::new(Arc::clone(app), (store, issuer), fence);

@@ -16,7 +16,7 @@ use guitai_core::{
     secret::Wallet,
     sync::{
         contract::{Papers, Standing},
-        frame::{ByeReason, Verdict},
+        frame::{ByeReason, Status, Verdict},
         journal_lane::{Batch, Loaded},
     },
     time::UtcMs,
@@ -26,10 +26,14 @@ use guitai_documents::{Document, PeerSync, announcements_id, digest, generate, r
 use guitai_http::dto::StoreState;
 use guitai_link::{
     quic::{self, connect, node_endpoint},
-    session::{DocumentTurn, Shell, ShellError, enrol, run_node_session},
+    session::{DocumentTurn, EVENTS_MAX, Event, Shell, ShellError, enrol, run_node_session},
 };
 use guitai_store::{Database, ingest};
-use tokio::{sync::broadcast, task::JoinHandle, time::timeout};
+use tokio::{
+    sync::{broadcast, mpsc},
+    task::JoinHandle,
+    time::timeout,
+};
 
 use super::*;
 use crate::{

@@ -3,19 +3,17 @@
 use anyhow::anyhow;
 use ed25519_dalek::SigningKey;
 use guitai_core::{
-    ids::{Issuer, StoreId},
+    ids::StoreId,
     sync::{
         contract::{Authorisation, Claim, EnrolRequest, Papers},
-        frame::{Enrolled, Status, Word},
+        frame::{Enrolled, Word},
     },
     time::{Now, Ticks, UtcMs},
-    trust::{Channel, Instance, KeyBytes},
+    trust::{Channel, KeyBytes},
 };
-use guitai_hub::{Fence, Heard, Line, Lines, Seat, Seen, Sqlite};
-use guitai_link::session::{EVENTS_MAX, Event};
+use guitai_hub::{Heard, Lines, Seat, Seated, Sqlite};
 use guitai_store::StoreError;
 use guitai_vfs::{Disk, Image, VFS};
-use tokio::sync::mpsc;
 
 /// The hub.
 pub struct Hub {
@@ -41,18 +39,6 @@ pub struct HubLife {
     pub lines: Lines,
     /// When it was started, in ms of the world.
     pub born_ms: u64,
-}
-
-/// A box that was let into its line.
-pub struct Seated {
-    /// The store.
-    pub store: StoreId,
-    /// Under which number.
-    pub issuer: Issuer,
-    /// Raised when another takes over.
-    pub fence: Fence,
-    /// What the hub has to say.
-    pub events: mpsc::Receiver<Event>,
 }
 
 impl Hub {
@@ -136,36 +122,15 @@ impl HubLife {
         claim: &Claim,
         (now, up): (UtcMs, Ticks),
     ) -> Result<(Authorisation, Word, Option<Seated>), StoreError> {
-        let (key, instance): (KeyBytes, Instance) = (claim.key, claim.papers.instance);
         let at = Now::alone(now, up);
-        let seat = match &claim.store {
-            None => Seat::Free { older: None, superseded: Vec::new() },
-            Some(store) => self.lines.seat(store, &key, instance, at),
-        };
-        let (older, superseded) = match seat {
-            Seat::Free { older, superseded } => (older, superseded),
+        let (older, sitter) = match self.lines.seat(claim, at) {
+            Seat::Free { older, sitter } => (older, sitter),
             Seat::Taken => return Ok((Authorisation::Duplicate, Word::default(), None)),
         };
         let Heard { answer, issuer, word } = self.sqlite.authorise(claim, older.as_ref(), now)?;
         let seated = match (&answer, issuer) {
             (Authorisation::Admitted(standing), Some(issuer)) => {
-                let (sender, events) = mpsc::channel(EVENTS_MAX);
-                let (store, fence) = (standing.store.clone(), Fence::default());
-                let line = Line {
-                    fence: fence.clone(),
-                    events: sender,
-                    since: now,
-                    seen: Seen { at: now, status: Status::default() },
-                    noted: now,
-                    key,
-                    issuer,
-                    instance,
-                    heard: up,
-                    superseded,
-                    duplicate: None,
-                };
-                self.lines.admit(&store, line);
-                Some(Seated { store, issuer, fence, events })
+                Some(self.lines.take((standing.store.clone(), issuer), sitter, [0; 32], at))
             }
             _ => None,
         };

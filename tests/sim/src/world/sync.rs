@@ -16,6 +16,7 @@ use guitai_core::{
     },
     time::{Ticks, UtcMs},
 };
+use guitai_hub::Seated;
 use guitai_link::{backoff, session::Event as News};
 use guitai_store::{
     Filled,
@@ -27,7 +28,6 @@ use guitai_till::Command;
 use super::{Event, World, calls::WRONG_BY_MS, people::Post};
 use crate::{
     counter::Compared,
-    hub::Seated,
     mutant::Mutant,
     oracle::{Invariant, Violation},
     situation::Situation,
