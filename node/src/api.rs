@@ -23,6 +23,7 @@ use axum::{
     response::Response,
     routing::{get, patch, post},
 };
+use guitai_core::sync::member::Wish;
 use guitai_http::{embed, openapi, problem};
 use rust_embed::Embed;
 use utoipa::OpenApi;
@@ -110,6 +111,6 @@ pub(crate) fn router(app: Arc<App>) -> Router {
 
 /// Nothing is said or done about money before this journal has what the hub has of it, if the hub can be reached.
 async fn caught_up(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    app.membership.caught_up().await;
+    app.membership.admits(Wish::Other).await;
     next.run(request).await
 }

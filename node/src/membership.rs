@@ -1,87 +1,51 @@
-//! Where this node stands with the hub's roster, and what that forbids it. Signed entries are kept in `side.db` and bar over
+//! Where this node stands with the hub, and what that forbids it: the core's [`Member`], kept in `side.db`, so that it bars over
 //! restarts and without the hub. A hub that merely does not know this node is an alarm: it sells on.
 
-use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context;
 use guitai_core::{
-    ids::StoreId,
+    ids::{FactNo, StoreId},
     sync::{
-        contract::Papers,
+        contract::{Hangup, Papers},
         frame::{Verdict, Word},
-        kept::{Fork, Kept},
+        kept::Kept,
+        member::{Member, Parting, Wish},
     },
+    time::Ticks,
     trust::{Bar, Instance, KeyBytes},
 };
 use guitai_store::{kept, query::Connection};
 use guitai_till::{Command, Handle};
-use tokio::{sync::watch, time::Instant};
+use tokio::{
+    sync::watch,
+    time::{Duration, Instant},
+};
 
 use crate::place;
 
-/// How long after the start a request to give money back waits for the hub's word about the journal. A hub that answers at all
-/// has done so by then.
-const COMPARED_WITHIN: Duration = Duration::from_secs(5);
-
-/// How long after the start any other request waits for it: a hub that can be reached answers in a fraction.
-const HEARD_WITHIN: Duration = Duration::from_secs(2);
-
-/// How long requests wait while the hub gives back what this journal lost.
-const HEALED_WITHIN: Duration = Duration::from_secs(10);
-
 /// This node's membership; shared by the line, the pages and the engine.
 pub(crate) struct Membership {
-    own: Own,
+    member: watch::Sender<Member>,
     side: Arc<Mutex<Connection>>,
     till: Handle,
-    kept: Mutex<Kept>,
     /// What of it is in `side.db`; held while something is written there.
     written: Mutex<Kept>,
-    compared: watch::Sender<Compared>,
-    opened_at: Instant,
-}
-
-/// How this journal compares with the hub's copy of it, as far as was said since the start.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Compared {
-    NotYet,
-    /// The hub will not say.
-    Refused,
-    /// The hub holds facts that are missing here.
-    Behind {
-        since: Instant,
-    },
-    Same,
-}
-
-/// What does not change while the node runs.
-struct Own {
-    store: StoreId,
-    hub_key: KeyBytes,
-    instance: Instance,
+    started: Instant,
 }
 
 impl Membership {
     /// Takes up what was kept, and tells the engine what it may not do before anybody can ask it.
     pub(crate) fn open(
-        (store, hub_key): (StoreId, KeyBytes),
+        hub: (StoreId, KeyBytes),
         instance: Instance,
         side: Arc<Mutex<Connection>>,
         till: Handle,
     ) -> anyhow::Result<Arc<Self>> {
-        let kept = kept::kept(&side.lock().unwrap_or_else(PoisonError::into_inner))?.verified(&hub_key);
-        let this = Self {
-            own: Own { store, hub_key, instance },
-            side,
-            till,
-            written: Mutex::new(kept.clone()),
-            kept: Mutex::new(kept),
-            compared: watch::Sender::new(Compared::NotYet),
-            opened_at: Instant::now(),
-        };
+        let kept = kept::kept(&side.lock().unwrap_or_else(PoisonError::into_inner))?;
+        let member = Member::start(hub, instance, kept, Ticks(0));
+        let written = Mutex::new(member.kept().clone());
+        let this = Self { member: watch::Sender::new(member), side, till, written, started: Instant::now() };
         let bar = this.bar();
         this.apply(bar).context("the engine has ended")?;
         Ok(Arc::new(this))
@@ -89,39 +53,37 @@ impl Membership {
 
     /// What this node may not do, and why.
     pub(crate) fn bar(&self) -> Option<Bar> {
-        self.kept().bar()
+        self.member.borrow().bar()
     }
 
-    /// Waits for the hub's first word about the journal: an older copy that was put back does not know what it gave back. Without
-    /// a hub it ends soon after the start.
-    pub(crate) async fn compared(&self) {
-        self.compared_by(self.opened_at + COMPARED_WITHIN, |compared| compared != Compared::NotYet).await;
+    /// Waits until the hub has said how the journals compare, or its time for that is over: nothing goes back by itself before.
+    pub(crate) async fn heard(&self) {
+        self.until_none(Member::unheard).await;
     }
 
-    /// Waits until this journal has what the hub has of it, but never long: without a hub, or with one that gives nothing back,
-    /// the counter sells on. An older copy that was put back knows neither its payments nor the keys they were asked under.
-    pub(crate) async fn caught_up(&self) {
-        self.compared_by(self.opened_at + HEARD_WITHIN, |compared| compared != Compared::NotYet).await;
-        let compared = *self.compared.borrow();
-        if let Compared::Behind { since } = compared {
-            self.compared_by(since + HEALED_WITHIN, |compared| !matches!(compared, Compared::Behind { .. })).await;
-        }
+    /// Waits until this may go in, which is never long.
+    pub(crate) async fn admits(&self, wish: Wish) {
+        self.until_none(|member, now| member.waits(wish, now)).await;
     }
 
     /// Whether what is not found in this journal does not exist.
     pub(crate) fn is_whole(&self) -> bool {
-        *self.compared.borrow() == Compared::Same
+        self.member.borrow().is_whole()
     }
 
-    async fn compared_by(&self, deadline: Instant, enough: impl Fn(Compared) -> bool) {
-        let mut compared = self.compared.subscribe();
-        // The sender lives as long as this; out of time is an answer too.
-        let _ = tokio::time::timeout_at(deadline, compared.wait_for(|compared| enough(*compared))).await;
+    async fn until_none(&self, waits: impl Fn(&Member, Ticks) -> Option<Ticks>) {
+        let mut news = self.member.subscribe();
+        loop {
+            let until = waits(&news.borrow_and_update(), self.up());
+            let Some(Ticks(until)) = until else { return };
+            // The sender lives as long as this; out of time is news too.
+            let _ = tokio::time::timeout_at(self.started + Duration::from_millis(until), news.changed()).await;
+        }
     }
 
     /// What the hello shows.
     pub(crate) fn papers(&self) -> Papers {
-        self.kept().clone().papers(self.own.instance)
+        self.member.borrow().papers()
     }
 
     /// Where to dial, the likeliest first.
@@ -136,57 +98,45 @@ impl Membership {
 
     /// The hub's signed answer to the hello.
     pub(crate) fn told(self: &Arc<Self>, verdict: Verdict, word: Word) {
-        if let Some(no) = word.last_no {
+        if let Some(no) = self.change(|member, _| member.told(verdict, word)) {
             // An engine that has ended draws no numbers.
             let _ = self.till.send(Command::NumberFloor(no));
-        }
-        self.change(|kept| kept.told(verdict, word, (&self.own.store, &self.own.hub_key)));
-        // A hub that is busy has said nothing, and what was compared once stays so.
-        if !matches!(verdict, Verdict::Ok | Verdict::Later) {
-            self.compared.send_if_modified(|compared| {
-                let news = *compared == Compared::NotYet;
-                if news {
-                    *compared = Compared::Refused;
-                }
-                news
-            });
         }
     }
 
     /// The journal here is not the one the hub holds.
     pub(crate) fn forked(self: &Arc<Self>) {
-        self.change(|kept| kept.forked = kept.forked.or(Some(Fork::Filling)));
-        self.compared.send_if_modified(|compared| {
-            let news = !matches!(compared, Compared::Behind { .. });
-            if news {
-                *compared = Compared::Behind { since: Instant::now() };
-            }
-            news
-        });
+        self.change(Member::forked);
     }
 
     /// The same, and nothing can be done about it here.
     pub(crate) fn unfillable(self: &Arc<Self>) {
-        self.change(|kept| kept.forked = Some(Fork::Unfillable));
-        self.forked();
+        self.change(Member::unfillable);
     }
 
     /// The hub acknowledged facts of this journal: both hold the same.
     pub(crate) fn agreed(self: &Arc<Self>) {
-        if self.kept().forked.is_some() {
-            self.change(|kept| kept.forked = None);
-        }
-        self.compared.send_replace(Compared::Same);
+        self.change(|member, _| member.agreed());
+    }
+
+    /// A session ended so; `begins` is the journal's first fact.
+    pub(crate) fn parted(self: &Arc<Self>, hangup: &Hangup, begins: Option<FactNo>) -> Parting {
+        let parting = Parting::of(hangup, begins);
+        self.change(|member, now| member.parted(parting, now));
+        parting
     }
 
     /// Applies a change at once, and keeps it on a thread that may wait for the disk.
-    fn change(self: &Arc<Self>, change: impl FnOnce(&mut Kept)) {
-        let (before, after, changed) = {
-            let mut kept = self.kept();
-            let old = kept.clone();
-            change(&mut kept);
-            (old.bar(), kept.bar(), old != *kept)
-        };
+    fn change<T>(self: &Arc<Self>, change: impl FnOnce(&mut Member, Ticks) -> T) -> T {
+        let (mut found, mut bars, mut is_kept) = (None, (None, None), true);
+        self.member.send_if_modified(|member| {
+            let before = member.clone();
+            found = Some(change(member, self.up()));
+            bars = (before.bar(), member.bar());
+            is_kept = before.kept() == member.kept();
+            before != *member
+        });
+        let (before, after) = bars;
         if before != after {
             match after {
                 Some(bar) => tracing::error!(%bar, "{}", bar_words(bar).0),
@@ -195,16 +145,17 @@ impl Membership {
             // An engine that has ended moves no money.
             let _ = self.apply(after);
         }
-        if changed {
+        if !is_kept {
             let this = Arc::clone(self);
             tokio::task::spawn_blocking(move || this.write());
         }
+        found.expect("a change is made at once")
     }
 
     /// Writes down what stands now. Threads come in any order, so each writes the newest: the last of them leaves nothing older.
     fn write(&self) {
         let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = self.kept().clone();
+        let now = self.member.borrow().kept().clone();
         let side = self.side.lock().unwrap_or_else(PoisonError::into_inner);
         match kept::keep(&side, &written, &now) {
             Ok(()) => *written = now,
@@ -216,8 +167,9 @@ impl Membership {
         self.till.send(Command::Bar(bar)).map_err(|_| anyhow::anyhow!("the node is stopping"))
     }
 
-    fn kept(&self) -> MutexGuard<'_, Kept> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Since the start.
+    fn up(&self) -> Ticks {
+        Ticks(u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX))
     }
 }
 
@@ -296,6 +248,7 @@ mod tests {
     use ed25519_dalek::SigningKey;
     use guitai_core::{
         ids::Issuer,
+        sync::kept::Fork,
         time::UtcMs,
         trust::{Grant, InForce, RosterEntry},
     };

@@ -159,7 +159,7 @@ fn start(config: &Config, place: &Place, enrolment: &Enrolment, stop: &watch::Re
     let (heard, door) = (Arc::clone(&membership), till.clone());
     let mut tasks = Tasks::default();
     tasks.finish("the hub's first word", async move {
-        heard.compared().await;
+        heard.heard().await;
         // An engine that has ended gives nothing back.
         let _ = door.send(Command::HubHeard);
     });

@@ -14,13 +14,15 @@ use guitai_core::{
     sync::{
         contract::{Hangup, Papers, PeerFault, Standing},
         frame::{Bye, ByeReason, EnrolRefusal},
+        member::Parting,
+        pace::{Fill, Pace},
     },
     time::UtcMs,
     trust::{self, Grant, KeyBytes},
 };
 use guitai_http::dto::HubLink;
 use guitai_link::{
-    backoff, quic,
+    quic,
     session::{Admitted, EVENTS_MAX, Ended, Event, run_node_session},
 };
 use guitai_store::{Database, Reader, StoreError, note, query};
@@ -38,7 +40,7 @@ use crate::{
     usage::Usage,
 };
 
-use shell::{Fill, NodeShell};
+use shell::NodeShell;
 
 /// The name of the note that keeps what the hub acknowledged.
 const ACKED_NOTE: &str = "acked";
@@ -48,10 +50,6 @@ const CLOCK_NOTE: &str = "clock_offset_ms";
 
 /// A smaller change of the offset is not noted.
 const CLOCK_NEWS_MS: u64 = 2_000;
-
-/// After lost facts came and could not be taken, the line stays down at least so long: they come whole each time, and whatever was
-/// in the way stands there until a person has acted.
-const REFILL_WAIT: Duration = Duration::from_secs(120);
 
 /// How often the hub is told how this end fares.
 const STATUS_EVERY: Duration = Duration::from_secs(5);
@@ -106,22 +104,18 @@ pub(crate) fn last_clock_offset(side: &Database) -> anyhow::Result<Option<i64>> 
 
 /// Keeps the line up until the node stops.
 pub(crate) async fn keep(line: Line, mut stop: watch::Receiver<bool>) {
-    let mut failures = 0;
+    let mut pace = Pace::default();
     loop {
         line.link(HubLink::Connecting);
         let ended = tokio::select! {
-            ended = line.session(&mut failures) => ended,
+            ended = line.session(&mut pace) => ended,
             _ = stop.wait_for(|stopping| *stopping) => return,
         };
         let End { words, fill } = ended;
-        if fill == Fill::Done {
-            // It ended so that the journal goes on from what it has back.
-            continue;
-        }
-        failures += 1;
         let mut random = [0; 8];
         let _ = getrandom::fill(&mut random);
-        let wait = wait(fill, failures, u64::from_be_bytes(random));
+        let Some(wait_ms) = pace.ended(fill, u64::from_be_bytes(random)) else { continue };
+        let wait = Duration::from_millis(wait_ms);
         tracing::warn!(reason = %words, retry_ms = wait.as_millis(), "no line to the hub");
         line.down(words, wait);
         tokio::select! {
@@ -138,34 +132,26 @@ struct End {
 }
 
 impl End {
-    /// A session's own end. Where the hub holds another box's facts instead of ours nothing changes by itself.
-    fn of(ended: &Ended, strange: Option<Strange>, fill: Fill) -> Self {
-        match strange {
-            Some(Strange::WrittenOn) => Self { words: WRITTEN_ON.into(), fill: Fill::Failed },
-            Some(Strange::HubLostOurs) => Self { words: HUB_LOST_OURS.into(), fill: Fill::Failed },
-            None => Self { words: words(ended), fill },
-        }
+    /// A session's own end.
+    fn of(ended: &Ended, parting: Parting, fill: Fill) -> Self {
+        let words = match parting {
+            Parting::WrittenOn => WRITTEN_ON.into(),
+            Parting::HubLostUs => HUB_LOST_US.into(),
+            Parting::Forked | Parting::Plain => words(ended),
+        };
+        Self { words, fill: parting.fill(fill) }
     }
 }
 
 impl From<String> for End {
     fn from(words: String) -> Self {
-        Self { words, fill: Fill::None }
-    }
-}
-
-/// Until the next session.
-fn wait(fill: Fill, failures: u32, random: u64) -> Duration {
-    let wait = backoff::wait(failures, random);
-    match fill {
-        Fill::None | Fill::Done => wait,
-        Fill::Failed => REFILL_WAIT + wait,
+        Self { words, fill: Fill::Nothing }
     }
 }
 
 impl Line {
     /// One session, from dialling to its end.
-    async fn session(&self, failures: &mut u32) -> End {
+    async fn session(&self, pace: &mut Pace) -> End {
         let addresses = match self.membership.addresses() {
             Ok(addresses) => addresses,
             Err(error) => return format!("{error:#}").into(),
@@ -194,17 +180,17 @@ impl Line {
             failed = failed(telling) => Ended::Lost(failed),
         };
         if *opened.borrow() {
-            *failures = 0;
+            pace.opened();
         }
-        let begins = self.reader.read(|connection| query::first_fact(connection, &self.journal));
-        let strange = Strange::of(&ended, begins.ok().flatten());
-        match strange {
-            Some(Strange::WrittenOn) => self.membership.unfillable(),
-            None if is_fork(&ended) => self.membership.forked(),
-            Some(Strange::HubLostOurs) | None => {}
-        }
+        let parting = match &ended {
+            Ended::Hangup(hangup) => {
+                let begins = self.reader.read(|connection| query::first_fact(connection, &self.journal));
+                self.membership.parted(hangup, begins.ok().flatten())
+            }
+            Ended::Lost(_) | Ended::Shell(_) => Parting::Plain,
+        };
         let fill = *fill.borrow();
-        End::of(&ended, strange, fill)
+        End::of(&ended, parting, fill)
     }
 
     /// What a session needs, and what passes this node's news into it until it ends.
@@ -217,7 +203,7 @@ impl Line {
             line: self.clone(),
             news: news.clone(),
             opened: watch::Sender::new(false),
-            fill: watch::Sender::new(Fill::None),
+            fill: watch::Sender::new(Fill::Nothing),
             lost: Mutex::default(),
         };
         let telling = tokio::spawn(self.clone().tell(news));
@@ -378,30 +364,6 @@ fn words(ended: &Ended) -> String {
     }
 }
 
-fn is_fork(ended: &Ended) -> bool {
-    matches!(
-        ended,
-        Ended::Hangup(Hangup::Fault(PeerFault::Forked(_)) | Hangup::Peer(Bye { reason: ByeReason::Forked, .. }))
-    )
-}
-
-/// The hub's copy ends in a seal that is not this box's. The hub writes no facts of its own towards stores, so it is another box's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Strange {
-    /// That box went on from this one's facts.
-    WrittenOn,
-    /// It was here before this one: a hub restored from a backup has nothing of ours.
-    HubLostOurs,
-}
-
-impl Strange {
-    /// `begins`: this journal's first fact.
-    fn of(ended: &Ended, begins: Option<FactNo>) -> Option<Self> {
-        let Ended::Hangup(Hangup::Fault(PeerFault::BadSeal(no))) = ended else { return None };
-        Some(if begins.is_some_and(|begins| *no < begins) { Self::HubLostOurs } else { Self::WrittenOn })
-    }
-}
-
 const fn not_enrolled(why: EnrolRefusal) -> &'static str {
     match why {
         EnrolRefusal::WrongCode => {
@@ -420,7 +382,7 @@ const fn not_enrolled(why: EnrolRefusal) -> &'static str {
 }
 
 /// What to do where the hub has lost what came before this box.
-const HUB_LOST_OURS: &str = "总部恢复了旧的备份，缺少上一台机器的部分记录和本机的全部记录；本机收款、退款照常，记录都在本机。请通知总部：恢复较新的备份 \
+const HUB_LOST_US: &str = "总部恢复了旧的备份，缺少上一台机器的部分记录和本机的全部记录；本机收款、退款照常，记录都在本机。请通知总部：恢复较新的备份 \
                              / headquarters was restored from an old backup, which lacks facts of the box before this one and \
                              all of this one's. Payments and refunds go on, everything is kept here. Tell headquarters: restore \
                              a newer backup";
@@ -482,19 +444,11 @@ mod tests {
 
     #[test]
     fn another_boxs_facts_are_told_from_a_broken_protocol() {
-        let begins = Some(FactNo { epoch: 2, number: 1 });
-        let of = |ended: Ended| End::of(&ended, Strange::of(&ended, begins), Fill::None);
-        let seal = |epoch, number| Ended::Hangup(Hangup::Fault(PeerFault::BadSeal(FactNo { epoch, number })));
-        let End { words, fill } = of(seal(2, 1));
+        let ended = Ended::Hangup(Hangup::Fault(PeerFault::TooLong));
+        let of = |parting| End::of(&ended, parting, Fill::Nothing);
+        let End { words, fill } = of(Parting::WrittenOn);
         assert_eq!((words.as_str(), fill), (WRITTEN_ON, Fill::Failed));
-        assert_eq!(Strange::of(&seal(1, 80), begins), Some(Strange::HubLostOurs), "it bars nothing");
-        assert_eq!(of(seal(1, 80)).words, HUB_LOST_OURS);
-        assert_eq!(of(Ended::Hangup(Hangup::Fault(PeerFault::TooLong))).fill, Fill::None);
-    }
-
-    #[test]
-    fn a_line_whose_fill_failed_is_left_alone_for_a_while() {
-        assert!(wait(Fill::None, 1, 0) < Duration::from_secs(5));
-        assert!(wait(Fill::Failed, 1, 0) >= REFILL_WAIT && REFILL_WAIT >= Duration::from_secs(60));
+        assert_eq!(of(Parting::HubLostUs).words, HUB_LOST_US);
+        assert_eq!(of(Parting::Plain).fill, Fill::Nothing);
     }
 }

@@ -12,6 +12,7 @@ use guitai_core::{
     money::Fen,
     payment::{self, Settlement, ways_out},
     people::Approval,
+    sync::member::Wish,
     time::UtcMs,
 };
 use guitai_http::{
@@ -101,7 +102,7 @@ pub(crate) async fn settle(
         note: payments::remark(asked.value.note)?,
     };
     if how == Settlement::GiveBack {
-        app.membership.compared().await;
+        app.membership.admits(Wish::GiveBack).await;
     }
     let (accepted, waiting) =
         app.ask(|reply| Command::Settle(request, reply)).await.map_err(|problem| match problem.code() {

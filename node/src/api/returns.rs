@@ -6,7 +6,7 @@ use axum::{
     Json,
     extract::{Path, State},
 };
-use guitai_core::{limits, money::Fen, people::Approval};
+use guitai_core::{limits, money::Fen, people::Approval, sync::member::Wish};
 use guitai_http::{
     bearer::Principal,
     dto,
@@ -42,7 +42,7 @@ pub(crate) async fn void(
         idempotency: payments::idempotency(&who, asked.key.as_str(), asked.request),
     };
     let request = request(&app, &who, &order_no, approval, None)?;
-    app.membership.compared().await;
+    app.membership.admits(Wish::GiveBack).await;
     let (accepted, waiting) = app.ask(|reply| Command::Void(request, reply)).await?;
     waiting.final_or(WAIT).await;
     let mut answer = payments::answer(&app, accepted.order_no)?;
@@ -70,7 +70,7 @@ pub(crate) async fn refund(
     };
     let reason = payments::remark(asked.value.reason)?;
     let request = request(&app, &who, &order_no, approval, reason)?;
-    app.membership.compared().await;
+    app.membership.admits(Wish::GiveBack).await;
     let (accepted, waiting) = app.ask(|reply| Command::Refund(request, amount, reply)).await?;
     waiting.final_or(WAIT).await;
     let mut answer = payments::answer(&app, accepted.order_no)?;

@@ -15,6 +15,8 @@ use guitai_core::{
         fault::Fork,
         frame::{ByeReason, Status, Verdict, Word},
         journal_lane::{Batch, Loaded},
+        lost::{Lost, TooMuch},
+        pace::Fill,
     },
     time::{Ticks, UtcMs},
 };
@@ -36,43 +38,6 @@ pub(super) struct NodeShell {
     pub(super) opened: watch::Sender<bool>,
     pub(super) fill: watch::Sender<Fill>,
     pub(super) lost: Mutex<Lost>,
-}
-
-/// What came of giving this journal back what it lost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fill {
-    /// Nothing was lost, or not all of it has come.
-    None,
-    /// The journal has it and goes on from there.
-    Done,
-    /// It cannot be taken: too much, or the journal said no. What was fetched is gone.
-    Failed,
-}
-
-/// What this journal lost, as far as it has come back. It is taken whole: half of it would be a third history.
-#[derive(Default)]
-pub(super) struct Lost {
-    last: Option<FactNo>,
-    runs: Vec<Run>,
-    bytes: usize,
-}
-
-impl Lost {
-    /// Adds a run; all of them once the last has come.
-    fn came(&mut self, run: Run) -> Result<Option<Vec<Run>>, ShellError> {
-        self.bytes += run.bodies.iter().map(Vec::len).sum::<usize>();
-        if self.bytes > limits::RECALL_MAX_BYTES {
-            let mib = limits::RECALL_MAX_BYTES >> 20;
-            return Err(ShellError(format!(
-                "本机丢失的记录超过 {mib} MiB，不能自动取回：请总部给登记码，另用一个空的数据目录执行 guitai-node enrol，旧目录留存 / this \
-                 journal lost more than {mib} MiB, which is too much to fetch: ask headquarters for a code and enter an empty \
-                 data folder with guitai-node enrol; keep the old folder"
-            )));
-        }
-        let whole = self.last.is_some_and(|last| run.seal.no >= last);
-        self.runs.push(run);
-        Ok(whole.then(|| std::mem::take(&mut self.runs)))
-    }
 }
 
 impl NodeShell {
@@ -121,13 +86,13 @@ impl Shell for NodeShell {
             // The hub writes no facts towards stores yet; taking some without keeping them would lose them.
             return Err(ShellError(format!("this version keeps no facts of {} ({})", batch.writer, batch.first)));
         }
-        let came = self.lost.lock().unwrap_or_else(PoisonError::into_inner).came(batch.into());
+        let came = self.lost.lock().unwrap_or_else(PoisonError::into_inner).came(batch);
         let done = match came {
             Ok(None) => return Ok(()),
-            Ok(Some(runs)) => self.fill(runs).await,
-            Err(too_much) => {
+            Ok(Some(batches)) => self.fill(batches.into_iter().map(Run::from).collect()).await,
+            Err(TooMuch) => {
                 self.line.membership.unfillable();
-                Err(too_much)
+                Err(too_much())
             }
         };
         self.fill.send_replace(if done.is_ok() { Fill::Done } else { Fill::Failed });
@@ -138,7 +103,7 @@ impl Shell for NodeShell {
         let no = fork.seal.no;
         tracing::warn!(hub.holds = %no, "this journal is not what the hub holds: an older copy was put back");
         self.line.membership.forked();
-        self.lost.lock().unwrap_or_else(PoisonError::into_inner).last = Some(no);
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner).up_to(no);
         self.line.state.send_modify(|state| {
             state.forked = Some(no);
             state.last_error = Some(forked(no));
@@ -226,33 +191,23 @@ impl Line {
     }
 }
 
+/// What to do where more was lost than comes back.
+fn too_much() -> ShellError {
+    let mib = limits::RECALL_MAX_BYTES >> 20;
+    ShellError(format!(
+        "本机丢失的记录超过 {mib} MiB，不能自动取回：请总部给登记码，另用一个空的数据目录执行 guitai-node enrol，旧目录留存 / this journal lost \
+         more than {mib} MiB, which is too much to fetch: ask headquarters for a code and enter an empty data folder with \
+         guitai-node enrol; keep the old folder"
+    ))
+}
+
 #[cfg(test)]
 mod tests {
-    use ed25519_dalek::SigningKey;
-    use guitai_core::{
-        ids::{JournalId, StoreId},
-        journal::chain,
-    };
-
     use super::*;
 
-    fn run(number: u64, bytes: usize) -> Run {
-        let journal = JournalId::node(StoreId::parse("S001").unwrap());
-        let no = FactNo { epoch: 1, number };
-        let seal = Seal::sign(&SigningKey::from_bytes(&[2; 32]), &journal, no, chain::start(&journal, 1));
-        Run { first: no, bodies: vec![vec![0; bytes]], seal, records: Vec::new() }
-    }
-
     #[test]
-    fn what_was_lost_is_taken_whole_and_too_much_says_what_to_do() {
-        let last = Some(FactNo { epoch: 1, number: 2 });
-        let mut lost = Lost { last, ..Lost::default() };
-        assert!(lost.came(run(1, 10)).unwrap().is_none());
-        assert_eq!(lost.came(run(2, 10)).unwrap().map(|runs| runs.len()), Some(2));
-
-        let mut lost = Lost { last, ..Lost::default() };
-        assert!(lost.came(run(1, limits::RECALL_MAX_BYTES)).unwrap().is_none());
-        let ShellError(words) = lost.came(run(2, 1)).unwrap_err();
+    fn too_much_says_what_to_do() {
+        let ShellError(words) = too_much();
         assert!(words.contains("空的数据目录") && words.contains("empty data folder"), "{words}");
     }
 }

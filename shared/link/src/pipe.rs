@@ -1,23 +1,17 @@
-//! A byte stream under a session: frames in, bytes out, and the clock.
+//! A byte stream under a session: bytes in, bytes out, and the clock.
 
 use std::{
     io,
     time::{Duration, Instant},
 };
 
-use guitai_core::{
-    sync::{session::Session, wire::FrameReader},
-    time::Ticks,
-};
+use guitai_core::{sync::drive::Drive, time::Ticks};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     sync::mpsc,
     task::JoinHandle,
     time::{sleep_until, timeout},
 };
-
-/// Bytes given to the writer and not yet taken by the transport.
-const WRITE_ROOM_BYTES: usize = 256 * 1024;
 
 /// Bytes read at once.
 const READ_BYTES: usize = 16 * 1024;
@@ -31,13 +25,10 @@ pub(crate) struct Lost(pub(crate) String);
 
 /// The stream; the writing half belongs to a task of its own, so that a full transport never stops the reading.
 pub(crate) struct Pipe<R> {
-    /// Cuts what was read into frames.
-    pub(crate) frames: FrameReader,
     read: R,
     buffer: Vec<u8>,
     to_write: mpsc::UnboundedSender<Vec<u8>>,
     written: mpsc::UnboundedReceiver<usize>,
-    queued: usize,
     writer: JoinHandle<io::Result<()>>,
     start: Instant,
 }
@@ -48,7 +39,7 @@ impl<R: AsyncRead + Unpin> Pipe<R> {
         let (done, written) = mpsc::unbounded_channel();
         let writer = tokio::spawn(write_all(write, bytes, done));
         let buffer = vec![0; READ_BYTES];
-        Self { frames: FrameReader::default(), read, buffer, to_write, written, queued: 0, writer, start }
+        Self { read, buffer, to_write, written, writer, start }
     }
 
     /// The session's clock.
@@ -57,28 +48,14 @@ impl<R: AsyncRead + Unpin> Pipe<R> {
     }
 
     /// The channel has no bound of its own: the session sends nothing when there is no room, but for one goodbye.
-    pub(crate) fn send(&mut self, session: &mut Session, bytes: Vec<u8>) {
-        self.queued += bytes.len();
+    pub(crate) fn write(&self, bytes: Vec<u8>) {
         // A writer that died shows at `written`.
         self.to_write.send(bytes).ok();
-        session.writable(WRITE_ROOM_BYTES.saturating_sub(self.queued));
     }
 
-    /// Waits for one thing and tells the session: a frame, room to write, or its own time. Safe to drop while it waits.
-    pub(crate) async fn advance(&mut self, session: &mut Session) -> Result<(), Lost> {
-        match self.frames.next_frame() {
-            Ok(Some(frame)) => {
-                // The fault is in the hang-up that follows.
-                session.handle(self.now(), frame).ok();
-                return Ok(());
-            }
-            Ok(None) => {}
-            Err(error) => {
-                session.unreadable(error);
-                return Ok(());
-            }
-        }
-        let due = session.next_wake().map(|Ticks(ms)| self.start + Duration::from_millis(ms));
+    /// Waits for one thing and tells the drive: bytes, room to write, or its own time. Safe to drop while it waits.
+    pub(crate) async fn advance(&mut self, drive: &mut Drive) -> Result<(), Lost> {
+        let due = drive.next_wake().map(|Ticks(ms)| self.start + Duration::from_millis(ms));
         let wake = async {
             match due {
                 Some(at) => sleep_until(at.into()).await,
@@ -87,19 +64,16 @@ impl<R: AsyncRead + Unpin> Pipe<R> {
         };
         tokio::select! {
             biased;
-            count = self.read.read(&mut self.buffer) => match count {
+            count = self.read.read(&mut self.buffer), if drive.reads() => match count {
                 Ok(0) => return Err(Lost("closed without a goodbye".into())),
-                Ok(count) => self.frames.push(self.buffer.get(..count).unwrap_or_default()),
+                Ok(count) => drive.bytes(self.buffer.get(..count).unwrap_or_default()),
                 Err(error) => return Err(Lost(error.to_string())),
             },
             count = self.written.recv() => match count {
-                Some(count) => {
-                    self.queued = self.queued.saturating_sub(count);
-                    session.writable(WRITE_ROOM_BYTES.saturating_sub(self.queued));
-                }
+                Some(count) => drive.written(count),
                 None => return Err(Lost("nothing can be written any more".into())),
             },
-            () = wake => session.wake(self.now()),
+            () = wake => drive.wake(self.now()),
         }
         Ok(())
     }

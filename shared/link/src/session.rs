@@ -1,8 +1,8 @@
-//! Carries a session of the core over a byte stream: reads, writes, waits, and asks its shell for everything else.
+//! Carries a session of the core over a byte stream: what a [`Drive`] says is done here, and nothing is decided.
 //!
-//! One task reads and feeds the session; a second one writes; a third one does the shell's jobs (loading, persisting,
-//! documents) strictly in order, so that a slow disk never stops the reading of the clock. When a session has ended, its last
-//! job is done too: whoever reads the journals' standing then reads the truth.
+//! One task reads, and waits; a second one writes; a third one does the shell's jobs (loading, persisting, documents) strictly in
+//! order, so that a slow disk never stops the reading of the clock. When a session has ended, its last job is done too: whoever
+//! reads the journals' standing then reads the truth.
 
 mod desk;
 
@@ -21,26 +21,27 @@ use guitai_core::{
         epoch::Point,
     },
     sync::{
-        contract::{
-            Authorisation, Claim, EnrolRequest, Hangup, HubConfig, NodeConfig, Output, Papers, Purpose, Standing,
-        },
+        contract::{Authorisation, Claim, EnrolRequest, Hangup, HubConfig, NodeConfig, Papers, Purpose, Standing},
+        drive::{Act, Drive},
         fault::Fork,
         frame::{ByeReason, EnrolRefusal, Enrolled, Status, Verdict, Word},
         journal_lane::{Batch, Loaded},
-        session::{HELLO_TIMEOUT_MS, Session},
+        session::HELLO_TIMEOUT_MS,
     },
     time::{Ticks, UtcMs},
     trust::EnrolmentCode,
 };
 use tokio::{io::AsyncRead, sync::mpsc, time::timeout};
-use tracing::debug;
+use tracing::{debug, warn};
 
 use crate::{
     pipe::{Lost, Pipe},
     quic::Secured,
 };
 
-use desk::{Desk, JOBS_MAX, Job, apply};
+pub use guitai_core::sync::drive::{DocumentTurn, Event};
+
+use desk::Desk;
 
 /// News from the shell that wait for the session; the shell waits beyond.
 pub const EVENTS_MAX: usize = 64;
@@ -56,15 +57,6 @@ impl fmt::Display for ShellError {
 }
 
 impl std::error::Error for ShellError {}
-
-/// Where the documents stand after the shell did something with them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DocumentTurn {
-    /// The hash over all of them.
-    pub digest: [u8; 32],
-    /// What automerge has to say: document and message.
-    pub messages: Vec<(String, Vec<u8>)>,
-}
 
 /// What a node or a hub does for one session. Called one at a time, in order; blocking work goes to `spawn_blocking`.
 pub trait Shell: Send + Sync + 'static {
@@ -125,26 +117,6 @@ pub trait Shell: Send + Sync + 'static {
 
     /// The hub said what time it is; a hub hears nothing of the kind.
     fn peer_time(&self, _said: UtcMs, _round_trip_ms: u64) {}
-}
-
-/// News for a running session.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// The own journal reaches up to here, durably.
-    Appended(FactNo),
-    /// The own documents changed, or are known for the first time; this is their digest.
-    Documents([u8; 32]),
-    /// How this end fares.
-    Status {
-        /// Facts not yet acknowledged.
-        unsent: u64,
-        /// When the oldest was recorded.
-        oldest_unsent_at: Option<UtcMs>,
-        /// The wall clock minus trusted time, in ms.
-        clock_offset_ms: Option<i64>,
-    },
-    /// Say goodbye.
-    HangUp(ByeReason),
 }
 
 /// The hub's roster and what belongs to a node it admits.
@@ -218,11 +190,11 @@ pub async fn run_node_session<S: Shell>(
 ) -> Ended {
     let Admitted { standing, shell, events } = admitted;
     let purpose = Purpose::Sync(standing);
-    let (session, mut pipe) = match open_as_node(secured, identity, app_version, (shell.papers(), purpose)).await {
+    let (drive, mut pipe) = match open_as_node(secured, identity, app_version, (shell.papers(), purpose)).await {
         Ok(opened) => opened,
         Err(ended) => return ended,
     };
-    let ended = drive(session, &mut pipe, shell, events).await;
+    let ended = serve(drive, &mut pipe, shell, events).await;
     hang_up(pipe, secured).await;
     ended
 }
@@ -238,16 +210,16 @@ pub async fn enrol(
     (papers, code): (Papers, EnrolmentCode),
 ) -> Result<Enrolled, Ended> {
     let purpose = Purpose::Enrol(code);
-    let (mut session, mut pipe) = open_as_node(secured, identity, app_version, (papers, purpose)).await?;
+    let (mut drive, mut pipe) = open_as_node(secured, identity, app_version, (papers, purpose)).await?;
     let mut taken_in = None;
     let ended = loop {
-        match session.poll() {
-            Some(Output::Send(frame)) => pipe.send(&mut session, frame.to_wire()),
-            Some(Output::Enrolled(enrolled)) => taken_in = Some(enrolled),
-            Some(Output::Hangup(hangup)) => break Ended::Hangup(hangup),
+        match drive.poll(pipe.now()) {
+            Some(Act::Write(bytes)) => pipe.write(bytes),
+            Some(Act::Enrolled(enrolled)) => taken_in = Some(enrolled),
+            Some(Act::End { hangup, .. }) => break Ended::Hangup(hangup),
             Some(other) => debug!(?other, "not part of an enrolment"),
             None => {
-                if let Err(lost) = pipe.advance(&mut session).await {
+                if let Err(lost) = pipe.advance(&mut drive).await {
                     break lost.into();
                 }
             }
@@ -276,11 +248,11 @@ pub async fn run_hub_session<G: Gate>(secured: &Secured, identity: &SigningKey, 
         exporter: secured.exporter,
         app_version: app_version.to_owned(),
     };
-    let mut session = Session::hub(Ticks(0), config);
-    let ended = match greet(&mut session, &mut pipe, gate).await {
+    let mut drive = Drive::hub(Ticks(0), config);
+    let ended = match greet(&mut drive, &mut pipe, gate).await {
         Ok((shell, events)) => {
             secured.welcome();
-            drive(session, &mut pipe, shell, events).await
+            serve(drive, &mut pipe, shell, events).await
         }
         Err(ended) => ended,
     };
@@ -293,7 +265,7 @@ async fn open_as_node(
     identity: &SigningKey,
     app_version: &str,
     (papers, purpose): (Papers, Purpose),
-) -> Result<(Session, Pipe<quinn::RecvStream>), Ended> {
+) -> Result<(Drive, Pipe<quinn::RecvStream>), Ended> {
     let (write, read) = secured.connection.open_bi().await.map_err(|e| Ended::Lost(e.to_string()))?;
     let mut nonce = [0; 32];
     getrandom::fill(&mut nonce).map_err(|e| Ended::Shell(ShellError(e.to_string())))?;
@@ -307,19 +279,19 @@ async fn open_as_node(
         purpose,
     };
     let pipe = Pipe::new(read, write, Instant::now());
-    Ok((Session::node(pipe.now(), config), pipe))
+    Ok((Drive::node(pipe.now(), config), pipe))
 }
 
 /// The hub's part before the session is open.
 async fn greet<G: Gate, R: AsyncRead + Unpin>(
-    session: &mut Session,
+    drive: &mut Drive,
     pipe: &mut Pipe<R>,
     gate: &G,
 ) -> Result<(G::Shell, mpsc::Receiver<Event>), Ended> {
     loop {
-        match session.poll() {
-            Some(Output::Send(frame)) => pipe.send(session, frame.to_wire()),
-            Some(Output::Authorise(claim)) => {
+        match drive.poll(pipe.now()) {
+            Some(Act::Write(bytes)) => pipe.write(bytes),
+            Some(Act::Authorise(claim)) => {
                 let (answer, word) = gate.authorise(claim).await;
                 let (authorisation, admitted) = match answer {
                     Answer::Admitted(Admitted { standing, shell, events }) => {
@@ -333,16 +305,15 @@ async fn greet<G: Gate, R: AsyncRead + Unpin>(
                     Answer::Duplicate => (Authorisation::Duplicate, None),
                     Answer::Later => (Authorisation::Later, None),
                 };
-                session.tell_time(wall());
-                session.authorised(pipe.now(), authorisation, word);
+                drive.authorised(pipe.now(), wall(), authorisation, word);
                 if let Some(admitted) = admitted {
                     return Ok(admitted);
                 }
             }
-            Some(Output::Enrol(request)) => session.enrolled(gate.enrol(request).await),
-            Some(Output::Hangup(hangup)) => return Err(Ended::Hangup(hangup)),
+            Some(Act::Enrol(request)) => drive.enrolled(gate.enrol(request).await),
+            Some(Act::End { hangup, .. }) => return Err(Ended::Hangup(hangup)),
             Some(other) => debug!(?other, "not part of a greeting"),
-            None => pipe.advance(session).await?,
+            None => pipe.advance(drive).await?,
         }
     }
 }
@@ -358,58 +329,38 @@ async fn hang_up<R: AsyncRead + Unpin>(pipe: Pipe<R>, secured: &Secured) {
 }
 
 /// The open session: everything but the transport goes through the shell.
-async fn drive<S: Shell, R: AsyncRead + Unpin>(
-    mut session: Session,
+async fn serve<S: Shell, R: AsyncRead + Unpin>(
+    mut drive: Drive,
     pipe: &mut Pipe<R>,
     shell: S,
     mut events: mpsc::Receiver<Event>,
 ) -> Ended {
     let shell = Arc::new(shell);
     let mut desk = Desk::open(Arc::clone(&shell));
-    let mut failed = None;
     let ended = loop {
-        match session.poll() {
-            Some(Output::Send(frame)) => pipe.send(&mut session, frame.to_wire()),
-            Some(Output::Told { verdict, word }) => shell.told(verdict, word),
-            Some(Output::Opened { peer_version }) => {
-                pipe.frames.hello_accepted();
-                shell.opened(&peer_version);
+        match drive.poll(pipe.now()) {
+            Some(Act::Write(bytes)) => pipe.write(bytes),
+            Some(Act::Do(job)) => desk.order(job),
+            Some(Act::Told { verdict, word }) => shell.told(verdict, word),
+            Some(Act::Opened { peer_version }) => shell.opened(&peer_version),
+            Some(Act::PeerTime { said, round_trip_ms }) => shell.peer_time(said, round_trip_ms),
+            Some(Act::PeerStatus(status)) => shell.peer_status(status),
+            Some(Act::Unsaid(doc)) => {
+                warn!(doc, "a document's message is larger than a frame; the document stays as it is at the other end");
             }
-            Some(Output::PeerTime { said, round_trip_ms }) => shell.peer_time(said, round_trip_ms),
-            Some(Output::PeerStatus(status)) => shell.peer_status(status),
-            Some(Output::Load { writer, from, max_bytes }) => desk.order(Job::Load { writer, from, max_bytes }),
-            Some(Output::Forked(fork)) => desk.order(Job::Forked(fork)),
-            Some(Output::Recall { known, seal }) => desk.order(Job::Recall { known, seal }),
-            Some(Output::HeadAt(no)) => desk.order(Job::HeadAt(no)),
-            Some(Output::Persist(batch)) => desk.order(Job::Persist(batch)),
-            Some(Output::Acked(upto)) => desk.order(Job::Acked(upto)),
-            Some(Output::SyncDocuments) => desk.order(Job::SyncDocuments),
-            Some(Output::Document { doc, bytes }) => desk.order(Job::Document { doc, bytes }),
-            Some(Output::Hangup(hangup)) => break failed.map_or(Ended::Hangup(hangup), Ended::Shell),
-            Some(other @ (Output::Authorise(_) | Output::Enrol(_) | Output::Enrolled(_))) => {
+            Some(Act::End { hangup, own_fault: None }) => break Ended::Hangup(hangup),
+            Some(Act::End { own_fault: Some(why), .. }) => break Ended::Shell(ShellError(why)),
+            Some(other @ (Act::Authorise(_) | Act::Enrol(_) | Act::Enrolled(_))) => {
                 debug!(?other, "not part of an open session");
             }
             None => tokio::select! {
-                moved = pipe.advance(&mut session), if desk.waiting < JOBS_MAX => if let Err(lost) = moved { break lost.into() },
-                result = desk.results.recv() => match result.unwrap_or_else(|| Err(ShellError("no worker".into()))) {
-                    Ok(done) => {
-                        desk.waiting -= 1;
-                        apply(&mut session, done);
-                    }
-                    Err(error) => {
-                        failed = Some(error);
-                        session.hang_up(ByeReason::OwnFault);
-                    }
-                },
+                moved = pipe.advance(&mut drive) => if let Err(lost) = moved { break lost.into() },
+                result = desk.results.recv() => {
+                    let result = result.unwrap_or_else(|| Err(ShellError("no worker".into())));
+                    drive.done(result.map_err(|ShellError(why)| why));
+                }
                 // A shell that is gone is stopping.
-                event = events.recv() => match event.unwrap_or(Event::HangUp(ByeReason::Stopping)) {
-                    Event::Appended(upto) => session.appended(upto),
-                    Event::Documents(digest) => session.documents_digest(digest),
-                    Event::Status { unsent, oldest_unsent_at, clock_offset_ms } => {
-                        session.status(pipe.now(), unsent, oldest_unsent_at, clock_offset_ms);
-                    }
-                    Event::HangUp(reason) => session.hang_up(reason),
-                },
+                event = events.recv() => drive.heard(pipe.now(), event.unwrap_or(Event::HangUp(ByeReason::Stopping))),
             },
         }
     };

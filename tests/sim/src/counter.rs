@@ -11,7 +11,10 @@ use guitai_core::{
     acquirer::Kind,
     ids::{Issuer, JournalId, StoreId},
     journal::epoch::Point,
-    sync::kept::Kept,
+    sync::{
+        member::{Member, Wish},
+        pace::Pace,
+    },
     time::{BusinessClock, Ticks, UtcMs},
     trust::{Grant, Instance, KeyBytes},
 };
@@ -109,35 +112,16 @@ pub struct Life {
     pub reader: Connection,
     /// The side database.
     pub side: Connection,
-    /// What is kept of the hub's words.
-    pub kept: Kept,
-    /// Which process on which folder.
-    pub instance: Instance,
+    /// Where it stands with the hub.
+    pub member: Member,
     /// When it was started, in ms of the world.
     pub born_ms: u64,
-    /// How its journal compares with the hub's copy.
-    pub compared: Compared,
-    /// Requests at the door, each with when it goes in at the latest.
-    pub held: Vec<(u64, bool, Command)>,
-    /// Dials in a row without a session.
-    pub failures: u32,
+    /// Requests at the door, each with when it goes in at the latest and what it is about.
+    pub held: Vec<(u64, Wish, Command)>,
+    /// When it dials.
+    pub pace: Pace,
     /// The next moment at which it is looked at, in ms of the world.
     pub wake_ms: Option<u64>,
-}
-
-/// How a journal compares with the hub's copy of it, as far as was said since the start.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Compared {
-    /// Nothing was said.
-    NotYet,
-    /// The hub will not say.
-    Refused,
-    /// Facts are missing here, since this moment.
-    Behind(u64),
-    /// The hub was put back to before this box, and has nothing that its journal goes on from.
-    HubLostUs,
-    /// Both hold the same.
-    Same,
 }
 
 impl Counter {
@@ -206,7 +190,7 @@ impl Counter {
         let born_ms = truth.load(Ordering::Relaxed);
         let machine = Clocks { truth: Arc::clone(truth), begins_at_ms, hands: Arc::clone(&self.hands), born_ms };
         let side = side.shared_writer().map_err(Stop::disk)?;
-        let words = kept::kept(&side).map_err(Stop::disk)?.verified(hub_key);
+        let kept = kept::kept(&side).map_err(Stop::disk)?;
         let Folder { identity, enrolment } = &self.folder;
         let clock = Clock::start_on(machine, None, None);
         let begun = clock.trusted_now();
@@ -225,6 +209,12 @@ impl Counter {
         let last_at = journal.last_at().map_err(Stop::disk)?;
         let machine = Clocks { truth: Arc::clone(truth), begins_at_ms, hands: Arc::clone(&self.hands), born_ms };
         let clock = Clock::start_on(machine, last_at, None);
+        let starts = self.starts + 1;
+        let mut process = [0; 16];
+        process[..8].copy_from_slice(&starts.to_be_bytes());
+        process[8] = self.machine;
+        let instance = Instance { process, folder: [self.machine; 16] };
+        let member = Member::start((self.store.clone(), *hub_key), instance, kept, clock.up());
         let days = BusinessClock::new(jiff::tz::TimeZone::fixed(jiff::tz::offset(8)), u16::from(cut_off) * 60);
         let setup = Setup {
             journal,
@@ -234,28 +224,14 @@ impl Counter {
             code_key: [7; 32],
             subject: "测试店".into(),
             last_offset_ms: None,
-            bar: words.bar(),
+            bar: member.bar(),
             awaits_hub: true,
         };
         let till = Till::resume(setup, clock).map_err(Stop::disk)?;
         let reader = database.reader().map_err(Stop::disk)?;
-        self.starts += 1;
-        let mut process = [0; 16];
-        process[..8].copy_from_slice(&self.starts.to_be_bytes());
-        process[8] = self.machine;
-        let instance = Instance { process, folder: [self.machine; 16] };
-        self.life = Some(Life {
-            till,
-            reader,
-            side,
-            kept: words,
-            instance,
-            born_ms,
-            compared: Compared::NotYet,
-            held: Vec::new(),
-            failures: 0,
-            wake_ms: None,
-        });
+        self.starts = starts;
+        self.life =
+            Some(Life { till, reader, side, member, born_ms, held: Vec::new(), pace: Pace::default(), wake_ms: None });
         Ok(())
     }
 
@@ -273,33 +249,24 @@ impl Counter {
 }
 
 impl Life {
-    /// Whether requests go in: the hub has had its word, or its time.
+    /// Its own ticks.
     #[must_use]
-    pub fn door(&self, now_ms: u64, gives_back: bool) -> Option<u64> {
-        let by = match self.compared {
-            Compared::Same | Compared::Refused | Compared::HubLostUs => return None,
-            Compared::NotYet => self.born_ms + if gives_back { COMPARED_WITHIN_MS } else { HEARD_WITHIN_MS },
-            Compared::Behind(_) if gives_back => return None,
-            Compared::Behind(since) => since + HEALED_WITHIN_MS,
-        };
-        (by > now_ms).then_some(by)
+    pub const fn up(&self, now_ms: u64) -> Ticks {
+        Ticks(now_ms.saturating_sub(self.born_ms))
+    }
+
+    /// Until when, in ms of the world, a request waits at the latest; none if it goes in.
+    #[must_use]
+    pub fn door(&self, now_ms: u64, wish: Wish) -> Option<u64> {
+        self.member.waits(wish, self.up(now_ms)).map(|Ticks(until)| self.born_ms + until)
     }
 
     /// The hub has spoken about the journal, or its time is over.
     #[must_use]
-    pub const fn hub_is_heard(&self, now_ms: u64) -> bool {
-        !matches!(self.compared, Compared::NotYet) || now_ms >= self.born_ms + COMPARED_WITHIN_MS
+    pub fn hub_is_heard(&self, now_ms: u64) -> bool {
+        self.member.unheard(self.up(now_ms)).is_none()
     }
 }
-
-/// Until when requests to give money back wait for the hub's word; see the node's membership.
-pub const COMPARED_WITHIN_MS: u64 = 5_000;
-
-/// The same for other requests.
-pub const HEARD_WITHIN_MS: u64 = 2_000;
-
-/// How long requests wait for what comes back.
-pub const HEALED_WITHIN_MS: u64 = 10_000;
 
 /// Why a node does not start.
 #[derive(Debug)]

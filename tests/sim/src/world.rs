@@ -9,6 +9,7 @@ mod counters;
 mod judge;
 mod ledger;
 mod manager;
+mod membership;
 mod people;
 mod recognise;
 mod sync;

@@ -1,5 +1,8 @@
 //! Sync: two single-writer journals and a set of documents over one session, the same in both directions.
 //!
+//! [`drive`] ties a session to bytes and jobs, for shells and for the simulator alike; a node's stand with its hub is
+//! [`member`], its pace of calling [`pace`].
+//!
 //! ```text
 //! in:   handle(now, frame)  wake(now)  appended(upto)  loaded(writer, facts)  head_at(no, hash)  persisted(token)  writable(room)
 //!       recall(places, seal)  give_back(from, head)                                                (after a fork)
@@ -19,10 +22,14 @@
 //! 6. A hash over all documents says whether there is anything to talk about; what is said is automerge's business.
 
 pub mod contract;
+pub mod drive;
 pub mod fault;
 pub mod frame;
 pub mod journal_lane;
 pub mod kept;
+pub mod lost;
+pub mod member;
+pub mod pace;
 pub mod session;
 pub mod version;
 pub mod wire;

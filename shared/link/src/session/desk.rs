@@ -5,68 +5,10 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use guitai_core::{
-    ids::{FactNo, Writer},
-    journal::{
-        chain::{ChainHash, Seal},
-        epoch::Point,
-    },
-    sync::{
-        fault::Fork,
-        journal_lane::{Batch, Loaded},
-        session::Session,
-    },
-};
+use guitai_core::sync::drive::{Done, Job};
 use tokio::{sync::mpsc, task::JoinHandle};
-use tracing::warn;
 
-use super::{DocumentTurn, Shell, ShellError};
-
-/// Jobs waiting for the shell beyond which nothing more is read: two full windows.
-pub(super) const JOBS_MAX: usize = 32;
-
-/// Tells the session what came of a job.
-pub(super) fn apply(session: &mut Session, done: Done) {
-    match done {
-        Done::Loaded(writer, loaded) => session.loaded(writer, loaded),
-        Done::Recalling(known, seal) => session.recall(known, seal),
-        Done::Recalled(from, head) => session.give_back(from, head),
-        Done::HeadAt(no, head) => session.head_at(no, head),
-        Done::Persisted(token) => session.persisted(token),
-        Done::Noted => {}
-        Done::Documents(turn) => {
-            for (doc, bytes) in turn.messages {
-                if session.document_message(doc, bytes).is_err() {
-                    warn!("a document's message is larger than a frame; the document stays as it is at the other end");
-                }
-            }
-            session.documents_digest(turn.digest);
-        }
-    }
-}
-
-/// What the shell is asked to do.
-pub(super) enum Job {
-    Load { writer: Writer, from: FactNo, max_bytes: usize },
-    Forked(Box<Fork>),
-    Recall { known: Vec<Point>, seal: Option<Seal> },
-    HeadAt(FactNo),
-    Persist(Batch),
-    Acked(FactNo),
-    SyncDocuments,
-    Document { doc: String, bytes: Vec<u8> },
-}
-
-/// What came of it.
-pub(super) enum Done {
-    Loaded(Writer, Option<Loaded>),
-    Recalling(Vec<Point>, Option<Seal>),
-    Recalled(Option<FactNo>, Option<FactNo>),
-    HeadAt(FactNo, Option<ChainHash>),
-    Persisted(u64),
-    Noted,
-    Documents(DocumentTurn),
-}
+use super::{Shell, ShellError};
 
 /// The shell's jobs, done by one task in order.
 pub(super) struct Desk {
@@ -74,7 +16,6 @@ pub(super) struct Desk {
     pub(super) results: mpsc::UnboundedReceiver<Result<Done, ShellError>>,
     worker: JoinHandle<()>,
     ending: Arc<AtomicBool>,
-    pub(super) waiting: usize,
 }
 
 impl Desk {
@@ -83,13 +24,12 @@ impl Desk {
         let (done, results) = mpsc::unbounded_channel();
         let ending = Arc::new(AtomicBool::new(false));
         let worker = tokio::spawn(work(shell, to_do, done, Arc::clone(&ending)));
-        Self { jobs, results, worker, ending, waiting: 0 }
+        Self { jobs, results, worker, ending }
     }
 
-    /// The channel has no bound of its own: loads are one at a time, batches within the window, and nothing is read while
-    /// more than [`JOBS_MAX`] wait.
-    pub(super) fn order(&mut self, job: Job) {
-        self.waiting += 1;
+    /// The channel has no bound of its own: loads are one at a time, batches within the window, and the drive reads nothing
+    /// while more than [`guitai_core::sync::drive::JOBS_MAX`] wait.
+    pub(super) fn order(&self, job: Job) {
         // A worker that died shows at `results`.
         self.jobs.send(job).ok();
     }
@@ -110,7 +50,7 @@ async fn work<S: Shell>(
     ending: Arc<AtomicBool>,
 ) {
     while let Some(job) = jobs.recv().await {
-        if ending.load(Ordering::Acquire) && !matches!(job, Job::Persist(_) | Job::Acked(_)) {
+        if ending.load(Ordering::Acquire) && !job.outlives_its_session() {
             continue;
         }
         let result = match job {

@@ -1,12 +1,7 @@
 //! What befalls a world, and its mending.
 
 use ed25519_dalek::SigningKey;
-use guitai_core::{
-    ids::FactNo,
-    payment::State,
-    sync::kept::{Fork, Kept},
-    trust::Bar,
-};
+use guitai_core::payment::State;
 use guitai_store::list::{self, PaymentFilter};
 use guitai_vfs::{Disk, Fault, Survival};
 
@@ -201,10 +196,8 @@ impl World {
 
     /// The box is let in anew, in its own folder: it gets another number.
     pub(super) fn reenter(&mut self, counter: usize) {
-        let kept = self.counters[counter].life.as_ref().map_or_else(Kept::default, |life| life.kept.clone());
-        let instance = self.counters[counter].life.as_ref().map(|life| life.instance);
+        let papers = self.counters[counter].life.as_ref().map(|life| life.member.papers()).unwrap_or_default();
         self.end_life(counter);
-        let papers = kept.papers(instance.unwrap_or_default());
         let mut chance = self.chance(("re-enter", counter, self.counters[counter].starts));
         let (store, key) = (self.counters[counter].store.clone(), self.counters[counter].key());
         match self.hub.enrol(&store, (key, papers), chance.bytes(), self.now()) {
@@ -299,45 +292,5 @@ impl World {
     pub(super) fn retire(&mut self, counter: usize) {
         self.end_life(counter);
         self.counters[counter].retired = true;
-    }
-
-    /// Keeps what the hub said or what was found out about the journal, and tells the engine what that forbids.
-    pub(super) fn keep(&mut self, counter: usize, change: impl FnOnce(&mut Kept)) -> Result<(), Violation> {
-        let Some(life) = &mut self.counters[counter].life else { return Ok(()) };
-        let before = life.kept.clone();
-        change(&mut life.kept);
-        if life.kept == before {
-            return Ok(());
-        }
-        // A disk that fails keeps nothing: it is asked again.
-        let _ = guitai_store::kept::keep(&life.side, &before, &life.kept);
-        let (was, is) = (before.bar(), life.kept.bar());
-        if was == is {
-            return Ok(());
-        }
-        self.marks.bar(is);
-        let name = self.counters[counter].name.clone();
-        self.tell(format_args!("{name} may not: {is:?}"));
-        self.turn(counter, vec![guitai_till::Command::Bar(is)])
-    }
-
-    /// The journal is another than the hub's copy.
-    pub(super) fn forked(&mut self, counter: usize, no: Option<FactNo>, how: Fork) -> Result<(), Violation> {
-        let now_ms = self.now_ms();
-        let Some(life) = &mut self.counters[counter].life else { return Ok(()) };
-        life.compared = crate::counter::Compared::Behind(now_ms);
-        self.tell(format_args!("{} is forked at {}", self.counters[counter].name.clone(), super::people::shown(no)));
-        self.keep(counter, |kept| {
-            kept.forked = match how {
-                Fork::Filling => kept.forked.or(Some(Fork::Filling)),
-                Fork::Unfillable => Some(Fork::Unfillable),
-            };
-        })
-    }
-
-    /// Whether a box is one that people must replace.
-    pub(super) fn is_given_up(&self, counter: usize) -> bool {
-        let bar = self.counters[counter].life.as_ref().and_then(|life| life.kept.bar());
-        matches!(bar, Some(Bar::Unfillable | Bar::Replaced | Bar::Revoked | Bar::Duplicate))
     }
 }

@@ -1,12 +1,12 @@
 //! Boxes: their starts, their turns, their ends.
 
-use guitai_core::ids::FactNo;
+use guitai_core::{ids::FactNo, sync::member::COMPARED_WITHIN_MS};
 use guitai_store::ingest;
 use guitai_till::{Command, Output};
 
 use super::{Event, World, people::Post};
 use crate::{
-    counter::{Compared, Stop},
+    counter::Stop,
     mutant::Mutant,
     oracle::{Invariant, Violation},
     situation::Situation,
@@ -51,7 +51,7 @@ impl World {
         let born_ms = self.now_ms();
         self.schedule(born_ms + DIALS_AFTER_MS, Event::Dial { counter, life });
         self.schedule(born_ms + DIALS_AFTER_MS, Event::AskTime { counter, life, wait_ms: 0 });
-        self.schedule(born_ms + crate::counter::COMPARED_WITHIN_MS, Event::Wake { counter, life });
+        self.schedule(born_ms + COMPARED_WITHIN_MS, Event::Wake { counter, life });
         self.turn(counter, Vec::new())
     }
 
@@ -94,10 +94,10 @@ impl World {
             commands.push(Command::HubHeard);
         }
         let held = std::mem::take(&mut life.held);
-        for (by_ms, gives_back, command) in held {
-            match life.door(now_ms, gives_back) {
-                Some(_) if by_ms > now_ms => life.held.push((by_ms, gives_back, command)),
-                _ => commands.push(command),
+        for (_, wish, command) in held {
+            match life.door(now_ms, wish) {
+                Some(by_ms) => life.held.push((by_ms, wish, command)),
+                None => commands.push(command),
             }
         }
         let mut outputs = Vec::new();
@@ -205,14 +205,5 @@ impl World {
             }
         }
         Ok(())
-    }
-
-    /// Both journals are the same: what waited for that goes in.
-    pub(super) fn agreed(&mut self, counter: usize) -> Result<(), Violation> {
-        let Some(life) = &mut self.counters[counter].life else { return Ok(()) };
-        let news = life.compared != Compared::Same;
-        life.compared = Compared::Same;
-        self.keep(counter, |kept| kept.forked = None)?;
-        if news { self.turn(counter, Vec::new()) } else { Ok(()) }
     }
 }

@@ -17,7 +17,7 @@ use guitai_store::{
 
 use super::World;
 use crate::{
-    counter::{Compared, Counter},
+    counter::Counter,
     oracle::{Invariant, Violation},
 };
 
@@ -129,7 +129,7 @@ impl World {
         for &number in &self.in_force {
             let one = &self.counters[number];
             let Some(life) = &one.life else { continue };
-            if self.is_given_up(number) || life.compared == Compared::HubLostUs {
+            if self.is_given_up(number) || life.member.is_lost_at_hub() {
                 continue;
             }
             let journal = one.journal();

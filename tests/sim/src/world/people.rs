@@ -3,11 +3,12 @@
 use guitai_core::{
     acquirer::Terminal,
     desk::Refusal,
-    ids::{AccountId, FactNo, OrderNo, TillId},
+    ids::{AccountId, OrderNo, TillId},
     money::Fen,
     payment::{Say, Settlement, State},
     people::{AccountSet, Approval, Idempotency, Role},
     secret::PaymentCode,
+    sync::member::Wish,
     text::Text,
     time::UtcMs,
 };
@@ -110,8 +111,9 @@ impl World {
         self.tell(format_args!("{name} is asked, deed {deed}: {command:?}"));
         let now_ms = self.now_ms();
         let Some(life) = &mut self.counters[counter].life else { return Ok(()) };
-        if let Some(by_ms) = life.door(now_ms, gives_back) {
-            life.held.push((by_ms, gives_back, command));
+        let wish = if gives_back { Wish::GiveBack } else { Wish::Other };
+        if let Some(by_ms) = life.door(now_ms, wish) {
+            life.held.push((by_ms, wish, command));
             return self.turn(counter, Vec::new());
         }
         self.turn(counter, vec![command])
@@ -368,9 +370,4 @@ fn pays(pays: &plan::Pays) -> Pays {
             daily: *daily,
         }),
     }
-}
-
-/// What a fact number is called where none is known.
-pub(crate) fn shown(no: Option<FactNo>) -> String {
-    no.map_or_else(|| "-".to_owned(), |no| no.to_string())
 }

@@ -3,8 +3,9 @@
 use guitai_core::{
     ids::Writer,
     sync::{
-        contract::{Authorisation, Output},
-        frame::{ByeReason, Word},
+        contract::Authorisation,
+        drive::{Act, DocumentTurn, Done, Job},
+        frame::Word,
         journal_lane::Batch,
     },
 };
@@ -17,87 +18,82 @@ use crate::{
 };
 
 impl World {
-    pub(super) fn hub_does(&mut self, number: u64, output: Output) -> Result<(), Violation> {
+    pub(super) fn hub_does(&mut self, number: u64, act: Act) -> Result<(), Violation> {
         let (now, now_ms) = (self.now(), self.now_ms());
         let (Some(connection), Some(hub)) = (self.connections.get_mut(&number), self.hub.life.as_ref()) else {
             return Ok(());
         };
-        match output {
-            Output::Send(frame) => self.send(number, false, frame.to_wire()),
-            Output::Authorise(claim) => {
-                let admitted = hub.admit(&claim, (now, hub.up(now_ms)));
+        match act {
+            Act::Write(bytes) => self.send(number, false, bytes),
+            Act::Authorise(claim) => {
+                let up = hub.up(now_ms);
+                let admitted = hub.admit(&claim, (now, up));
                 let (answer, word, seated) = admitted.unwrap_or_else(|_| (Authorisation::Later, Word::default(), None));
                 connection.seated = seated;
-                connection.hub.session.tell_time(now);
-                connection.hub.session.authorised(hub.up(now_ms), answer, word);
-                if connection.seated.is_some() {
-                    connection.hub.session.documents_digest([0; 32]);
+                connection.hub.drive.authorised(up, now, answer, word);
+            }
+            Act::Do(job) => {
+                let done = self.hub_works(number, job);
+                if let Some(connection) = self.connections.get_mut(&number) {
+                    connection.hub.drive.done(done);
                 }
             }
-            Output::Opened { .. } => connection.hub.reader.hello_accepted(),
-            Output::Load { writer, from, max_bytes } => {
-                let store = connection.seated.as_ref().map(|seated| seated.store.clone());
-                let loaded = match (writer, store) {
-                    (Writer::Node, Some(store)) => hub.sqlite.load(&store, from, max_bytes),
-                    _ => Ok(None),
-                };
-                match loaded {
-                    Ok(loaded) => connection.hub.session.loaded(writer, loaded),
-                    Err(_) => connection.hub.session.hang_up(ByeReason::OwnFault),
-                }
-            }
-            Output::HeadAt(no) => connection.hub.session.head_at(no, None),
-            Output::Recall { known, seal } => {
-                let store = connection.seated.as_ref().map(|seated| seated.store.clone());
-                let recalled = store.map(|store| hub.sqlite.recall(&store, &known, seal.as_ref()));
-                match recalled {
-                    Some(Ok((from, head, _))) => connection.hub.session.give_back(from, head),
-                    _ => connection.hub.session.hang_up(ByeReason::OwnFault),
-                }
-            }
-            Output::Persist(batch) => return self.hub_takes(number, batch),
-            Output::Hangup(_) => {
-                connection.hub.closed = true;
+            Act::End { hangup, .. } => {
                 let at_ms = connection.node.arrives_ms.max(connection.hub.arrives_ms).max(now_ms) + 1;
                 self.schedule(at_ms, Event::Gone { connection: number });
+                return self.finds("hub", &hangup);
             }
-            Output::Acked(_)
-            | Output::PeerStatus(_)
-            | Output::PeerTime { .. }
-            | Output::SyncDocuments
-            | Output::Document { .. }
-            | Output::Told { .. }
-            | Output::Enrol(_)
-            | Output::Enrolled(_)
-            | Output::Forked(_) => {}
+            Act::Opened { .. }
+            | Act::PeerStatus(_)
+            | Act::PeerTime { .. }
+            | Act::Told { .. }
+            | Act::Unsaid(_)
+            | Act::Enrol(_)
+            | Act::Enrolled(_) => {}
         }
         Ok(())
     }
 
-    fn hub_takes(&mut self, number: u64, batch: Batch) -> Result<(), Violation> {
-        let now_ms = self.now_ms();
-        let (Some(connection), Some(hub)) = (self.connections.get_mut(&number), self.hub.life.as_ref()) else {
-            return Ok(());
-        };
-        let Some(seated) = &connection.seated else { return Ok(()) };
-        let (token, last) = (batch.token, batch.seal.no);
-        let counter = connection.counter;
+    fn hub_works(&mut self, number: u64, job: Job) -> Result<Done, String> {
+        let seated = self.connections.get(&number).and_then(|one| one.seated.as_ref()).ok_or("nobody sits here")?;
+        let (store, hub) = (&seated.store, self.hub.life.as_ref().ok_or("the hub is down")?);
+        match job {
+            Job::Load { writer: writer @ Writer::Node, from, max_bytes } => {
+                let loaded = hub.sqlite.load(store, from, max_bytes).map_err(|error| error.to_string())?;
+                Ok(Done::Loaded(writer, loaded))
+            }
+            Job::Load { writer, .. } => Ok(Done::Loaded(writer, None)),
+            Job::HeadAt(no) => Ok(Done::HeadAt(no, None)),
+            Job::Recall { known, seal } => {
+                let recalled = hub.sqlite.recall(store, &known, seal.as_ref());
+                let (from, head, _) = recalled.map_err(|error| error.to_string())?;
+                Ok(Done::Recalled(from, head))
+            }
+            Job::Persist(batch) => self.hub_takes(number, batch),
+            Job::Acked(_) => Ok(Done::Noted),
+            Job::Forked(_) => Err("the hub has no journal that could fork".into()),
+            Job::SyncDocuments | Job::Document { .. } => {
+                Ok(Done::Documents(DocumentTurn { digest: [0; 32], messages: Vec::new() }))
+            }
+        }
+    }
+
+    fn hub_takes(&mut self, number: u64, batch: Batch) -> Result<Done, String> {
+        let (token, last, now_ms) = (batch.token, batch.seal.no, self.now_ms());
+        let connection = self.connections.get(&number).ok_or("the line is gone")?;
+        let seated = connection.seated.as_ref().ok_or("nobody sits here")?;
+        let (hub, counter) = (self.hub.life.as_ref().ok_or("the hub is down")?, connection.counter);
         hub.lines.touch(&seated.store, &seated.fence, hub.up(now_ms));
         if self.mutant == Some(Mutant::AcknowledgesFirst) {
-            connection.hub.session.persisted(token);
-            return Ok(());
+            return Ok(Done::Persisted(token));
         }
-        match hub.sqlite.ingest((&seated.store, seated.issuer), batch, &seated.fence) {
-            Ok(_) => {
-                connection.hub.session.persisted(token);
-                self.tell(format_args!("the hub has {} up to {last}", self.counters[counter].name.clone()));
-                self.mark(Situation::HubTook);
-            }
-            Err(refused) => {
-                connection.hub.session.hang_up(ByeReason::OwnFault);
-                self.tell(format_args!("the hub does not take {last}: {refused}"));
-            }
+        let taken = hub.sqlite.ingest((&seated.store, seated.issuer), batch, &seated.fence);
+        if let Err(refused) = taken {
+            self.tell(format_args!("the hub does not take {last}: {refused}"));
+            return Err(refused.to_string());
         }
-        Ok(())
+        self.tell(format_args!("the hub has {} up to {last}", self.counters[counter].name.clone()));
+        self.mark(Situation::HubTook);
+        Ok(Done::Persisted(token))
     }
 }

@@ -1,0 +1,488 @@
+//! A session with its two ends tied up: bytes instead of frames, one kind of job instead of many answers, and what is under way
+//! counted. A shell moves bytes and time, asks the roster, does the jobs, and knows nothing else.
+//!
+//! ```text
+//! in:   bytes(bytes)  written(count)  wake(now)  heard(now, event)  done(result)  authorised(now, …)  enrolled(answer)
+//! out:  poll(now) -> Option<Act>   next_wake() -> Option<Ticks>   reads() -> bool
+//! ```
+//!
+//! After every input, [`Drive::poll`] until there is nothing more; after [`Act::End`] there is nothing more for ever.
+
+use alloc::{boxed::Box, collections::VecDeque, string::String, vec::Vec};
+
+use super::{
+    contract::{Authorisation, Claim, EnrolRequest, Hangup, HubConfig, NodeConfig, Output},
+    fault::Fork,
+    frame::{ByeReason, EnrolRefusal, Enrolled, Status, Verdict, Word},
+    journal_lane::{Batch, Loaded},
+    session::Session,
+    wire::FrameReader,
+};
+use crate::{
+    ids::{FactNo, Writer},
+    journal::{
+        chain::{ChainHash, Seal},
+        epoch::Point,
+    },
+    time::{Ticks, UtcMs},
+};
+
+/// Bytes given to the transport and not yet taken by it, beyond which nothing more is sent but a goodbye.
+pub const WRITE_ROOM_BYTES: usize = 256 * 1024;
+
+/// Jobs under way beyond which nothing more is read: two full windows.
+pub const JOBS_MAX: usize = 32;
+
+/// What the shell has to do.
+#[derive(Debug)]
+pub enum Act {
+    /// Write to the transport; say so with [`Drive::written`].
+    Write(Vec<u8>),
+    /// Ask the roster; answer with [`Drive::authorised`] before anything else.
+    Authorise(Claim),
+    /// Check and use up a code; answer with [`Drive::enrolled`] before anything else.
+    Enrol(EnrolRequest),
+    /// We were taken in.
+    Enrolled(Enrolled),
+    /// The hub's signed answer to our hello, before anything else.
+    Told {
+        /// Whether we are let in.
+        verdict: Verdict,
+        /// The rest.
+        word: Word,
+    },
+    /// The hello is done.
+    Opened {
+        /// The other program's version.
+        peer_version: String,
+    },
+    /// The hub said what time it is, at some moment of the last `round_trip_ms`.
+    PeerTime {
+        /// Its wall clock.
+        said: UtcMs,
+        /// From our hello to its answer, in ms.
+        round_trip_ms: u64,
+    },
+    /// How the other end fares.
+    PeerStatus(Status),
+    /// What this document has to say is larger than a frame; it stays as it is at the other end.
+    Unsaid(String),
+    /// Do this, after all jobs before it; answer with [`Drive::done`].
+    Do(Job),
+    /// Close the transport once everything is written. What [`Job::outlives_its_session`] is still done.
+    End {
+        /// Why.
+        hangup: Hangup,
+        /// What our own shell said, if that was why.
+        own_fault: Option<String>,
+    },
+}
+
+/// Something for the disk or the documents.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Job {
+    /// See [`Output::Load`].
+    Load {
+        /// Whose journal.
+        writer: Writer,
+        /// From here.
+        from: FactNo,
+        /// Bytes of bodies wanted at most.
+        max_bytes: usize,
+    },
+    /// See [`Output::Forked`].
+    Forked(Box<Fork>),
+    /// See [`Output::Recall`].
+    Recall {
+        /// Places of the writer's history, newest first.
+        known: Vec<Point>,
+        /// Its last seal.
+        seal: Option<Seal>,
+    },
+    /// See [`Output::HeadAt`].
+    HeadAt(FactNo),
+    /// See [`Output::Persist`].
+    Persist(Batch),
+    /// The other end holds our facts up to here durably.
+    Acked(FactNo),
+    /// See [`Output::SyncDocuments`].
+    SyncDocuments,
+    /// See [`Output::Document`].
+    Document {
+        /// Which document.
+        doc: String,
+        /// The message.
+        bytes: Vec<u8>,
+    },
+}
+
+impl Job {
+    /// Whether it is done even if its session is over: what came whole is made durable, what was acknowledged stays so.
+    #[must_use]
+    pub const fn outlives_its_session(&self) -> bool {
+        match self {
+            Self::Persist(_) | Self::Acked(_) => true,
+            Self::Load { .. }
+            | Self::Forked(_)
+            | Self::Recall { .. }
+            | Self::HeadAt(_)
+            | Self::SyncDocuments
+            | Self::Document { .. } => false,
+        }
+    }
+}
+
+/// What came of a job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Done {
+    /// Of [`Job::Load`].
+    Loaded(Writer, Option<Loaded>),
+    /// Of [`Job::Forked`]: places of our history, newest first, and our last seal.
+    Recalling(Vec<Point>, Option<Seal>),
+    /// Of [`Job::Recall`]: the first of the places that is held here too, and the last fact held.
+    Recalled(Option<FactNo>, Option<FactNo>),
+    /// Of [`Job::HeadAt`].
+    HeadAt(FactNo, Option<ChainHash>),
+    /// Of [`Job::Persist`]: its batch's token.
+    Persisted(u64),
+    /// Of [`Job::Acked`].
+    Noted,
+    /// Of [`Job::SyncDocuments`] and [`Job::Document`].
+    Documents(DocumentTurn),
+}
+
+/// Where the documents stand after something was done with them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DocumentTurn {
+    /// The hash over all of them.
+    pub digest: [u8; 32],
+    /// What automerge has to say: document and message.
+    pub messages: Vec<(String, Vec<u8>)>,
+}
+
+/// News for a running session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The own journal reaches up to here, durably.
+    Appended(FactNo),
+    /// The own documents changed, or are known for the first time; this is their digest.
+    Documents([u8; 32]),
+    /// How this end fares.
+    Status {
+        /// Facts not yet acknowledged.
+        unsent: u64,
+        /// When the oldest was recorded.
+        oldest_unsent_at: Option<UtcMs>,
+        /// The wall clock minus trusted time, in ms.
+        clock_offset_ms: Option<i64>,
+    },
+    /// Say goodbye.
+    HangUp(ByeReason),
+}
+
+/// One end of a connection, from its first byte to its last.
+#[derive(Debug)]
+pub struct Drive {
+    session: Session,
+    frames: FrameReader,
+    unsaid: VecDeque<String>,
+    unwritten: usize,
+    jobs: usize,
+    own_fault: Option<String>,
+    ended: bool,
+}
+
+impl Drive {
+    /// A node that was just connected.
+    #[must_use]
+    pub fn node(now: Ticks, config: NodeConfig) -> Self {
+        Self::of(Session::node(now, config))
+    }
+
+    /// A hub that was just called.
+    #[must_use]
+    pub fn hub(now: Ticks, config: HubConfig) -> Self {
+        Self::of(Session::hub(now, config))
+    }
+
+    fn of(session: Session) -> Self {
+        let (frames, unsaid) = (FrameReader::default(), VecDeque::new());
+        Self { session, frames, unsaid, unwritten: 0, jobs: 0, own_fault: None, ended: false }
+    }
+
+    /// The next thing to do.
+    pub fn poll(&mut self, now: Ticks) -> Option<Act> {
+        while !self.ended {
+            if let Some(doc) = self.unsaid.pop_front() {
+                return Some(Act::Unsaid(doc));
+            }
+            if let Some(output) = self.session.poll() {
+                return Some(self.act(output));
+            }
+            if !self.reads() {
+                break;
+            }
+            match self.frames.next_frame() {
+                // The fault is in the hang-up that follows.
+                Ok(Some(frame)) => drop(self.session.handle(now, frame)),
+                Ok(None) => break,
+                Err(error) => self.session.unreadable(error),
+            }
+        }
+        None
+    }
+
+    fn act(&mut self, output: Output) -> Act {
+        let job = match output {
+            Output::Send(frame) => {
+                let bytes = frame.to_wire();
+                self.unwritten += bytes.len();
+                self.make_room();
+                return Act::Write(bytes);
+            }
+            Output::Authorise(claim) => return Act::Authorise(claim),
+            Output::Enrol(request) => return Act::Enrol(request),
+            Output::Enrolled(enrolled) => return Act::Enrolled(enrolled),
+            Output::Told { verdict, word } => return Act::Told { verdict, word },
+            Output::Opened { peer_version } => {
+                self.frames.hello_accepted();
+                return Act::Opened { peer_version };
+            }
+            Output::PeerTime { said, round_trip_ms } => return Act::PeerTime { said, round_trip_ms },
+            Output::PeerStatus(status) => return Act::PeerStatus(status),
+            Output::Hangup(hangup) => {
+                self.ended = true;
+                return Act::End { hangup, own_fault: self.own_fault.take() };
+            }
+            Output::Load { writer, from, max_bytes } => Job::Load { writer, from, max_bytes },
+            Output::Forked(fork) => Job::Forked(fork),
+            Output::Recall { known, seal } => Job::Recall { known, seal },
+            Output::HeadAt(no) => Job::HeadAt(no),
+            Output::Persist(batch) => Job::Persist(batch),
+            Output::Acked(upto) => Job::Acked(upto),
+            Output::SyncDocuments => Job::SyncDocuments,
+            Output::Document { doc, bytes } => Job::Document { doc, bytes },
+        };
+        self.jobs += 1;
+        Act::Do(job)
+    }
+
+    /// When to call [`Drive::wake`] at the latest.
+    #[must_use]
+    pub fn next_wake(&self) -> Option<Ticks> {
+        self.session.next_wake()
+    }
+
+    /// Time passed.
+    pub fn wake(&mut self, now: Ticks) {
+        self.session.wake(now);
+    }
+
+    /// Whether bytes are wanted now. Beyond [`JOBS_MAX`] jobs the other end must wait.
+    #[must_use]
+    pub const fn reads(&self) -> bool {
+        !self.ended && self.jobs < JOBS_MAX
+    }
+
+    /// Bytes came.
+    pub fn bytes(&mut self, bytes: &[u8]) {
+        self.frames.push(bytes);
+    }
+
+    /// The transport has taken so many bytes.
+    pub fn written(&mut self, count: usize) {
+        self.unwritten = self.unwritten.saturating_sub(count);
+        self.make_room();
+    }
+
+    /// There is news.
+    pub fn heard(&mut self, now: Ticks, event: Event) {
+        match event {
+            Event::Appended(upto) => self.session.appended(upto),
+            Event::Documents(digest) => self.session.documents_digest(digest),
+            Event::Status { unsent, oldest_unsent_at, clock_offset_ms } => {
+                self.session.status(now, unsent, oldest_unsent_at, clock_offset_ms);
+            }
+            Event::HangUp(reason) => self.session.hang_up(reason),
+        }
+    }
+
+    /// What came of a job, in the order of the jobs. An error, whose text is for logs, ends the session; no later job may be
+    /// done then: it would leave a gap.
+    pub fn done(&mut self, result: Result<Done, String>) {
+        let done = match result {
+            Ok(done) => done,
+            Err(why) => {
+                self.own_fault = Some(why);
+                return self.session.hang_up(ByeReason::OwnFault);
+            }
+        };
+        self.jobs = self.jobs.saturating_sub(1);
+        match done {
+            Done::Loaded(writer, loaded) => self.session.loaded(writer, loaded),
+            Done::Recalling(known, seal) => self.session.recall(known, seal),
+            Done::Recalled(from, head) => self.session.give_back(from, head),
+            Done::HeadAt(no, head) => self.session.head_at(no, head),
+            Done::Persisted(token) => self.session.persisted(token),
+            Done::Noted => {}
+            Done::Documents(turn) => {
+                for (doc, bytes) in turn.messages {
+                    if self.session.document_message(doc.clone(), bytes).is_err() {
+                        self.unsaid.push_back(doc);
+                    }
+                }
+                self.session.documents_digest(turn.digest);
+            }
+        }
+    }
+
+    /// The roster's answer, and the hub's time for the node.
+    pub fn authorised(&mut self, now: Ticks, wall: UtcMs, answer: Authorisation, word: Word) {
+        self.session.tell_time(wall);
+        self.session.authorised(now, answer, word);
+    }
+
+    /// What came of an enrolment.
+    pub fn enrolled(&mut self, answer: Result<Enrolled, EnrolRefusal>) {
+        self.session.enrolled(answer);
+    }
+
+    fn make_room(&mut self) {
+        self.session.writable(WRITE_ROOM_BYTES.saturating_sub(self.unwritten));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::{format, vec};
+
+    use super::*;
+    use crate::sync::{
+        contract::{Purpose, Standing},
+        pair::{hub_session, node_session, store},
+    };
+
+    const NOW: Ticks = Ticks(0);
+
+    fn standing() -> Standing {
+        Standing { store: store(), outgoing: None, incoming: None }
+    }
+
+    /// Moves bytes between two ends until neither has anything to do; what else they want is given back.
+    fn settle(node: &mut Drive, hub: &mut Drive) -> (Vec<Act>, Vec<Act>) {
+        let mut wanted = (Vec::new(), Vec::new());
+        loop {
+            let (from_node, from_hub) = (node.poll(NOW), hub.poll(NOW));
+            let idle = from_node.is_none() && from_hub.is_none();
+            match from_node {
+                Some(Act::Write(bytes)) => {
+                    node.written(bytes.len());
+                    // A wire cuts where it likes.
+                    bytes.chunks(7).for_each(|some| hub.bytes(some));
+                }
+                other => wanted.0.extend(other),
+            }
+            match from_hub {
+                Some(Act::Write(bytes)) => {
+                    hub.written(bytes.len());
+                    node.bytes(&bytes);
+                }
+                Some(Act::Authorise(_)) => {
+                    hub.authorised(NOW, UtcMs(1), Authorisation::Admitted(standing()), Word::default());
+                }
+                other => wanted.1.extend(other),
+            }
+            if idle {
+                return wanted;
+            }
+        }
+    }
+
+    fn opened() -> (Drive, Drive) {
+        let mut node = Drive::of(node_session(NOW, Purpose::Sync(standing())));
+        let mut hub = Drive::of(hub_session(NOW));
+        let (told, _) = settle(&mut node, &mut hub);
+        assert!(told.iter().any(|act| matches!(act, Act::Opened { .. })), "{told:?}");
+        (node, hub)
+    }
+
+    fn ends(acts: &[Act]) -> Vec<&Act> {
+        acts.iter().filter(|act| matches!(act, Act::End { .. })).collect()
+    }
+
+    #[test]
+    fn a_goodbye_ends_both_ends_and_nothing_follows() {
+        let (mut node, mut hub) = opened();
+        node.heard(NOW, Event::HangUp(ByeReason::Stopping));
+        let (from_node, from_hub) = settle(&mut node, &mut hub);
+        assert_eq!((ends(&from_node).len(), ends(&from_hub).len()), (1, 1));
+        for end in [&mut node, &mut hub] {
+            assert!(!end.reads());
+            end.bytes(&[0xff; 64]);
+            end.heard(NOW, Event::Appended(FactNo { epoch: 1, number: 1 }));
+            assert!(end.poll(NOW).is_none());
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_no_frame_end_it() {
+        let (mut node, mut hub) = opened();
+        hub.bytes(&[0xff; 64]);
+        let (_, from_hub) = settle(&mut node, &mut hub);
+        let ended = format!("{:?}", ends(&from_hub));
+        assert!(ended.contains("Fault(Frame(TooLong"), "{ended}");
+    }
+
+    #[test]
+    fn beyond_so_many_jobs_the_other_end_waits_until_one_is_done() {
+        let (mut node, mut hub) = opened();
+        let message = |text: &str| DocumentTurn { digest: [1; 32], messages: vec![("doc".into(), text.into())] };
+        for _ in 0..=JOBS_MAX {
+            node.done(Ok(Done::Documents(message("news"))));
+        }
+        let jobs = |acts: &[Act]| acts.iter().filter(|act| matches!(act, Act::Do(Job::Document { .. }))).count();
+        let (_, from_hub) = settle(&mut node, &mut hub);
+        let first = jobs(&from_hub);
+        assert!(first < JOBS_MAX + 1 && !hub.reads(), "{first}");
+        hub.done(Ok(Done::Noted));
+        let (_, from_hub) = settle(&mut node, &mut hub);
+        assert_eq!(jobs(&from_hub), 1);
+    }
+
+    #[test]
+    fn a_shell_that_fails_ends_it_with_its_own_words() {
+        let (mut node, mut hub) = opened();
+        hub.done(Err("the disk is full".into()));
+        let (_, from_hub) = settle(&mut node, &mut hub);
+        let fault = |act: &Act| matches!(act, Act::End { own_fault: Some(why), .. } if why == "the disk is full");
+        assert!(from_hub.iter().any(fault), "{from_hub:?}");
+    }
+
+    #[test]
+    fn a_transport_that_takes_nothing_stops_the_talk_but_not_the_goodbye() {
+        let (mut node, _) = opened();
+        let mut unwritten = 0;
+        for _ in 0..64 {
+            let messages = vec![("doc".into(), vec![7; 16 * 1024])];
+            node.done(Ok(Done::Documents(DocumentTurn { digest: [1; 32], messages })));
+            while let Some(act) = node.poll(NOW) {
+                if let Act::Write(bytes) = act {
+                    unwritten += bytes.len();
+                }
+            }
+        }
+        assert!((WRITE_ROOM_BYTES..2 * WRITE_ROOM_BYTES).contains(&unwritten), "{unwritten}");
+        node.heard(NOW, Event::HangUp(ByeReason::Stopping));
+        assert!(matches!(node.poll(NOW), Some(Act::Write(_))));
+        assert!(matches!(node.poll(NOW), Some(Act::End { .. })));
+    }
+
+    #[test]
+    fn what_is_larger_than_a_frame_is_named() {
+        let (mut node, mut hub) = opened();
+        let messages = vec![("doc".into(), vec![0; crate::sync::contract::DOC_MESSAGE_MAX_BYTES])];
+        node.done(Ok(Done::Documents(DocumentTurn { digest: [1; 32], messages })));
+        let (from_node, _) = settle(&mut node, &mut hub);
+        assert!(from_node.iter().any(|act| matches!(act, Act::Unsaid(doc) if doc == "doc")), "{from_node:?}");
+    }
+}
