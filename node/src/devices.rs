@@ -12,6 +12,7 @@ use std::{
 use guitai_core::{
     ids::{AccountId, StoreId, TillId},
     receipt::{Columns, Kind, Occasion, Receipt},
+    scan,
     secret::{CodeError, PaymentCode, SecretText},
     time::{BusinessClock, Ticks, UtcMs},
 };
@@ -35,59 +36,30 @@ use tokio::{
 
 use crate::config::{PrinterSection, ScannerSection};
 
-/// A scanned code waits this long for its amount, in ms: wallets refresh their codes every minute.
-const SCAN_LIFE_MS: u64 = 60_000;
-
 /// How soon a full printer queue is tried again.
 const BUSY_RETRY: Duration = Duration::from_secs(1);
 
-/// Codes waiting at once.
-const SCANS_MAX: usize = 64;
-
-/// Codes read by boxes, waiting for the page that collects. They stay here; pages get a token.
+/// Codes read by boxes, waiting for the page that collects.
 #[derive(Default)]
-pub(crate) struct Scans(Mutex<HashMap<String, Scan>>);
-
-struct Scan {
-    until: Ticks,
-    code: SecretText,
-    /// The request that took it: the same one may come again when its answer was lost, no other may.
-    taken_by: Option<(String, String)>,
-}
+pub(crate) struct Scans(Mutex<scan::Scans>);
 
 impl Scans {
-    fn keep(&self, code: SecretText, now: Ticks) -> Option<String> {
-        let mut bytes = [0; 16];
-        if let Err(error) = getrandom::fill(&mut bytes) {
+    fn hold(&self, code: SecretText, now: Ticks) -> Option<String> {
+        let mut random = [0; 16];
+        if let Err(error) = getrandom::fill(&mut random) {
             tracing::error!(%error, "a scan is lost: no randomness for its token");
             return None;
         }
-        let token: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.retain(|_, scan| scan.until > now);
-        // The newest customer is the one who stands there.
-        if waiting.len() >= SCANS_MAX
-            && let Some(oldest) = waiting.iter().min_by_key(|(_, scan)| scan.until).map(|(token, _)| token.clone())
-        {
-            tracing::warn!("{SCANS_MAX} codes wait for their amounts; the oldest gives way");
-            waiting.remove(&oldest);
+        let held = self.0.lock().unwrap_or_else(PoisonError::into_inner).hold(code, random, now);
+        if held.displaced {
+            tracing::warn!("{} codes wait for their amounts; the oldest gives way", scan::SCANS_MAX);
         }
-        waiting.insert(token.clone(), Scan { until: now.after_ms(SCAN_LIFE_MS), code, taken_by: None });
-        Some(token)
+        Some(held.token)
     }
 
     /// The code behind a token, for one request of one caller.
     pub(crate) fn take(&self, token: &str, caller: &str, key: &str, now: Ticks) -> Option<SecretText> {
-        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let scan = waiting.get_mut(token).filter(|scan| scan.until > now)?;
-        let request = (caller.to_owned(), key.to_owned());
-        match &scan.taken_by {
-            Some(taken_by) if *taken_by != request => None,
-            _ => {
-                scan.taken_by = Some(request);
-                Some(scan.code.clone())
-            }
-        }
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take(token, caller, key, now)
     }
 }
 
@@ -139,7 +111,7 @@ impl ScanSink {
         let event = match PaymentCode::parse(scanned.expose()) {
             Ok(code) => {
                 let trace = code.trace(&[0; 32]);
-                let Some(token) = self.scans.keep(scanned, (self.clock)()) else { return };
+                let Some(token) = self.scans.hold(scanned, (self.clock)()) else { return };
                 let (wallet, last_two) = (trace.wallet.as_str(), trace.last_two);
                 serde_json::json!({ "till": till, "token": token, "wallet": wallet, "last_two": last_two })
             }
@@ -373,18 +345,6 @@ const fn words(state: guitai_core::payment::State) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_oldest_scan_gives_way_to_the_newest() {
-        let scans = Scans::default();
-        let keep = |n: u64| scans.keep(SecretText::new(format!("13{n:016}")), Ticks(n)).expect("a token");
-        let tokens: Vec<String> = (0..=u64::try_from(SCANS_MAX).expect("few")).map(keep).collect();
-        let take =
-            |token: &str| scans.take(token, "person:01", "key-1", Ticks(100)).map(|code| code.expose().to_owned());
-        assert_eq!(take(&tokens[0]), None);
-        assert_eq!(take(&tokens[1]).as_deref(), Some("130000000000000001"));
-        assert_eq!(take(&tokens[SCANS_MAX]).as_deref(), Some("130000000000000064"));
-    }
 
     #[test]
     fn one_box_that_is_gone_is_seen_among_others() {

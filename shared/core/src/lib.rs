@@ -22,6 +22,7 @@ pub mod payment;
 pub mod people;
 pub mod receipt;
 pub mod rows;
+pub mod scan;
 pub mod search;
 pub mod secret;
 pub mod stats;
