@@ -174,7 +174,7 @@ impl Line {
             Ok(admitted) => admitted,
             Err(error) => return error.to_string().into(),
         };
-        let (opened, fill) = (admitted.shell.opened.subscribe(), admitted.shell.fill.subscribe());
+        let (opened, lost) = (admitted.shell.opened.subscribe(), Arc::clone(&admitted.shell.lost));
         let ended = tokio::select! {
             ended = run_node_session(&secured, &self.identity, env!("CARGO_PKG_VERSION"), admitted) => ended,
             failed = failed(telling) => Ended::Lost(failed),
@@ -189,7 +189,7 @@ impl Line {
             }
             Ended::Lost(_) | Ended::Shell(_) => Parting::Plain,
         };
-        let fill = *fill.borrow();
+        let fill = lost.lock().unwrap_or_else(PoisonError::into_inner).fill();
         End::of(&ended, parting, fill)
     }
 
@@ -203,8 +203,7 @@ impl Line {
             line: self.clone(),
             news: news.clone(),
             opened: watch::Sender::new(false),
-            fill: watch::Sender::new(Fill::Nothing),
-            lost: Mutex::default(),
+            lost: Arc::default(),
         };
         let telling = tokio::spawn(self.clone().tell(news));
         Ok((Admitted { standing, shell, events }, telling))

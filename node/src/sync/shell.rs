@@ -1,6 +1,6 @@
 //! The node's side of one session: its journal, what it lost, its documents.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use guitai_core::{
     clock::Witness,
@@ -16,7 +16,6 @@ use guitai_core::{
         frame::{ByeReason, Status, Verdict, Word},
         journal_lane::{Batch, Loaded},
         lost::{Lost, TooMuch},
-        pace::Fill,
     },
     time::{Ticks, UtcMs},
 };
@@ -36,11 +35,14 @@ pub(super) struct NodeShell {
     pub(super) line: Line,
     pub(super) news: mpsc::Sender<Event>,
     pub(super) opened: watch::Sender<bool>,
-    pub(super) fill: watch::Sender<Fill>,
-    pub(super) lost: Mutex<Lost>,
+    pub(super) lost: Arc<Mutex<Lost>>,
 }
 
 impl NodeShell {
+    fn lost(&self) -> MutexGuard<'_, Lost> {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     async fn blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Line) -> anyhow::Result<T> + Send + 'static,
@@ -86,24 +88,26 @@ impl Shell for NodeShell {
             // The hub writes no facts towards stores yet; taking some without keeping them would lose them.
             return Err(ShellError(format!("this version keeps no facts of {} ({})", batch.writer, batch.first)));
         }
-        let came = self.lost.lock().unwrap_or_else(PoisonError::into_inner).came(batch);
-        let done = match came {
-            Ok(None) => return Ok(()),
-            Ok(Some(batches)) => self.fill(batches.into_iter().map(Run::from).collect()).await,
+        let came = self.lost().came(batch);
+        match came {
+            Ok(None) => Ok(()),
+            Ok(Some(batches)) => {
+                let done = self.fill(batches.into_iter().map(Run::from).collect()).await;
+                self.lost().taken(done.is_ok());
+                done
+            }
             Err(TooMuch) => {
                 self.line.membership.unfillable();
                 Err(too_much())
             }
-        };
-        self.fill.send_replace(if done.is_ok() { Fill::Done } else { Fill::Failed });
-        done
+        }
     }
 
     async fn forked(&self, fork: Fork) -> Result<(Vec<Point>, Option<Seal>), ShellError> {
         let no = fork.seal.no;
         tracing::warn!(hub.holds = %no, "this journal is not what the hub holds: an older copy was put back");
         self.line.membership.forked();
-        self.lost.lock().unwrap_or_else(PoisonError::into_inner).up_to(no);
+        self.lost().up_to(no);
         self.line.state.send_modify(|state| {
             state.forked = Some(no);
             state.last_error = Some(forked(no));

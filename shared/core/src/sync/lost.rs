@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::journal_lane::Batch;
+use super::{journal_lane::Batch, pace::Fill};
 use crate::{ids::FactNo, limits::RECALL_MAX_BYTES};
 
 /// More was lost than a session gives back ([`RECALL_MAX_BYTES`]).
@@ -15,6 +15,7 @@ pub struct Lost {
     last: Option<FactNo>,
     batches: Vec<Batch>,
     bytes: usize,
+    fill: Fill,
 }
 
 impl Lost {
@@ -30,11 +31,23 @@ impl Lost {
     pub fn came(&mut self, batch: Batch) -> Result<Option<Vec<Batch>>, TooMuch> {
         self.bytes += batch.bodies.iter().map(Vec::len).sum::<usize>();
         if self.bytes > RECALL_MAX_BYTES {
+            self.fill = Fill::Failed;
             return Err(TooMuch);
         }
         let whole = self.last.is_some_and(|last| batch.seal.no >= last);
         self.batches.push(batch);
         Ok(whole.then(|| core::mem::take(&mut self.batches)))
+    }
+
+    /// The journal has taken what came, or has not.
+    pub const fn taken(&mut self, whole: bool) {
+        self.fill = if whole { Fill::Done } else { Fill::Failed };
+    }
+
+    /// What came of it.
+    #[must_use]
+    pub const fn fill(&self) -> Fill {
+        self.fill
     }
 }
 
@@ -67,9 +80,14 @@ mod tests {
         let mut little = lost();
         assert_eq!(little.came(batch(1, 10)), Ok(None));
         assert_eq!(little.came(batch(2, 10)).map(|all| all.map(|all| all.len())), Ok(Some(2)));
+        assert_eq!(little.fill(), Fill::Nothing, "it has come and is not taken yet");
+        little.taken(true);
+        assert_eq!(little.fill(), Fill::Done);
+        little.taken(false);
+        assert_eq!(little.fill(), Fill::Failed);
 
         let mut much = lost();
         assert_eq!(much.came(batch(1, RECALL_MAX_BYTES)), Ok(None));
-        assert_eq!(much.came(batch(2, 1)), Err(TooMuch));
+        assert_eq!((much.came(batch(2, 1)), much.fill()), (Err(TooMuch), Fill::Failed));
     }
 }

@@ -11,9 +11,10 @@ pub const LONGEST_MS: u64 = 60_000;
 pub const REFILL_WAIT_MS: u64 = 120_000;
 
 /// What came of giving a journal back what it lost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Fill {
     /// Nothing was lost, or not all of it has come.
+    #[default]
     Nothing,
     /// The journal has it and goes on from there.
     Done,

@@ -10,6 +10,7 @@ use guitai_core::{
         contract::{HubConfig, NodeConfig, Purpose, Standing},
         drive::{Drive, Event as News},
         lost::Lost,
+        member::Parting,
         pace::Fill,
     },
     time::Ticks,
@@ -34,8 +35,8 @@ pub(crate) struct Connection {
     lost: Lost,
     /// The batch with which it has come back whole, while the engine takes it.
     taking: Option<u64>,
-    /// What came of it.
-    fill: Fill,
+    /// What the box's end of it said about the journal.
+    parting: Parting,
 }
 
 struct End {
@@ -107,7 +108,7 @@ impl World {
             seated: None,
             lost: Lost::default(),
             taking: None,
-            fill: Fill::Nothing,
+            parting: Parting::Plain,
         })
     }
 
@@ -199,12 +200,13 @@ impl World {
     /// A connection is gone at both ends.
     pub(super) fn gone(&mut self, number: u64) -> Result<(), Violation> {
         let Some(connection) = self.connections.remove(&number) else { return Ok(()) };
-        let Connection { counter, life, seated, fill, .. } = connection;
+        let Connection { counter, life, seated, lost, parting, .. } = connection;
         if let (Some(seated), Some(hub)) = (seated, &self.hub.life) {
             seated.fence.raise();
             hub.lines.leave(&seated.store, &seated.fence);
         }
         if self.counters[counter].starts == life && self.counters[counter].life.is_some() {
+            let fill = parting.fill(lost.fill());
             // A box that people must replace changes nothing by calling every minute for days.
             let turned_away = fill != Fill::Done && self.is_given_up(counter);
             self.dial_later(counter, fill, if turned_away { TURNED_AWAY_WAIT_MS } else { 0 });

@@ -11,7 +11,6 @@ use guitai_core::{
         journal_lane::{Batch, Loaded},
         lost::TooMuch,
         member::{Member, Parting},
-        pace::Fill,
     },
     time::{Ticks, UtcMs},
 };
@@ -125,7 +124,6 @@ impl World {
             Ok(Some(batches)) => batches,
             Ok(None) => return Ok(Some(Ok(Done::Persisted(token)))),
             Err(TooMuch) => {
-                connection.fill = Fill::Failed;
                 self.belongs(counter, Member::unfillable)?;
                 return Ok(Some(Err("too much was lost".into())));
             }
@@ -148,25 +146,22 @@ impl World {
         result: Result<Filled, String>,
     ) -> Result<(), Violation> {
         let name = self.counters[counter].name.clone();
-        let fill = match &result {
+        match &result {
             Ok(filled) => {
                 self.tell(format_args!("{name} has back {} facts, entered {} again", filled.taken, filled.entered));
                 self.mark(if filled.entered > 0 { Situation::FillEnteredAgain } else { Situation::FillTookBack });
                 self.belongs(counter, |member, _| member.agreed())?;
-                Fill::Done
             }
-            Err(why) => {
-                self.tell(format_args!("{name} takes nothing back: {why}"));
-                Fill::Failed
-            }
-        };
+            Err(why) => self.tell(format_args!("{name} takes nothing back: {why}")),
+        }
         let (node_up, _) = self.ups(number);
         if let (Some(up), Some(connection)) = (node_up, self.connections.get_mut(&number)) {
-            connection.fill = fill;
+            let done = result.is_ok();
+            connection.lost.taken(done);
             if let Some(token) = connection.taking.take() {
                 connection.node.drive.done(result.map(|_| Done::Persisted(token)));
             }
-            if fill == Fill::Done {
+            if done {
                 connection.node.drive.heard(up, News::HangUp(ByeReason::Stopping));
             }
         }
@@ -203,7 +198,7 @@ impl World {
             Parting::Forked | Parting::Plain => {}
         }
         if let Some(connection) = self.connections.get_mut(&number) {
-            connection.fill = parting.fill(connection.fill);
+            connection.parting = parting;
         }
         self.belongs(counter, |member, now| member.parted(parting, now))
     }
