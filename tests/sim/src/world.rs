@@ -81,6 +81,8 @@ pub(crate) enum Event {
     Bytes { connection: u64, to_hub: bool, bytes: Vec<u8> },
     /// A connection's hello may be over its time.
     Waits { connection: u64 },
+    /// The hub's disk does the next job of a connection.
+    Works { connection: u64 },
     /// A connection is gone.
     Gone { connection: u64 },
     /// A manager looks at what waits for a person, and at the acquirer's own list.
@@ -290,6 +292,7 @@ impl World {
             Event::Dial { counter, life } => self.dial(counter, life),
             Event::Bytes { connection, to_hub, bytes } => self.bytes(connection, to_hub, &bytes),
             Event::Waits { connection } => self.waits(connection),
+            Event::Works { connection } => self.hub_works(connection),
             Event::Gone { connection } => self.gone(connection),
             Event::Manager => self.manage(),
             Event::Patience { deed, tries } => self.patience(deed, tries),

@@ -4,11 +4,13 @@
 mod hub_end;
 mod node_end;
 
+use std::collections::VecDeque;
+
 use guitai_core::{
     ids::FactNo,
     sync::{
         contract::{HubConfig, NodeConfig, Purpose, Standing},
-        drive::{Drive, Event as News},
+        drive::{Drive, Event as News, Job},
         lost::Lost,
         member::Parting,
         pace::Fill,
@@ -31,6 +33,9 @@ pub(crate) struct Connection {
     node: End,
     hub: End,
     seated: Option<Seated>,
+    /// What the hub's disk has still to do for it, in order.
+    jobs: VecDeque<Job>,
+    worked: u64,
     /// What of the box's own journal has come back so far.
     lost: Lost,
     /// The batch with which it has come back whole, while the engine takes it.
@@ -106,6 +111,8 @@ impl World {
             node: End::new(node),
             hub: End::new(Drive::hub(hub.up(self.now_ms()), config)),
             seated: None,
+            jobs: VecDeque::new(),
+            worked: 0,
             lost: Lost::default(),
             taking: None,
             parting: Parting::Plain,
@@ -199,6 +206,7 @@ impl World {
 
     /// A connection is gone at both ends.
     pub(super) fn gone(&mut self, number: u64) -> Result<(), Violation> {
+        self.hub_finishes(number);
         let Some(connection) = self.connections.remove(&number) else { return Ok(()) };
         let Connection { counter, life, seated, lost, parting, .. } = connection;
         if let (Some(seated), Some(hub)) = (seated, &self.hub.life) {
@@ -233,7 +241,9 @@ impl World {
         }
     }
 
+    /// The hub's process is gone, and what it had still to do.
     pub(super) fn hang_up_all(&mut self) {
+        self.connections.values_mut().for_each(|one| one.jobs.clear());
         for number in self.connections.keys().copied().collect::<Vec<_>>() {
             // What is gone cannot fail.
             let _ = self.gone(number);

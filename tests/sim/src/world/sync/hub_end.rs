@@ -17,6 +17,9 @@ use crate::{
     world::{Event, World},
 };
 
+/// The hub's disk has done a job within this, in ms.
+const WORKS_WITHIN_MS: u64 = 30;
+
 impl World {
     pub(super) fn hub_does(&mut self, number: u64, act: Act) -> Result<(), Violation> {
         let (now, now_ms) = (self.now(), self.now_ms());
@@ -33,9 +36,9 @@ impl World {
                 connection.hub.drive.authorised(up, now, answer, word);
             }
             Act::Do(job) => {
-                let done = self.hub_works(number, job);
-                if let Some(connection) = self.connections.get_mut(&number) {
-                    connection.hub.drive.done(done);
+                connection.jobs.push_back(job);
+                if connection.jobs.len() == 1 {
+                    self.hub_works_soon(number);
                 }
             }
             Act::End { hangup, .. } => {
@@ -54,7 +57,42 @@ impl World {
         Ok(())
     }
 
-    fn hub_works(&mut self, number: u64, job: Job) -> Result<Done, String> {
+    /// Disks take their time, and a process may end before one is done.
+    fn hub_works_soon(&mut self, number: u64) {
+        let Some(connection) = self.connections.get_mut(&number) else { return };
+        connection.worked += 1;
+        let worked = connection.worked;
+        let wait_ms = self.chance(("hub works", number, worked)).between(0, WORKS_WITHIN_MS);
+        self.schedule(self.now_ms() + wait_ms, Event::Works { connection: number });
+    }
+
+    pub(in crate::world) fn hub_works(&mut self, number: u64) -> Result<(), Violation> {
+        let job = self.connections.get_mut(&number).and_then(|one| one.jobs.pop_front());
+        let Some(job) = job else { return Ok(()) };
+        let done = self.hub_job(number, job);
+        if let Some(connection) = self.connections.get_mut(&number) {
+            if done.is_err() {
+                // Nothing later may be written: it would leave a gap.
+                connection.jobs.clear();
+            }
+            connection.hub.drive.done(done);
+            if !connection.jobs.is_empty() {
+                self.hub_works_soon(number);
+            }
+        }
+        self.pump(number)
+    }
+
+    /// The session is over; what came whole is still made durable.
+    pub(super) fn hub_finishes(&mut self, number: u64) {
+        while let Some(job) = self.connections.get_mut(&number).and_then(|one| one.jobs.pop_front()) {
+            if job.outlives_its_session() && self.hub_job(number, job).is_err() {
+                return;
+            }
+        }
+    }
+
+    fn hub_job(&mut self, number: u64, job: Job) -> Result<Done, String> {
         let seated = self.connections.get(&number).and_then(|one| one.seated.as_ref()).ok_or("nobody sits here")?;
         let (store, hub) = (&seated.store, self.hub.life.as_ref().ok_or("the hub is down")?);
         match job {
