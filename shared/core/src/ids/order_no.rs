@@ -1,7 +1,9 @@
 //! An order number has 20 digits: day 5 (days since 2000-01-01, Beijing), issuer 6, second of the day 5, sequence 2, check 2.
 //! The whole number is 1 modulo 97 (ISO 7064 mod 97-10), so one mistyped digit or two swapped ones are noticed. One monotonic
 //! sequence per issuer serves charges, cancels and refunds: (day, second, sequence) is the larger of now and the last one
-//! issued plus one, so a restored box skips used numbers without asking anyone.
+//! issued plus one, so a restored box skips used numbers without asking anyone. Now is read to the hundredth of a second, which
+//! is the sequence: two boxes on copies of one folder, who share an issuer until the hub parts them, would draw the same number
+//! in every second in which both trade, a void here under the number of a charge there.
 
 use core::fmt;
 
@@ -120,7 +122,8 @@ impl Place {
     /// A clock outside the days that numbers know stands at their edge.
     fn at(now: UtcMs) -> Self {
         let (first, last) = (*limits::ORDER_DAYS.start(), *limits::ORDER_DAYS.end());
-        Self::new(beijing_day(now).count().unwrap_or(first).clamp(first, last), beijing_second(now), 0)
+        let hundredth = u32::try_from(now.0.rem_euclid(1000) / 10).unwrap_or(0);
+        Self::new(beijing_day(now).count().unwrap_or(first).clamp(first, last), beijing_second(now), hundredth)
     }
 
     /// Past the last place of all the same number comes again, which the journal's unique index refuses.
@@ -253,6 +256,17 @@ mod tests {
         }
         let mut restored = Numbering::resume(issuer(), Some(last));
         assert!(restored.next(now).as_str()[..18] > last.as_str()[..18]);
+    }
+
+    #[test]
+    fn boxes_on_copies_of_one_folder_part_within_the_second() {
+        let now = parse_beijing("20260105101112").expect("a time");
+        let last = Numbering::resume(issuer(), None).next(now);
+        let mut boxes = [Numbering::resume(issuer(), Some(last)), Numbering::resume(issuer(), Some(last))];
+        let [here, there] = &mut boxes;
+        let drawn =
+            [here.next(UtcMs(now.0 + 1_120)), there.next(UtcMs(now.0 + 1_340)), here.next(UtcMs(now.0 + 1_999))];
+        assert_eq!(drawn.map(|no| no.as_str()[11..18].to_string()), ["3667312", "3667334", "3667399"]);
     }
 
     #[test]
