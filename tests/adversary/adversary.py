@@ -1082,6 +1082,7 @@ def judge(world, shop):
         everyone[node] = mine
         # ---- journal: numbers drawn once, keys once; a fold of our own
         drawn, keys, fold, returns, paid_facts = collections.Counter(), collections.Counter(), {}, {}, collections.Counter()
+        stood = {}      # where a charge stood when it began to be taken back
         fact_order = {}
         for f in journals[node]:
             no = f["order_no"]
@@ -1098,6 +1099,8 @@ def judge(world, shop):
                 fold[no] = ["pending", 0]
             elif kind == "ReversalIntended":
                 drawn[f["reversal_no"]] += 1
+                if fold[no][0] != "reversing":
+                    stood[no] = fold[no][0]
                 fold[no][0] = "reversing"
                 if f["void"]:
                     returns[f["reversal_no"]] = ["void", "reversing", f["amount"], no]
@@ -1111,7 +1114,8 @@ def judge(world, shop):
                     fold[no][1] = f["amount"]
                     returns[f["void_no"]][1] = "reversed"
             elif kind == "ReversalRefused":
-                fold[no][0] = "paid" if f["void_no"] else "reversing"
+                # A copy's try at what stands paid here: refused, it stays paid, as a refused void does.
+                fold[no][0] = stood[no] if stood[no] in ("paid", "part_refunded", "refunded") else "reversing"
                 if f["void_no"]:
                     returns[f["void_no"]][1] = "declined"
             elif kind == "Refunded":

@@ -143,6 +143,22 @@ impl State {
             Self::Pending | Self::Unknown | Self::Held | Self::Reversing | Self::Refunding => false,
         }
     }
+
+    /// Whether money was taken, and is here or went back by refunds.
+    #[must_use]
+    pub const fn has_money(self) -> bool {
+        match self {
+            Self::Paid | Self::Refunding | Self::PartRefunded | Self::Refunded => true,
+            Self::Pending
+            | Self::Declined
+            | Self::Unknown
+            | Self::Held
+            | Self::Reversing
+            | Self::Closed
+            | Self::Reversed
+            | Self::Quarantined => false,
+        }
+    }
 }
 
 /// A sale to be charged.

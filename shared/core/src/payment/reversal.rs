@@ -100,9 +100,13 @@ impl Payment {
 
     /// A new try is a new number: acquirers that number reversals refuse a used one. The person's approval stands in the first.
     fn send_again(&mut self, now: Now, numbers: &mut Numbering) -> Step {
-        let Some(Reversal { place, void_no, how, refused, .. }) = self.standing.reversal().cloned() else {
+        let Some(Reversal { place, void_no, how, refused, strays, .. }) = self.standing.reversal().cloned() else {
             return Step::nothing();
         };
+        if strays {
+            let message = "另一台机器的撤销未成功，付款仍然有效 / a reversal by a copy of this box did nothing".into();
+            return self.void_refused(now, Refusal { code: "not_repeated".into(), message });
+        }
         let how = match (void_no, how) {
             // Only a reversal gives money back.
             (Some(_), _) => TakeBack::Reverse,

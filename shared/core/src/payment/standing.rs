@@ -36,6 +36,8 @@ pub struct Standing {
     claimed: Option<Claimed>,
     settled: Option<Settlement>,
     reversal: Option<Reversal>,
+    /// The first number of the void that was refused last.
+    refused_void: Option<OrderNo>,
     /// Under way, the newest last: of the two branches of a restored box each may have begun one.
     refunds: Vec<Refund>,
     watch: Option<Watch>,
@@ -94,6 +96,9 @@ pub struct Reversal {
     pub at: UtcMs,
     /// Whether the acquirer refused it.
     pub refused: bool,
+    /// A try that nobody asked for of a payment that stands paid: the other branch of a copied box made it, of a doubt that was
+    /// found paid here or of a void that was refused here. Whether it worked is asked; it is never repeated.
+    pub strays: bool,
     /// Where the payment stood before its first try, and stands again where a void is refused.
     pub before: State,
 }
@@ -142,6 +147,7 @@ impl Standing {
             claimed: None,
             settled: None,
             reversal: None,
+            refused_void: None,
             refunds: Vec::new(),
             watch: None,
             intent,
@@ -206,12 +212,14 @@ impl Standing {
             }
             Fact::ReversalIntended(f) => {
                 // Later tries of a void carry no approval of their own: what it is was said by the first.
-                let (void_no, before) = match &self.reversal {
-                    Some(earlier) if self.state == State::Reversing => (earlier.void_no, earlier.before),
-                    Some(_) | None => (f.void.as_ref().map(|_| f.reversal_no), self.state),
+                let (void_no, strays, before) = match (&self.reversal, &f.void, self.state) {
+                    (Some(earlier), _, State::Reversing) => (earlier.void_no, earlier.strays, earlier.before),
+                    (_, Some(_), before) => (Some(f.reversal_no), false, before),
+                    (_, None, State::Paid) => (self.refused_void, true, State::Paid),
+                    (_, None, before) => (None, before.has_money(), before),
                 };
                 let (no, place, how, at) = (f.reversal_no, f.place.clone(), f.how, f.at);
-                self.reversal = Some(Reversal { no, void_no, place, how, at, refused: false, before });
+                self.reversal = Some(Reversal { no, void_no, place, how, at, refused: false, strays, before });
                 self.stands(State::Reversing, None);
             }
             Fact::Reversed(f) => {
@@ -225,7 +233,9 @@ impl Standing {
                 self.stands(State::Reversed, None);
             }
             Fact::ReversalRefused(f) => {
-                if f.void_no.is_some() {
+                let of_paid = self.reversal.as_ref().is_some_and(|reversal| reversal.before.has_money());
+                if f.void_no.is_some() || of_paid {
+                    self.refused_void = f.void_no.or(self.refused_void);
                     let before = self.reversal.take().map_or(self.state, |reversal| reversal.before);
                     self.stands_again(before, f.message.as_ref());
                 } else {
@@ -300,17 +310,7 @@ impl Standing {
         } else {
             State::PartRefunded
         };
-        let state = match before {
-            State::Paid | State::PartRefunded | State::Refunded | State::Refunding => by_sums,
-            State::Pending
-            | State::Declined
-            | State::Unknown
-            | State::Held
-            | State::Reversing
-            | State::Closed
-            | State::Reversed
-            | State::Quarantined => before,
-        };
+        let state = if before.has_money() { by_sums } else { before };
         self.stands(if self.refunds.is_empty() { state } else { State::Refunding }, message);
     }
 
@@ -419,10 +419,10 @@ impl Standing {
         received.checked_sub(self.refunded).unwrap_or(Fen::ZERO)
     }
 
-    /// Whether a void of a paid payment is under way.
+    /// Whether what is taken back was paid: by a void, or by a try that strays.
     #[must_use]
     pub fn is_being_voided(&self) -> bool {
-        self.state == State::Reversing && self.reversal.as_ref().is_some_and(|reversal| reversal.void_no.is_some())
+        self.state == State::Reversing && self.reversal.as_ref().is_some_and(|reversal| reversal.before.has_money())
     }
 
     /// Whether the cashier gave it up and has not said otherwise since.

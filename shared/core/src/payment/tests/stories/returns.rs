@@ -1,7 +1,10 @@
 //! What goes back to the customer: voids, refunds, and what is owed.
 
 use super::*;
-use crate::receipt::{Kind, Occasion};
+use crate::{
+    payment::fact::TakeBack,
+    receipt::{Kind, Occasion},
+};
 
 #[test]
 fn a_return_without_an_end_is_ended_by_a_manager() {
@@ -302,4 +305,53 @@ fn a_refund_under_way_in_both_branches_is_asked_about_in_both() {
         joined.input(answered(Answer::RefundQuery(RefundAnswer::Done { acquirer_no: "1".into() })));
         assert_eq!((joined.payment.state(), joined.payment.standing().remaining()), (state, Fen::new(left)));
     }
+}
+
+/// A try of the other branch of a copied box, entered again behind what happened here; the node then goes on with it.
+fn strays(story: &mut Story) -> OrderNo {
+    let (order_no, at, reversal_no) = (story.payment.order_no(), story.now.wall, story.numbers.next(story.now.wall));
+    let (amount, how, place) = (Fen::new(1250), TakeBack::Reverse, place(at));
+    story.facts.push(Fact::from(ReversalIntended { order_no, at, reversal_no, amount, place, void: None, how }));
+    story.payment = Payment::replay(&story.facts, &TERMS).expect("begins with its intent");
+    let step = story.payment.resume(story.now);
+    story.take(step);
+    reversal_no
+}
+
+#[test]
+fn a_later_try_of_a_void_that_was_refused_gives_nothing_back_unless_it_worked() {
+    let refused = || {
+        let mut story = in_state(State::Paid);
+        let (approval, place) = (approval(), place(story.now.wall));
+        story.input(Input::Void { approval, place });
+        story.reversal(ReversalAnswer::Refused(refusal()))
+    };
+    for answer in [ReversalAnswer::NotFound, ReversalAnswer::Refused(refusal())] {
+        let mut story = refused();
+        strays(&mut story);
+        story.reversal(answer).ends(State::Paid, "charge reverse query_reversal");
+    }
+    let mut story = refused();
+    let Some(Fact::ReversalRefused(void)) = story.facts.last().cloned() else { panic!("a void was refused") };
+    let stray = strays(&mut story);
+    let story = story.reversal(ReversalAnswer::Done);
+    let story = story.query(QueryAnswer::Reversed);
+    let Some(Fact::Reversed(reversed)) = story.facts.last() else { panic!("{:?}", story.facts.last()) };
+    assert_eq!((reversed.reversal_no, reversed.void_no), (Some(stray), void.void_no), "that void's row ends so");
+}
+
+#[test]
+fn a_reversal_by_a_copy_does_not_take_back_what_was_found_paid_here() {
+    for answer in [ReversalAnswer::NotFound, ReversalAnswer::Refused(refusal())] {
+        let mut story = Story::begin().charge(no_answer()).query(QueryAnswer::Paid(evidence()));
+        strays(&mut story);
+        let story = story.reversal(answer);
+        assert_eq!(story.payment.standing().owed(), Fen::ZERO);
+        story.ends(State::Paid, "charge query query_reversal");
+    }
+    let mut story = Story::begin().charge(no_answer()).query(QueryAnswer::Paid(evidence()));
+    strays(&mut story);
+    let story = story.reversal(ReversalAnswer::Done).query(QueryAnswer::Reversed);
+    assert_eq!(story.payment.standing().refunded(), Fen::new(1250));
+    story.ends(State::Reversed, "charge query query_reversal query");
 }
