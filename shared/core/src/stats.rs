@@ -88,21 +88,19 @@ pub fn count(fact: &Fact, before: Option<&Standing>, after: &Standing) -> Vec<St
             moved.extend(taken(after, &after.intent().place, false));
             moved
         }
-        Fact::Reversed(f) if f.void_no.is_some() => {
-            let reversal = before.and_then(Standing::reversal);
-            back(Movement::Voided, reversal.map(|reversal| &reversal.place), f.amount)
+        // What had gone back already, in the other branch of a restored or copied box, does not go back twice.
+        Fact::Reversed(f) => {
+            let Some(before) = before.filter(|before| before.received().is_some()) else { return vec![] };
+            match f.amount.checked_sub(before.refunded()) {
+                None | Some(Fen::ZERO) => vec![],
+                Some(left) => back(Movement::Voided, before.reversal().map(|reversal| &reversal.place), left),
+            }
         }
         Fact::Refunded(f) => {
             let refund = before.and_then(Standing::refund);
             back(Movement::Refunded, refund.map(|refund| &refund.place), f.amount)
         }
-        Fact::Reversed(_) if before.is_some_and(|before| before.remaining() > Fen::ZERO) => {
-            let reversal = before.and_then(Standing::reversal);
-            let left = before.map_or(Fen::ZERO, Standing::remaining);
-            back(Movement::Voided, reversal.map(|reversal| &reversal.place), left)
-        }
-        Fact::Reversed(_)
-        | Fact::Intended(_)
+        Fact::Intended(_)
         | Fact::Pended(_)
         | Fact::Doubted(_)
         | Fact::Declined(_)

@@ -223,11 +223,10 @@ impl Standing {
                 self.stands(State::Reversing, None);
             }
             Fact::Reversed(f) => {
-                match (f.void_no, &self.received) {
-                    (Some(_), _) => self.refunded = f.amount,
-                    // Two branches of a restored box: one found it paid, the other took it back.
-                    (None, Some(received)) => self.refunded = received.amount,
-                    (None, None) => self.watch = Some(Watch { since: f.at, checks: 0 }),
+                if self.received.is_some() {
+                    self.refunded = f.amount;
+                } else {
+                    self.watch = Some(Watch { since: f.at, checks: 0 });
                 }
                 self.owed = Fen::ZERO;
                 self.stands(State::Reversed, None);

@@ -4,6 +4,7 @@ use super::*;
 use crate::{
     payment::fact::TakeBack,
     receipt::{Kind, Occasion},
+    stats::{self, Movement},
 };
 
 #[test]
@@ -354,4 +355,29 @@ fn a_reversal_by_a_copy_does_not_take_back_what_was_found_paid_here() {
     let story = story.reversal(ReversalAnswer::Done).query(QueryAnswer::Reversed);
     assert_eq!(story.payment.standing().refunded(), Fen::new(1250));
     story.ends(State::Reversed, "charge query query_reversal query");
+}
+
+#[test]
+fn a_void_that_both_branches_of_a_copied_box_did_counts_once() {
+    let mut story = in_state(State::Paid);
+    let (approval, place) = (approval(), place(story.now.wall));
+    story.input(Input::Void { approval, place });
+    let mut story = story.reversal(ReversalAnswer::Done);
+    strays(&mut story);
+    let story = story.reversal(ReversalAnswer::Done).query(QueryAnswer::Reversed);
+    let told = story.facts.iter().filter(|fact| matches!(fact, Fact::Reversed(_))).count();
+    assert_eq!(
+        (told, story.payment.state(), story.payment.standing().refunded()),
+        (2, State::Reversed, Fen::new(1250))
+    );
+    let mut before = None;
+    let mut counted = vec![];
+    for (place, fact) in story.facts.iter().enumerate() {
+        let after = Standing::replay(&story.facts[..=place]).expect("begins with its intent");
+        counted.extend(
+            stats::count(fact, before.as_ref(), &after).into_iter().map(|change| (change.movement, change.amount)),
+        );
+        before = Some(after);
+    }
+    assert_eq!(counted, [(Movement::Paid, Fen::new(1250)), (Movement::Voided, Fen::new(1250))]);
 }
