@@ -1114,8 +1114,8 @@ def judge(world, shop):
                     fold[no][1] = f["amount"]
                     returns[f["void_no"]][1] = "reversed"
             elif kind == "ReversalRefused":
-                # A copy's try at what stands paid here: refused, it stays paid, as a refused void does.
-                fold[no][0] = stood[no] if stood[no] in ("paid", "part_refunded", "refunded") else "reversing"
+                # Refused, a void or a copy's try at what had ended here leaves it as it stood.
+                fold[no][0] = stood[no] if stood[no] in FINAL else "reversing"
                 if f["void_no"]:
                     returns[f["void_no"]][1] = "declined"
             elif kind == "Refunded":

@@ -66,6 +66,7 @@ impl Payment {
         void: Option<Approval>,
         numbers: &mut Numbering,
     ) -> Step {
+        debug_assert!(void.is_some() || !self.state().is_final(), "only a person's void begins at an end");
         self.wait.next = Next::Send;
         self.wait.word = None;
         let (order_no, amount) = (self.order_no(), self.standing.intent().amount);
@@ -100,13 +101,12 @@ impl Payment {
 
     /// A new try is a new number: acquirers that number reversals refuse a used one. The person's approval stands in the first.
     fn send_again(&mut self, now: Now, numbers: &mut Numbering) -> Step {
-        let Some(Reversal { place, void_no, how, refused, strays, .. }) = self.standing.reversal().cloned() else {
+        if self.standing.stray().is_some() {
+            return self.not_repeated(now);
+        }
+        let Some(Reversal { place, void_no, how, refused, .. }) = self.standing.reversal().cloned() else {
             return Step::nothing();
         };
-        if strays {
-            let message = "另一台机器的撤销未成功，付款仍然有效 / a reversal by a copy of this box did nothing".into();
-            return self.void_refused(now, Refusal { code: "not_repeated".into(), message });
-        }
         let how = match (void_no, how) {
             // Only a reversal gives money back.
             (Some(_), _) => TakeBack::Reverse,
@@ -202,6 +202,16 @@ impl Payment {
         refused
     }
 
+    /// What a copy of this box began did nothing: the payment stands as it stood.
+    fn not_repeated(&mut self, now: Now) -> Step {
+        let message = "另一台机器发起的撤销没有生效 / a reversal by a copy of this box did nothing".into();
+        let step = self.void_refused(now, Refusal { code: "not_repeated".into(), message });
+        if matches!(self.state(), State::Closed | State::Reversed) {
+            self.wait_for_late_check(now);
+        }
+        step
+    }
+
     fn refused(&mut self, now: Now, refusal: Refusal) -> Step {
         let reversal = self.standing.reversal();
         let fact = ReversalRefused {
@@ -234,6 +244,11 @@ impl Payment {
             // A void is of a payment whose money is known already.
             QueryAnswer::Mismatched { detail, claimed } if !self.standing.is_being_voided() => {
                 self.quarantined(now, detail, claimed)
+            }
+            QueryAnswer::Failed(_) | QueryAnswer::NotFound
+                if self.standing.stray().is_some_and(|stray| !stray.before.has_money()) =>
+            {
+                self.not_repeated(now)
             }
             QueryAnswer::Failed(_) | QueryAnswer::NotFound if !self.standing.is_being_voided() => {
                 self.closed(now, self.end_reason(), None)

@@ -96,11 +96,13 @@ pub struct Reversal {
     pub at: UtcMs,
     /// Whether the acquirer refused it.
     pub refused: bool,
-    /// A try that nobody asked for of a payment that stands paid: the other branch of a copied box made it, of a doubt that was
-    /// found paid here or of a void that was refused here. Whether it worked is asked; it is never repeated.
+    /// A try that nobody asked for of a payment that had ended here: the other branch of a copied box made it. Whether it worked
+    /// is asked; it is never repeated, and the payment stands again as before.
     pub strays: bool,
     /// Where the payment stood before its first try, and stands again where a void is refused.
     pub before: State,
+    /// Why it stood there.
+    pub reason: Option<ClosedReason>,
 }
 
 /// A refund under way.
@@ -211,15 +213,18 @@ impl Standing {
                 self.said = Some(Said::GivenUp { freed: f.approver.is_some(), cancelled: true });
             }
             Fact::ReversalIntended(f) => {
-                // Later tries of a void carry no approval of their own: what it is was said by the first.
-                let (void_no, strays, before) = match (&self.reversal, &f.void, self.state) {
-                    (Some(earlier), _, State::Reversing) => (earlier.void_no, earlier.strays, earlier.before),
-                    (_, Some(_), before) => (Some(f.reversal_no), false, before),
-                    (_, None, State::Paid) => (self.refused_void, true, State::Paid),
-                    (_, None, before) => (None, before.has_money(), before),
-                };
-                let (no, place, how, at) = (f.reversal_no, f.place.clone(), f.how, f.at);
-                self.reversal = Some(Reversal { no, void_no, place, how, at, refused: false, strays, before });
+                let (no, place, how, at, refused) = (f.reversal_no, f.place.clone(), f.how, f.at, false);
+                self.reversal = Some(match self.reversal.take().filter(|_| self.state == State::Reversing) {
+                    // Later tries of a void carry no approval of their own: what it is was said by the first.
+                    Some(earlier) => Reversal { no, place, how, at, refused, ..earlier },
+                    None => {
+                        let strays = f.void.is_none() && self.state.is_final();
+                        let again = self.refused_void.filter(|_| strays && self.state == State::Paid);
+                        let void_no = f.void.as_ref().map(|_| f.reversal_no).or(again);
+                        let (before, reason) = (self.state, self.reason);
+                        Reversal { no, void_no, place, how, at, refused, strays, before, reason }
+                    }
+                });
                 self.stands(State::Reversing, None);
             }
             Fact::Reversed(f) => {
@@ -232,16 +237,23 @@ impl Standing {
                 self.stands(State::Reversed, None);
             }
             Fact::ReversalRefused(f) => {
-                let of_paid = self.reversal.as_ref().is_some_and(|reversal| reversal.before.has_money());
-                if f.void_no.is_some() || of_paid {
-                    self.refused_void = f.void_no.or(self.refused_void);
-                    let before = self.reversal.take().map_or(self.state, |reversal| reversal.before);
-                    self.stands_again(before, f.message.as_ref());
-                } else {
-                    self.stands(State::Reversing, f.message.as_ref());
-                    if let Some(reversal) = &mut self.reversal {
-                        reversal.refused = true;
+                self.refused_void = f.void_no.or(self.refused_void);
+                match &mut self.reversal {
+                    // A branch that a heal brought in was refused what had ended here.
+                    _ if self.state != State::Reversing => {}
+                    Some(reversal) if f.void_no.is_some() || reversal.strays => {
+                        let (before, reason) = (reversal.before, reversal.reason);
+                        if before.has_money() {
+                            self.reversal = None;
+                        }
+                        self.stands_again(before, f.message.as_ref());
+                        self.reason = reason;
                     }
+                    Some(reversal) => {
+                        reversal.refused = true;
+                        self.stands(State::Reversing, f.message.as_ref());
+                    }
+                    None => {}
                 }
             }
             Fact::GiveBackOwed(f) => self.owed = f.amount,
@@ -424,6 +436,12 @@ impl Standing {
         self.state == State::Reversing && self.reversal.as_ref().is_some_and(|reversal| reversal.before.has_money())
     }
 
+    /// The try under way that nobody here made, if it is one: see [`Reversal::strays`].
+    #[must_use]
+    pub fn stray(&self) -> Option<&Reversal> {
+        self.reversal.as_ref().filter(|reversal| reversal.strays && self.state == State::Reversing)
+    }
+
     /// Whether the cashier gave it up and has not said otherwise since.
     #[must_use]
     pub const fn is_given_up(&self) -> bool {
@@ -463,7 +481,9 @@ impl Standing {
         let freed = self.is_freed();
         // A sale that coupons paid whole covers its bill like any other.
         let kept = amount.checked_sub(self.refunded).unwrap_or(Fen::ZERO);
-        match self.state {
+        // An end is an end for its bill, whatever a try that strays finds out.
+        let state = self.stray().map_or(self.state, |stray| stray.before);
+        match state {
             State::Pending | State::Unknown | State::Quarantined if freed => Claim::NONE,
             State::Reversing if freed && !self.is_being_voided() => Claim::NONE,
             State::Pending | State::Unknown | State::Held | State::Quarantined => Claim::locks(amount),

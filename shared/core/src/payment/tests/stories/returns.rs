@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::{
+    bill::Claim,
     payment::fact::TakeBack,
     receipt::{Kind, Occasion},
     stats::{self, Movement},
@@ -355,6 +356,31 @@ fn a_reversal_by_a_copy_does_not_take_back_what_was_found_paid_here() {
     let story = story.reversal(ReversalAnswer::Done).query(QueryAnswer::Reversed);
     assert_eq!(story.payment.standing().refunded(), Fen::new(1250));
     story.ends(State::Reversed, "charge query query_reversal query");
+}
+
+#[test]
+fn what_ended_here_stays_ended_whatever_a_copy_began() {
+    let declined = || Story::begin().charge(ChargeAnswer::Declined(refusal()));
+    let cancelled = || {
+        let mut story = Story::begin().charge(no_answer());
+        story.input(Input::Cancel(say()));
+        story.query(QueryAnswer::Failed(refusal()))
+    };
+    for (story, calls) in [(declined(), "charge"), (cancelled(), "charge query")] {
+        let (state, reason) = (story.payment.state(), story.payment.standing().reason());
+        for answer in [ReversalAnswer::NotFound, ReversalAnswer::Refused(refusal())] {
+            let mut story = Story { facts: story.facts.clone(), calls: story.calls.clone(), ..Story::begin() };
+            strays(&mut story);
+            assert_eq!(story.payment.standing().claim(), Claim::NONE, "its bill is free meanwhile");
+            let story = story.reversal(answer);
+            assert_eq!((story.payment.state(), story.payment.standing().reason()), (state, reason));
+            assert_eq!(story.calls.join(" "), [calls, "query_reversal"].join(" "));
+        }
+        let mut story = Story { facts: story.facts.clone(), calls: story.calls.clone(), ..Story::begin() };
+        strays(&mut story);
+        let story = story.reversal(ReversalAnswer::Done).query(QueryAnswer::Failed(refusal()));
+        assert_eq!((story.payment.state(), story.payment.standing().reason()), (state, reason), "the charge failed");
+    }
 }
 
 #[test]
