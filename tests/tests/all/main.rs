@@ -8,6 +8,7 @@ mod cashier;
 mod crash;
 mod doctor;
 mod documents;
+mod drill;
 mod endings;
 mod enrolment;
 mod followers;
