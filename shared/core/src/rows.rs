@@ -35,6 +35,8 @@ pub enum RowChange {
     ReturnStands {
         /// The row.
         no: OrderNo,
+        /// The charge.
+        original: OrderNo,
         /// The new state.
         state: State,
         /// The acquirer's words.
@@ -247,8 +249,10 @@ fn charge_row(standing: &Standing, changed_at: UtcMs) -> ChargeRow {
 }
 
 fn of_return(fact: &payment::Fact) -> Option<RowChange> {
+    let original = fact.order_no();
     let stands = |no, state, message: Option<&Text>, acquirer_no: Option<&String>, at| {
-        Some(RowChange::ReturnStands { no, state, message: text(message), acquirer_no: acquirer_no.cloned(), at })
+        let (message, acquirer_no) = (text(message), acquirer_no.cloned());
+        Some(RowChange::ReturnStands { no, original, state, message, acquirer_no, at })
     };
     match fact {
         payment::Fact::ReversalIntended(f) => {

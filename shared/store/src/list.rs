@@ -196,9 +196,11 @@ fn searched(filter: &PaymentFilter, search: &search::Query, limit: &Value) -> Dr
 /// are looked up exactly too, as one of them may be the beginning of many.
 fn numbers(page: &mut Draft, number: &str) {
     let mut look = |column: &str, values: [&str; 2]| {
+        // What the partial index says of itself: a comparison with a value does not tell SQLite that it is not empty.
+        let indexed = if column == "original" { "p.original <> '' AND " } else { "" };
         page.add(
             &format!(
-                "SELECT * FROM (SELECT p.no, p.store FROM payment p WHERE p.{column} BETWEEN ? AND ?
+                "SELECT * FROM (SELECT p.no, p.store FROM payment p WHERE {indexed}p.{column} BETWEEN ? AND ?
                      ORDER BY p.{column} DESC LIMIT ?) UNION "
             ),
             [text(values[0]), text(values[1]), Value::Integer(FOUND_MAX)],

@@ -139,16 +139,16 @@ pub(crate) const PAYMENT_COLUMNS: &str = "p.no, p.store, p.kind, p.original, p.s
     p.bill_source, p.bill_number,
     coalesce((SELECT b.total FROM bill b WHERE b.store = p.store AND b.source = p.bill_source AND b.number = p.bill_number
                   AND b.day = p.bill_day),
-             (SELECT f.amount FROM payment f WHERE f.no = p.bill_number AND f.store = p.store), p.amount),
+             (SELECT f.amount FROM payment f WHERE f.no = p.bill_number AND f.store = p.store AND f.original = ''), p.amount),
     p.business_day, p.at, p.changed_at, p.remark, p.approver, p.epoch, p.number, p.paid_at, p.bill_day, p.owed, p.covered,
     p.locked, p.settled, p.given_up";
 
-/// One row by its number.
+/// One row by its number; of a charge and a return of one number, as copies of one folder may have drawn it, the charge's.
 ///
 /// # Errors
 /// What SQLite says.
 pub fn payment(connection: &Connection, no: &str) -> Result<Option<PaymentRow>, StoreError> {
-    let sql = format!("SELECT {PAYMENT_COLUMNS} FROM payment p WHERE p.no = ?1");
+    let sql = format!("SELECT {PAYMENT_COLUMNS} FROM payment p WHERE p.no = ?1 ORDER BY p.store, p.original LIMIT 1");
     let mut statement = connection.prepare_cached(&sql)?;
     statement.query_row([no], |row| Ok(payment_row(row))).optional()?.transpose()
 }
@@ -167,7 +167,7 @@ pub(crate) fn payment_row(row: &Row<'_>) -> Result<PaymentRow, StoreError> {
         no: OrderNo::parse(&row.get::<_, String>(0)?).ok_or_else(|| corrupt("no"))?,
         store: row.get(1)?,
         kind: row.get(2)?,
-        original: row.get(3)?,
+        original: Some(row.get::<_, String>(3)?).filter(|original| !original.is_empty()),
         state: State::parse(&row.get::<_, String>(4)?).ok_or_else(|| corrupt("state"))?,
         reason: row.get(5)?,
         message: row.get(6)?,

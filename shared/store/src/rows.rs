@@ -2,7 +2,7 @@
 
 use guitai_core::{
     bill::BillKey,
-    ids::{FactNo, JournalId, StoreId, Writer},
+    ids::{FactNo, JournalId, OrderNo, StoreId, Writer},
     journal::fact::Fact,
     money::Fen,
     payment::Intended,
@@ -32,6 +32,12 @@ pub(crate) fn write(
 ) -> Result<(), StoreError> {
     if journal.writer != Writer::Node {
         return Err(StoreError::Corrupt(format!("a {} in journal {journal}", fact.name())));
+    }
+    // Only what copies of one folder wrote may hold a number twice; here one sequence draws them all.
+    if let Some(drawn) = fact.draws()
+        && is_drawn(connection, &journal.store, drawn)?
+    {
+        return Err(StoreError::Corrupt(format!("number {drawn} was drawn before")));
     }
     let (before, after) = standings.step(connection, journal, no, fact)?;
     changes(fact, before.as_ref(), after)
@@ -65,10 +71,10 @@ fn write_row(connection: &Connection, store: &StoreId, fact_no: FactNo, change: 
         RowChange::ChargeOpened(intent, bill, row) => insert_charge(connection, store, fact_no, (intent, bill, row)),
         RowChange::ChargeStands(row) => update_charge(connection, store, fact_no, row),
         RowChange::ReturnOpened(row) => insert_return(connection, store, fact_no, row),
-        RowChange::ReturnStands { no, state, message, acquirer_no, at } => run(
+        RowChange::ReturnStands { no, original, state, message, acquirer_no, at } => run(
             connection,
             "UPDATE payment SET state = ?2, message = ?3, acquirer_no = coalesce(?4, acquirer_no), changed_at = ?5,
-                 epoch = ?7, number = ?8 WHERE no = ?1 AND store = ?6",
+                 epoch = ?7, number = ?8 WHERE no = ?1 AND store = ?6 AND original = ?9",
             params![
                 no.as_str(),
                 state.as_str(),
@@ -77,7 +83,8 @@ fn write_row(connection: &Connection, store: &StoreId, fact_no: FactNo, change: 
                 at.0,
                 store.as_str(),
                 fact_no.epoch,
-                integer(fact_no.number)
+                integer(fact_no.number),
+                original.as_str(),
             ],
         ),
         RowChange::Requested { idempotency, order_no } => request::insert(connection, store, idempotency, *order_no),
@@ -95,6 +102,11 @@ fn write_row(connection: &Connection, store: &StoreId, fact_no: FactNo, change: 
             params![store.as_str(), name, scopes, hash],
         ),
     }
+}
+
+fn is_drawn(connection: &Connection, store: &StoreId, drawn: OrderNo) -> Result<bool, StoreError> {
+    let mut statement = connection.prepare_cached("SELECT 1 FROM payment WHERE no = ?1 AND store = ?2")?;
+    Ok(statement.exists(params![drawn.as_str(), store.as_str()])?)
 }
 
 fn run(connection: &Connection, sql: &str, values: impl rusqlite::Params) -> Result<(), StoreError> {
@@ -157,12 +169,12 @@ fn update_charge(connection: &Connection, store: &StoreId, no: FactNo, row: &Cha
     const STANDS: &str = "UPDATE payment SET state = ?3, reason = ?4, message = ?5, wallet = ?6, received = ?7,
              paid_at = ?8, refunded = ?9, owed = ?10, covered = ?11, locked = ?12, settled = ?13, given_up = ?14,
              unfinished = ?15, changed_at = ?16, epoch = ?17, number = ?18
-         WHERE no = ?1 AND store = ?2";
+         WHERE no = ?1 AND store = ?2 AND original = ''";
     const STANDS_NUMBERED: &str =
         "UPDATE payment SET state = ?3, reason = ?4, message = ?5, wallet = ?6, received = ?7,
              paid_at = ?8, refunded = ?9, owed = ?10, covered = ?11, locked = ?12, settled = ?13, given_up = ?14,
              unfinished = ?15, changed_at = ?16, epoch = ?17, number = ?18, acquirer_no = ?19, wallet_no = ?20
-         WHERE no = ?1 AND store = ?2";
+         WHERE no = ?1 AND store = ?2 AND original = ''";
     let values: &[&dyn ToSql] = params![
         row.no.as_str(),
         store.as_str(),
@@ -193,7 +205,7 @@ fn update_charge(connection: &Connection, store: &StoreId, no: FactNo, row: &Cha
     if row.moved {
         run(
             connection,
-            "UPDATE payment SET at = ?3, business_day = ?4 WHERE no = ?1 AND store = ?2",
+            "UPDATE payment SET at = ?3, business_day = ?4 WHERE no = ?1 AND store = ?2 AND original = ''",
             params![row.no.as_str(), store.as_str(), row.at.0, row.business_day.number()],
         )?;
     }
@@ -206,7 +218,7 @@ fn insert_return(connection: &Connection, store: &StoreId, no: FactNo, row: &Ret
         "INSERT INTO payment (no, store, kind, original, state, amount, wallet, acquirer, till, cashier, business_day, at,
              changed_at, remark, approver, epoch, number)
          SELECT ?1, ?2, ?3, ?4, ?5, ?6, wallet, acquirer, ?7, ?8, ?9, ?10, ?10, ?11, ?12, ?13, ?14
-         FROM payment WHERE no = ?4 AND store = ?2",
+         FROM payment WHERE no = ?4 AND store = ?2 AND original = ''",
         params![
             row.no.as_str(),
             store.as_str(),

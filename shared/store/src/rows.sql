@@ -6,7 +6,8 @@ CREATE TABLE payment (
     no            TEXT NOT NULL,
     store         TEXT NOT NULL,
     kind          TEXT NOT NULL,
-    original      TEXT,
+    -- the charge that a return is of; empty in a charge's own row
+    original      TEXT NOT NULL DEFAULT '',
     state         TEXT NOT NULL,
     reason        TEXT,
     message       TEXT,
@@ -44,8 +45,9 @@ CREATE TABLE payment (
     -- the last fact that changed this row
     epoch         INTEGER NOT NULL,
     number        INTEGER NOT NULL,
-    -- a store's facts change its own rows only, whatever number they name
-    PRIMARY KEY (no, store)
+    -- A store's facts change its own rows only, whatever number they name. Two boxes on copies of one folder can draw one number
+    -- for a charge and for a return, or for returns of two charges: each has its row.
+    PRIMARY KEY (no, store, original)
 ) STRICT, WITHOUT ROWID;
 -- Every index that an ordinary sale stands in costs a write per payment: these are they.
 CREATE INDEX payment_by_time ON payment (at DESC, no DESC);
@@ -66,7 +68,7 @@ CREATE INDEX payment_by_cashier_state ON payment (cashier, state, at DESC, no DE
 CREATE INDEX payment_returns ON payment (kind, at DESC, no DESC, state) WHERE kind <> 'charge';
 CREATE INDEX payment_returns_of_store ON payment (store, kind, at DESC, no DESC, state) WHERE kind <> 'charge';
 CREATE INDEX payment_returns_of_cashier ON payment (cashier, kind, at DESC, no DESC, state) WHERE kind <> 'charge';
-CREATE INDEX payment_of_original ON payment (original) WHERE original IS NOT NULL;
+CREATE INDEX payment_of_original ON payment (original) WHERE original <> '';
 CREATE INDEX payment_with_remark ON payment (at DESC, no DESC, remark) WHERE remark IS NOT NULL;
 CREATE INDEX payment_unfinished ON payment (unfinished, at DESC, no DESC) WHERE unfinished = 1;
 CREATE INDEX payment_for_a_person ON payment (store, no) WHERE state = 'quarantined' OR owed > 0;

@@ -57,7 +57,7 @@ const WHOLE: &[(&str, &str)] = &[
 const PIECES: &[(&str, &str)] = &[
     ("FROM payment p INDEXED BY {}", "a list: walks the index that its filter names"),
     ("SELECT * FROM (SELECT p.no, p.store FROM payment p INDEXED BY payment_by_amount", "a part of a search"),
-    ("SELECT * FROM (SELECT p.no, p.store FROM payment p WHERE p.{column}", "a part of a search"),
+    ("SELECT * FROM (SELECT p.no, p.store FROM payment p WHERE {indexed}p.{column}", "a part of a search"),
     ("SELECT * FROM (SELECT p.no, p.store FROM payment p INDEXED BY payment_with_remark", "a part of a search"),
     ("FROM found f CROSS JOIN payment p", "a part of a search"),
     ("p.no, p.store, p.kind, p.original", "columns"),

@@ -1,5 +1,7 @@
 //! More than one box, and more than one history of one box.
 
+use guitai_core::{payment::RefundIntended, people::Approval};
+
 use super::*;
 
 #[test]
@@ -95,4 +97,56 @@ fn another_box_goes_on_where_the_first_left_off() {
     drop(second);
     let again = Counter::open_as(path, other, None);
     assert_eq!(again.journal.last(), FactNo { epoch: 2, number: 3 }, "it opens again");
+}
+
+/// A refund of a sale, under a number that is drawn like a sale's.
+fn refund(counter: &mut Counter, of: OrderNo, fen: u64, minute: i64, key: &str) -> OrderNo {
+    let at = UtcMs(MORNING.0 + minute * 60_000);
+    let (refund_no, amount, clock) = (counter.numbers.next(at), Fen::new(fen), BusinessClock::beijing());
+    let place = Place {
+        business_day: clock.day(at),
+        hour: clock.hour(at),
+        till: TillId::parse("T1").expect("a name"),
+        cashier: AccountId::parse("01").expect("a name"),
+    };
+    let idempotency = Idempotency { caller: "erp".into(), key: key.into(), body_hash: [3; 32] };
+    let approval = Some(Approval { by: "01".into(), approver: None, idempotency });
+    counter.record(&Fact::from(RefundIntended { order_no: of, at, refund_no, amount, place, approval, reason: None }));
+    refund_no
+}
+
+/// Both drew the next number at the same hundredth of a second: here for a refund, there for a sale, and for a refund of another.
+#[test]
+fn copies_of_one_folder_that_drew_one_number_for_two_things_keep_both() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut hub = Hub::new(&folder);
+    let mut node = Counter::open(folder.path().join("a.db"));
+    let [one, two] = [0, 1].map(|minute| node.sale(1_000, minute, &format!("key-before-{minute}")));
+    let copies = [node.copy("copy-1.db"), node.copy("copy-2.db")];
+    let number = refund(&mut node, one, 300, 5, "key-refund-of-one");
+    hub.take(&node.journal);
+    drop(node);
+    for (copy, path) in copies.into_iter().enumerate() {
+        let mut copied = Counter::open(path);
+        let drawn = match copy {
+            0 => copied.sale(2_000, 5, "key-of-a-sale"),
+            _ => refund(&mut copied, two, 400, 5, "key-refund-of-two"),
+        };
+        assert_eq!(drawn, number);
+        copied.journal.fill(&hub.give(&copied.journal), issuer(), MORNING).expect("filled");
+        hub.take(&copied.journal);
+        same(&hub, &copied.journal);
+        assert_eq!(rows(&hub.0), rows(copied.journal.connection()));
+        let undigested = copied.journal.connection().query_row("SELECT count(*) FROM undigested", [], |row| row.get(0));
+        assert_eq!(undigested, Ok(0_i64), "copy {copy}");
+        let said = query::payment(copied.journal.connection(), drawn.as_str()).expect("read").expect("a row");
+        assert_eq!((said.kind.as_str(), said.amount.get()), ("charge", 2_000), "a number is asked for a sale first");
+    }
+    let connection = &hub.0;
+    let mut statement =
+        connection.prepare("SELECT kind, amount FROM payment WHERE no = ?1 ORDER BY amount").expect("a query");
+    let held = statement.query_map([number.as_str()], |row| Ok((row.get(0)?, row.get(1)?))).expect("read");
+    let held: Vec<(String, i64)> = held.collect::<Result<_, _>>().expect("rows");
+    let right = [("refund", 300), ("refund", 400), ("charge", 2_000)];
+    assert_eq!(held, right.map(|(kind, amount)| (kind.to_owned(), amount)));
 }
