@@ -8,7 +8,7 @@ use alloc::{
 
 use super::{
     State,
-    fact::{ClosedReason, Fact, Intended, Place, Settlement, TakeBack},
+    fact::{ClosedReason, Fact, Intended, Place, ReversalRefused, Settlement, TakeBack},
 };
 use crate::{
     bill::{BillKey, Claim},
@@ -236,26 +236,7 @@ impl Standing {
                 self.owed = Fen::ZERO;
                 self.stands(State::Reversed, None);
             }
-            Fact::ReversalRefused(f) => {
-                self.refused_void = f.void_no.or(self.refused_void);
-                match &mut self.reversal {
-                    // A branch that a heal brought in was refused what had ended here.
-                    _ if self.state != State::Reversing => {}
-                    Some(reversal) if f.void_no.is_some() || reversal.strays => {
-                        let (before, reason) = (reversal.before, reversal.reason);
-                        if before.has_money() {
-                            self.reversal = None;
-                        }
-                        self.stands_again(before, f.message.as_ref());
-                        self.reason = reason;
-                    }
-                    Some(reversal) => {
-                        reversal.refused = true;
-                        self.stands(State::Reversing, f.message.as_ref());
-                    }
-                    None => {}
-                }
-            }
+            Fact::ReversalRefused(f) => self.reversal_refused(f),
             Fact::GiveBackOwed(f) => self.owed = f.amount,
             Fact::LateChecked(f) => {
                 if let Some(watch) = &mut self.watch {
@@ -304,6 +285,24 @@ impl Standing {
                 self.stands_again(before, f.message.as_ref());
             }
         }
+    }
+
+    /// A refused void or stray leaves the payment as it stood; a doubt goes on being reversed. What had ended here, another branch's
+    /// refusal does not touch.
+    fn reversal_refused(&mut self, f: &ReversalRefused) {
+        self.refused_void = f.void_no.or(self.refused_void);
+        let reversing = self.state == State::Reversing;
+        let Some(reversal) = self.reversal.as_mut().filter(|_| reversing) else { return };
+        if f.void_no.is_none() && !reversal.strays {
+            reversal.refused = true;
+            return self.stands(State::Reversing, f.message.as_ref());
+        }
+        let (before, reason) = (reversal.before, reversal.reason);
+        if before.has_money() {
+            self.reversal = None;
+        }
+        self.stands_again(before, f.message.as_ref());
+        self.reason = reason;
     }
 
     /// Takes a refund off those under way; answers where the payment stood before it.
