@@ -47,6 +47,12 @@ impl Port {
         bail!("no free port")
     }
 
+    /// Its number.
+    #[must_use]
+    pub const fn number(&self) -> u16 {
+        self.number
+    }
+
     /// `127.0.0.1:port`.
     #[must_use]
     pub fn address(&self) -> String {

@@ -98,6 +98,20 @@ impl Sandbox {
         Ok(credentials["allinpay"].clone())
     }
 
+    /// Connections to it that stand, as the system counts them.
+    ///
+    /// # Errors
+    /// The system does not say.
+    pub fn connections(&self) -> anyhow::Result<usize> {
+        let remote = format!(":{:04X}", self.listen.number());
+        let table = std::fs::read_to_string("/proc/net/tcp").context("/proc/net/tcp")?;
+        let established = |line: &&str| {
+            let mut columns = line.split_whitespace().skip(2);
+            columns.next().is_some_and(|peer| peer.ends_with(&remote)) && columns.next() == Some("01")
+        };
+        Ok(table.lines().filter(established).count())
+    }
+
     /// The book, by order number.
     ///
     /// # Errors

@@ -87,3 +87,45 @@ async fn a_slow_answer_is_waited_for() {
         })
         .await;
 }
+
+/// Lanes of the node: 64 charges and 16 other calls at once; beside them one connection may be opened ahead.
+const LANES: (usize, usize) = (64, 16);
+
+/// With the acquirer silent every call hangs for its whole timeout: so many and no more at once, and questions keep no charge
+/// waiting.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn calls_to_a_silent_acquirer_are_bounded_and_all_end() {
+    const CHARGES: u64 = 100;
+    World::builder()
+        .play(async |world| {
+            let client = world.node().program()?;
+            sales::pays(&client, 1_000).await?;
+            world.sandbox.line("mute").await?;
+            let mut asked = tokio::task::JoinSet::new();
+            // The last two digits tell the sandbox how a charge ends.
+            for hundred in 0..CHARGES {
+                let client = client.clone();
+                asked.spawn(async move { client.charge(&Charge::of(2_000 + 100 * hundred).wait_ms(200)).await });
+            }
+            let mut orders = Vec::new();
+            while let Some(answer) = asked.join_next().await {
+                let answer = answer??;
+                ensure!(answer.status == 200, "{} {}", answer.status, answer.json);
+                orders.push(answer.text("order_no").to_owned());
+            }
+            let (mut most, begun) = (0, std::time::Instant::now());
+            // The charges that waited go out when the first are given up after 15 s, with the first questions beside them.
+            while begun.elapsed() < Duration::from_secs(20) {
+                most = most.max(world.sandbox.connections()?);
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            let (charges, others) = LANES;
+            ensure!((charges..=charges + others + 1).contains(&most), "{most} connections at once");
+            world.sandbox.line("up").await?;
+            for order_no in &orders {
+                sales::becomes(&client, order_no, &["paid"], MENDED_LIMIT).await?;
+            }
+            sales::agrees(&client.payments().await?, &world.sandbox.book().await?)
+        })
+        .await;
+}
