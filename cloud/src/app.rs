@@ -12,11 +12,11 @@ use guitai_core::{
 };
 use guitai_http::{
     bearer::{ApiKey, Authenticator, KeyHash},
-    dto::{DisabledNode, StoreRow, StoreState, StoreToday, Time},
+    dto::{DisabledNode, EndedWord, StoreRow, StoreState, StoreToday, Time},
     password::Passwords,
     problem::{Code, Problem},
     session::Sessions,
-    sse::{Event, RESYNC},
+    sse::Event,
     throttle::Throttle,
 };
 use guitai_store::query::StatRow;
@@ -29,7 +29,10 @@ use crate::{
     identity,
     lines::Lines,
     rows,
-    store::{HubStore, StoreNews, roster::StoreLine},
+    store::{
+        HubStore, StoreNews,
+        roster::{StoreLine, Why},
+    },
 };
 
 /// Events kept for listeners that fall behind: a full window of facts of some stores at once.
@@ -127,13 +130,13 @@ impl App {
             {
                 let _turn = self.due.turn.lock().await;
                 if dropped {
-                    self.tell(Event::new(RESYNC, &serde_json::json!({})));
+                    self.tell(Event::resync());
                 }
                 match self.store.news_of(store.clone(), self.today(), payments).await {
                     Ok(StoreNews { line, today, payments }) => {
-                        payments.iter().for_each(|row| self.tell(Event::new("payment", &rows::payment(row))));
+                        payments.iter().for_each(|row| self.tell(Event::new(&rows::payment(row))));
                         if let Some(line) = line {
-                            self.tell(Event::new("store", &self.store_row(&line, &today)));
+                            self.tell(Event::new(&self.store_row(&line, &today)));
                         }
                     }
                     Err(error) => warn!(%store, %error, "no news of this store"),
@@ -190,7 +193,10 @@ fn disabled(line: &StoreLine) -> Vec<DisabledNode> {
         node: key_short(&one.key),
         issuer: one.issuer.get(),
         since: Time(ended.at),
-        why: ended.why.as_str().to_owned(),
+        why: match ended.why {
+            Why::Revoked => EndedWord::Revoked,
+            Why::Replaced => EndedWord::Replaced,
+        },
         last_fact: ended.last.map(|no| no.to_string()),
     });
     shown.take(DISABLED_SHOWN).collect()

@@ -59,7 +59,7 @@ pub(crate) fn execute(cli: Cli) -> Result<ExitCode, Failure> {
         }
         Command::Config(ConfigCommand::Example) => say(config::EXAMPLE.trim_end())?,
         Command::Openapi => {
-            let document = api::openapi::document().to_pretty_json().map_err(Failure::failed)?;
+            let document = api::document().to_pretty_json().map_err(Failure::failed)?;
             say(&document)?;
         }
     }

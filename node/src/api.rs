@@ -21,12 +21,12 @@ use axum::{
     extract::{Request, State},
     middleware::{self, Next},
     response::Response,
-    routing::{get, patch, post},
 };
 use guitai_core::sync::member::Wish;
-use guitai_http::{embed, openapi, problem};
+use guitai_http::{dto::NodeEvents, embed, openapi};
 use rust_embed::Embed;
 use utoipa::OpenApi;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::app::App;
 
@@ -36,81 +36,70 @@ use crate::app::App;
 #[allow_missing = true]
 struct CashierPage;
 
-/// The description that programs are written against.
+/// What the description says of the whole; its paths come from [`table`].
 #[derive(OpenApi)]
 #[openapi(
     info(title = "Guitai node", description = "One store's payments. Amounts are integer fen; times RFC 3339 in UTC."),
-    paths(
-        sessions::log_in,
-        sessions::current,
-        sessions::log_out,
-        payments::charge,
-        payments::one,
-        payments::list,
-        payments::cancel,
-        payments::handed_over,
-        payments::not_handed_over,
-        returns::void,
-        returns::refund,
-        bills::one,
-        bills::total,
-        exceptions::list,
-        exceptions::settle,
-        receipts::reprint,
-        receipts::picture,
-        stats::day,
-        status::sync,
-        status::health,
-        accounts::list,
-        accounts::create,
-        announcements::list,
-        announcements::mark_read,
-        announcements::edit,
-        events::follow,
-    )
+    components(schemas(NodeEvents))
 )]
-pub(crate) struct Description;
+struct Head;
 
-/// Every route.
+type Table = OpenApiRouter<Arc<App>>;
+
+/// Every route, once: what is served and what is described come from here. `guarded` goes around those about money.
+fn table(guarded: impl FnOnce(Table) -> Table) -> Table {
+    let money = Table::new()
+        .routes(routes!(payments::list, payments::charge))
+        .routes(routes!(payments::one))
+        .routes(routes!(payments::cancel))
+        .routes(routes!(payments::handed_over))
+        .routes(routes!(payments::not_handed_over))
+        .routes(routes!(returns::void))
+        .routes(routes!(returns::refund))
+        .routes(routes!(receipts::reprint))
+        .routes(routes!(receipts::picture))
+        .routes(routes!(bills::one))
+        .routes(routes!(bills::total))
+        .routes(routes!(exceptions::list))
+        .routes(routes!(exceptions::settle));
+    let rest = Table::new()
+        .routes(routes!(sessions::log_in))
+        .routes(routes!(sessions::current, sessions::log_out))
+        .routes(routes!(stats::day))
+        .routes(routes!(status::sync))
+        .routes(routes!(status::health))
+        .routes(routes!(accounts::list, accounts::create))
+        .routes(routes!(announcements::list))
+        .routes(routes!(announcements::edit))
+        .routes(routes!(announcements::mark_read))
+        .routes(routes!(events::follow));
+    OpenApiRouter::with_openapi(Head::openapi()).nest(openapi::BASE, guarded(money).merge(rest))
+}
+
+/// The description that programs are written against.
+pub(crate) fn document() -> utoipa::openapi::OpenApi {
+    table(|money| money).into_openapi()
+}
+
+/// Everything that is served; [`guitai_http::guard::protect`] goes around it.
 pub(crate) fn router(app: Arc<App>) -> Router {
-    let money = Router::new()
-        .route("/payments", get(payments::list).post(payments::charge))
-        .route("/payments/{order_no}", get(payments::one))
-        .route("/payments/{order_no}/cancel", post(payments::cancel))
-        .route("/payments/{order_no}/handed-over", post(payments::handed_over))
-        .route("/payments/{order_no}/not-handed-over", post(payments::not_handed_over))
-        .route("/payments/{order_no}/void", post(returns::void))
-        .route("/payments/{order_no}/refunds", post(returns::refund))
-        .route("/payments/{order_no}/receipt", post(receipts::reprint))
-        .route("/payments/{order_no}/receipt.png", get(receipts::picture))
-        .route("/bills/{source}/{number}", get(bills::one))
-        .route("/bills/{source}/{number}/total", post(bills::total))
-        .route("/exceptions", get(exceptions::list))
-        .route("/exceptions/{id}/{action}", post(exceptions::settle))
-        .route_layer(middleware::from_fn_with_state(Arc::clone(&app), caught_up));
-    let api = Router::new()
-        .merge(money)
-        .route("/sessions", post(sessions::log_in))
-        .route("/sessions/current", get(sessions::current).delete(sessions::log_out))
-        .route("/stats/day", get(stats::day))
-        .route("/sync", get(status::sync))
-        .route("/health", get(status::health))
-        .route("/accounts", get(accounts::list).post(accounts::create))
-        .route("/announcements", get(announcements::list))
-        .route("/announcements/{id}", patch(announcements::edit))
-        .route("/announcements/{id}/read", post(announcements::mark_read))
-        .route("/events", get(events::follow))
-        .fallback(problem::not_found)
-        .method_not_allowed_fallback(problem::method_not_allowed);
-    Router::new()
-        .nest("/api/v1", api)
-        .merge(openapi::route(&Description::openapi()))
-        .fallback(embed::page::<CashierPage>)
-        .with_state(app)
+    let caught_up = middleware::from_fn_with_state(Arc::clone(&app), caught_up);
+    openapi::serve(table(|money| money.route_layer(caught_up))).fallback(embed::page::<CashierPage>).with_state(app)
 }
 
 /// Nothing is said or done about money before this journal has what the hub has of it, if the hub can be reached.
 async fn caught_up(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     app.membership.admits(Wish::Other).await;
     next.run(request).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pages_are_built_against_this_description() {
+        let on_file = include_str!("../../shared/web/api/openapi/node.json");
+        assert_eq!(on_file, document().to_pretty_json().unwrap() + "\n", "run scripts/openapi");
+    }
 }

@@ -112,8 +112,7 @@ fn dispatch(verb: Verb) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Verb::Openapi => {
-            use utoipa::OpenApi as _;
-            println!("{}", crate::api::Description::openapi().to_pretty_json()?);
+            println!("{}", crate::api::document().to_pretty_json()?);
             Ok(ExitCode::SUCCESS)
         }
     }

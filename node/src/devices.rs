@@ -13,7 +13,7 @@ use guitai_core::{
     ids::{AccountId, StoreId, TillId},
     receipt::{Columns, Kind, Occasion, Receipt},
     scan,
-    secret::{CodeError, PaymentCode, SecretText},
+    secret::{PaymentCode, SecretText},
     time::{BusinessClock, Ticks, UtcMs},
 };
 use guitai_devices::{
@@ -108,29 +108,18 @@ pub(crate) fn scanners(sections: &[ScannerSection], sink: &ScanSink) -> anyhow::
 
 impl ScanSink {
     fn scanned(&self, till: &str, scanned: SecretText) {
-        let event = match PaymentCode::parse(scanned.expose()) {
+        let till = till.to_owned();
+        let news = match PaymentCode::parse(scanned.expose()) {
             Ok(code) => {
                 let trace = code.trace(&[0; 32]);
                 let Some(token) = self.scans.hold(scanned, (self.clock)()) else { return };
-                let (wallet, last_two) = (trace.wallet.as_str(), trace.last_two);
-                serde_json::json!({ "till": till, "token": token, "wallet": wallet, "last_two": last_two })
+                let (wallet, last_two) = (trace.wallet.into(), trace.last_two);
+                dto::ScanNews::Code { till, token, wallet, last_two }
             }
             // The page says in words why this is no payment code; the text itself is not shown.
-            Err(error) => serde_json::json!({ "till": till, "refused": name(error) }),
+            Err(error) => dto::ScanNews::Refused { till, refused: error.into() },
         };
-        let _ = self.events.send(Event::new("scan", &event).only(Audience::Chargers));
-    }
-}
-
-/// What a scan is instead of a payment code, in the page's words.
-const fn name(error: CodeError) -> &'static str {
-    match error {
-        CodeError::Empty => "empty",
-        CodeError::GoodsCode => "goods_code",
-        CodeError::Link => "link",
-        CodeError::NotDigits => "not_digits",
-        CodeError::Length => "length",
-        CodeError::OrderNo => "order_no",
+        let _ = self.events.send(Event::new(&news).only(Audience::Chargers));
     }
 }
 

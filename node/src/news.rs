@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use guitai_http::sse::Event;
+use guitai_http::{dto::NoticeNews, sse::Event};
 
 use crate::{api, app::App};
 
@@ -16,16 +16,15 @@ pub(crate) async fn tell_pages(app: Arc<App>) {
                 if changed.is_err() { return; }
                 line.borrow_and_update();
                 if let Ok(sync) = api::sync_dto(&app).await {
-                    let _ = app.events.send(Event::new("sync", &sync));
+                    let _ = app.events.send(Event::new(&sync));
                 }
             }
             changed = announcements.changed() => {
                 if changed.is_err() { return; }
                 announcements.borrow_and_update();
                 let newest = app.announcements.list().into_iter().next();
-                let (id, title) = newest.map_or_else(Default::default, |one| (one.id, one.title));
-                let news = serde_json::json!({ "id": id, "title": title });
-                let _ = app.events.send(Event::new("notice", &news));
+                let news = newest.map_or_else(NoticeNews::default, |one| NoticeNews { id: one.id, title: one.title });
+                let _ = app.events.send(Event::new(&news));
             }
         }
     }

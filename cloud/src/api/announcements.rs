@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// All announcements, newest first, withdrawn ones included.
-#[utoipa::path(get, path = "/announcements", responses(
+#[utoipa::path(get, path = "/announcements", operation_id = "list_announcements", responses(
     (status = 200, body = HubAnnouncements), (status = 401, body = ProblemBody)))]
 pub(super) async fn list(State(app): State<Arc<App>>, caller: Principal) -> Result<Json<HubAnnouncements>, Problem> {
     caller.require(Scope::Read)?;
@@ -37,7 +37,7 @@ pub(super) async fn list(State(app): State<Arc<App>>, caller: Principal) -> Resu
 }
 
 /// Publishes an announcement in the named stores, or in all that exist now.
-#[utoipa::path(post, path = "/announcements", request_body = NewAnnouncement, responses(
+#[utoipa::path(post, path = "/announcements", operation_id = "publish_announcement", request_body = NewAnnouncement, responses(
     (status = 201, body = HubAnnouncement), (status = 400, body = ProblemBody), (status = 403, body = ProblemBody)))]
 pub(super) async fn publish(
     State(app): State<Arc<App>>,
@@ -58,7 +58,8 @@ pub(super) async fn publish(
 }
 
 /// Changes an announcement wherever it is. One taken back stays so: publish it anew instead.
-#[utoipa::path(patch, path = "/announcements/{id}", params(("id" = String, Path)), request_body = EditHubAnnouncement,
+#[utoipa::path(patch, path = "/announcements/{id}", operation_id = "edit_announcement",
+    params(("id" = String, Path)), request_body = EditHubAnnouncement,
     responses((status = 200, body = HubAnnouncement), (status = 400, body = ProblemBody), (status = 404, body = ProblemBody),
     (status = 409, body = ProblemBody)))]
 pub(super) async fn edit(

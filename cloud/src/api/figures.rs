@@ -6,7 +6,7 @@ use axum::{Json, extract::State};
 use guitai_core::{money::Fen, secret::Wallet, stats::Movement, time::Day};
 use guitai_http::{
     bearer::{Principal, Scope},
-    dto::{CashierTally, Date, DayQuery, HourTally, NameId, Stats, StoreTally, Tally, Time, WalletTally},
+    dto::{CashierTally, Date, DayQuery, HourTally, HubStats, NameId, Stats, StoreTally, Tally, Time, WalletTally},
     paging::Query,
     problem::{Code, Problem, ProblemBody},
 };
@@ -16,13 +16,13 @@ use crate::{app::App, store::Figures};
 
 /// The figures of a business day. Without `store` all stores are summed, and a cashier is named `store/account`, since two
 /// stores may both have a cashier 01.
-#[utoipa::path(get, path = "/stats", params(DayQuery), responses(
-    (status = 200, body = Stats), (status = 400, body = ProblemBody), (status = 404, body = ProblemBody)))]
+#[utoipa::path(get, path = "/stats", operation_id = "get_stats", params(DayQuery), responses(
+    (status = 200, body = HubStats), (status = 400, body = ProblemBody), (status = 404, body = ProblemBody)))]
 pub(super) async fn day(
     State(app): State<Arc<App>>,
     caller: Principal,
     Query(query): Query<DayQuery>,
-) -> Result<Json<Stats>, Problem> {
+) -> Result<Json<HubStats>, Problem> {
     caller.require(Scope::Read)?;
     let day = query.date.unwrap_or_else(|| app.today());
     let as_of = Time(app.clock.now().wall);
@@ -38,10 +38,8 @@ pub(super) async fn day(
     let up_to_now =
         asked.clone().filter(|line| app.lines.state(&line.id).is_some_and(|link| link.seen.status.unsent == 0));
     let (reporting, total) = (count(up_to_now.count()), count(asked.count()));
-    let mut stats = sum(day, as_of, store, &figures);
-    stats.stores_reporting = Some(reporting);
-    stats.stores_total = Some(total);
-    Ok(Json(stats))
+    let (stats, by_store) = sum(day, as_of, store, &figures);
+    Ok(Json(HubStats { stats, stores_reporting: reporting, stores_total: total, by_store }))
 }
 
 /// What went each way.
@@ -62,7 +60,7 @@ impl Part {
     }
 }
 
-fn sum(day: Day, as_of: Time, store: Option<NameId>, figures: &Figures) -> Stats {
+fn sum(day: Day, as_of: Time, store: Option<NameId>, figures: &Figures) -> (Stats, Vec<StoreTally>) {
     let (mut paid, mut voided, mut refunded) = (Tally::default(), Tally::default(), Tally::default());
     let mut discounted = Tally::default();
     let mut wallets: BTreeMap<Wallet, Part> = BTreeMap::new();
@@ -99,7 +97,7 @@ fn sum(day: Day, as_of: Time, store: Option<NameId>, figures: &Figures) -> Stats
         let part = stores.get(line.id.as_str()).copied().unwrap_or_default();
         StoreTally { store: line.id.to_string(), name: line.name.clone(), paid: part.paid, refunded: part.back }
     });
-    Stats {
+    let stats = Stats {
         date: Date(day),
         as_of,
         paid,
@@ -117,11 +115,9 @@ fn sum(day: Day, as_of: Time, store: Option<NameId>, figures: &Figures) -> Stats
             .into_iter()
             .map(|(hour, tally)| HourTally { hour, count: tally.count, sum_fen: tally.sum_fen })
             .collect(),
-        stores_reporting: None,
-        stores_total: None,
-        by_store: Some(by_store.collect()),
-        store,
-    }
+        store: store.clone(),
+    };
+    (stats, by_store.collect())
 }
 
 /// A merchant's day stays far below 2^63 fen; saturating keeps a damaged row from becoming a panic.

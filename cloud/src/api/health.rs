@@ -27,7 +27,8 @@ pub(crate) struct HubHealth {
 }
 
 /// Answers when the database does. Open to all, and tells nothing of the business.
-#[utoipa::path(get, path = "/health", responses((status = 200, body = HubHealth), (status = 500, body = ProblemBody)))]
+#[utoipa::path(get, path = "/health", operation_id = "get_health",
+    responses((status = 200, body = HubHealth), (status = 500, body = ProblemBody)))]
 pub(super) async fn read(State(app): State<Arc<App>>) -> Result<Json<HubHealth>, Problem> {
     let stores_total = app.store.store_count().await.map_err(internal)?;
     Ok(Json(HubHealth {

@@ -4,7 +4,6 @@ mod announcements;
 mod events;
 mod figures;
 mod health;
-pub(crate) mod openapi;
 pub(crate) mod payments;
 mod sessions;
 mod stores;
@@ -14,17 +13,17 @@ mod tests;
 
 use std::sync::Arc;
 
-use axum::{
-    Router,
-    routing::{get, patch, post},
-};
+use axum::Router;
 use guitai_http::{
-    embed, openapi as description,
-    problem::{self, Code, Problem},
+    dto::HubEvents,
+    embed, openapi,
+    problem::{Code, Problem},
 };
 use guitai_store::StoreError;
 use rust_embed::Embed;
 use tracing::error;
+use utoipa::OpenApi;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::app::App;
 
@@ -34,25 +33,43 @@ use crate::app::App;
 #[allow_missing = true]
 struct Page;
 
+/// What the description says of the whole; its paths come from [`table`].
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Guitai hub 柜台总部",
+        description = "What all stores of a merchant do. Times are RFC 3339 UTC, amounts whole fen."
+    ),
+    components(schemas(HubEvents))
+)]
+struct Head;
+
+type Table = OpenApiRouter<Arc<App>>;
+
+/// Every route, once: what is served and what is described come from here.
+fn table() -> Table {
+    let v1 = Table::new()
+        .routes(routes!(sessions::open))
+        .routes(routes!(sessions::current, sessions::close))
+        .routes(routes!(stores::list))
+        .routes(routes!(payments::list))
+        .routes(routes!(payments::one))
+        .routes(routes!(figures::day))
+        .routes(routes!(announcements::list, announcements::publish))
+        .routes(routes!(announcements::edit))
+        .routes(routes!(events::listen))
+        .routes(routes!(health::read));
+    OpenApiRouter::with_openapi(Head::openapi()).nest(openapi::BASE, v1)
+}
+
+/// The description that programs are written against.
+pub(crate) fn document() -> utoipa::openapi::OpenApi {
+    table().into_openapi()
+}
+
 /// Everything that is served; [`guitai_http::guard::protect`] goes around it.
 pub(crate) fn router(app: Arc<App>) -> Router {
-    let v1 = Router::new()
-        .route("/sessions", post(sessions::open))
-        .route("/sessions/current", get(sessions::current).delete(sessions::close))
-        .route("/stores", get(stores::list))
-        .route("/payments", get(payments::list))
-        .route("/payments/{order_no}", get(payments::one))
-        .route("/stats", get(figures::day))
-        .route("/announcements", get(announcements::list).post(announcements::publish))
-        .route("/announcements/{id}", patch(announcements::edit))
-        .route("/events", get(events::listen))
-        .route("/health", get(health::read))
-        .method_not_allowed_fallback(problem::method_not_allowed);
-    Router::new()
-        .nest("/api/v1", v1)
-        .merge(description::route(&openapi::document()))
-        .fallback(embed::page::<Page>)
-        .with_state(app)
+    openapi::serve(table()).fallback(embed::page::<Page>).with_state(app)
 }
 
 /// A fault of ours: the log gets the cause, the caller only that there is one.

@@ -19,7 +19,7 @@ use super::internal;
 use crate::{app::App, rows};
 
 /// A page of payments, newest first; voids and refunds are rows of their own.
-#[utoipa::path(get, path = "/payments", params(PaymentsQuery), responses(
+#[utoipa::path(get, path = "/payments", operation_id = "list_payments", params(PaymentsQuery), responses(
     (status = 200, body = Page<Payment>), (status = 400, body = ProblemBody), (status = 401, body = ProblemBody)))]
 pub(super) async fn list(
     State(app): State<Arc<App>>,
@@ -38,7 +38,8 @@ pub(super) async fn list(
 }
 
 /// One payment.
-#[utoipa::path(get, path = "/payments/{order_no}", params(("order_no" = String, Path, description = "20 digits")),
+#[utoipa::path(get, path = "/payments/{order_no}", operation_id = "get_payment",
+    params(("order_no" = String, Path, description = "20 digits")),
     responses((status = 200, body = Payment), (status = 401, body = ProblemBody), (status = 404, body = ProblemBody)))]
 pub(super) async fn one(
     State(app): State<Arc<App>>,

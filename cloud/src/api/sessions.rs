@@ -24,7 +24,7 @@ use crate::app::{App, VERSION};
 type SetCookie = [(HeaderName, HeaderValue); 1];
 
 /// Signs a person in.
-#[utoipa::path(post, path = "/sessions", request_body = LogIn, responses(
+#[utoipa::path(post, path = "/sessions", operation_id = "log_in", request_body = LogIn, responses(
     (status = 200, body = Session), (status = 401, body = ProblemBody), (status = 429, body = ProblemBody)))]
 pub(super) async fn open(
     State(app): State<Arc<App>>,
@@ -51,13 +51,14 @@ pub(super) async fn open(
 }
 
 /// Who is signed in.
-#[utoipa::path(get, path = "/sessions/current", responses((status = 200, body = Session), (status = 401, body = ProblemBody)))]
+#[utoipa::path(get, path = "/sessions/current", operation_id = "get_session",
+    responses((status = 200, body = Session), (status = 401, body = ProblemBody)))]
 pub(super) async fn current(SignedIn(current): SignedIn) -> Json<Session> {
     Json(shown(current))
 }
 
 /// Signs out.
-#[utoipa::path(delete, path = "/sessions/current", responses((status = 204)))]
+#[utoipa::path(delete, path = "/sessions/current", operation_id = "log_out", responses((status = 204)))]
 pub(super) async fn close(State(app): State<Arc<App>>, headers: HeaderMap) -> (StatusCode, SetCookie) {
     (StatusCode::NO_CONTENT, [(header::SET_COOKIE, app.sessions.close(&headers))])
 }

@@ -13,7 +13,8 @@ use super::internal;
 use crate::app::App;
 
 /// All stores, by id.
-#[utoipa::path(get, path = "/stores", responses((status = 200, body = StoreRows), (status = 401, body = ProblemBody)))]
+#[utoipa::path(get, path = "/stores", operation_id = "list_stores",
+    responses((status = 200, body = StoreRows), (status = 401, body = ProblemBody)))]
 pub(super) async fn list(State(app): State<Arc<App>>, caller: Principal) -> Result<Json<StoreRows>, Problem> {
     caller.require(Scope::Read)?;
     let (stores, today) = app.store.stores_on(app.today()).await.map_err(internal)?;

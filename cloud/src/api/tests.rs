@@ -339,3 +339,9 @@ async fn listeners_hear_of_payments() {
     rig.stop.send(true).unwrap();
     assert!(stream.frame().await.is_none(), "a stopping hub ends its streams");
 }
+
+#[test]
+fn the_pages_are_built_against_this_description() {
+    let on_file = include_str!("../../../shared/web/api/openapi/hub.json");
+    assert_eq!(on_file, api::document().to_pretty_json().unwrap() + "\n", "run scripts/openapi");
+}

@@ -22,7 +22,7 @@ use crate::app::App;
 type Shared = State<Arc<App>>;
 
 /// All announcements, newest first; withdrawn ones are left out.
-#[utoipa::path(get, path = "/api/v1/announcements",
+#[utoipa::path(get, path = "/announcements", operation_id = "list_announcements",
     responses((status = 200, body = dto::NodeAnnouncements), (status = 401, body = ProblemBody)))]
 pub(crate) async fn list(State(app): Shared, who: Principal) -> Json<dto::NodeAnnouncements> {
     let reader = who.person().map(|person| person.account.clone());
@@ -32,7 +32,7 @@ pub(crate) async fn list(State(app): Shared, who: Principal) -> Json<dto::NodeAn
 }
 
 /// Marks one as read by whoever is logged in.
-#[utoipa::path(post, path = "/api/v1/announcements/{id}/read", params(("id" = String, Path)),
+#[utoipa::path(post, path = "/announcements/{id}/read", operation_id = "mark_announcement_read", params(("id" = String, Path)),
     responses((status = 204), (status = 404, body = ProblemBody)))]
 pub(crate) async fn mark_read(
     State(app): Shared,
@@ -45,7 +45,8 @@ pub(crate) async fn mark_read(
 }
 
 /// Edits title or body; edits made at headquarters meanwhile are merged.
-#[utoipa::path(patch, path = "/api/v1/announcements/{id}", params(("id" = String, Path)), request_body = dto::EditAnnouncement,
+#[utoipa::path(patch, path = "/announcements/{id}", operation_id = "edit_announcement",
+    params(("id" = String, Path)), request_body = dto::EditAnnouncement,
     responses((status = 200, body = dto::NodeAnnouncement), (status = "4XX", body = ProblemBody)))]
 pub(crate) async fn edit(
     State(app): Shared,

@@ -10,7 +10,7 @@ use guitai_core::{bill::BillKey, limits, normal, people::Approval};
 use guitai_http::{
     bearer::{Principal, Scope},
     dto::{self, BillPart, BillQuery},
-    idempotency::Keyed,
+    idempotency::{IdempotencyParam, Keyed},
     paging::Query,
     problem::{Code, Problem, ProblemBody},
     serve::Peer,
@@ -25,7 +25,7 @@ use crate::{app::App, refusal};
 type Shared = State<Arc<App>>;
 
 /// One bill with its payments.
-#[utoipa::path(get, path = "/api/v1/bills/{source}/{number}",
+#[utoipa::path(get, path = "/bills/{source}/{number}", operation_id = "get_bill",
     params(("source" = String, Path), ("number" = String, Path), BillQuery),
     responses((status = 200, body = dto::Bill), (status = 404, body = ProblemBody)))]
 pub(crate) async fn one(
@@ -39,8 +39,8 @@ pub(crate) async fn one(
 }
 
 /// Changes what a bill comes to: an act of its own, never below what is paid or in doubt.
-#[utoipa::path(post, path = "/api/v1/bills/{source}/{number}/total", request_body = dto::NewTotal,
-    params(("source" = String, Path), ("number" = String, Path), ("Idempotency-Key" = String, Header)),
+#[utoipa::path(post, path = "/bills/{source}/{number}/total", operation_id = "set_bill_total", request_body = dto::NewTotal,
+    params(("source" = String, Path), ("number" = String, Path), IdempotencyParam),
     responses((status = 200, body = dto::Bill), (status = "4XX", body = ProblemBody)))]
 pub(crate) async fn total(
     State(app): Shared,

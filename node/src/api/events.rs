@@ -10,7 +10,7 @@ use guitai_core::{
 use guitai_http::{
     bearer::{Principal, Scope},
     problem::{Problem, ProblemBody},
-    sse::{Audience, Event, Feed, RESYNC, last_event_id, respond},
+    sse::{Audience, Event, Feed, last_event_id, respond},
 };
 use guitai_store::query::{self, PaymentRow};
 
@@ -18,8 +18,9 @@ use super::payments::{own_only, payment_dto};
 use crate::app::App;
 
 /// The stream of events. After a break, `Last-Event-ID` brings what was missed.
-#[utoipa::path(get, path = "/api/v1/events",
-    responses((status = 200, description = "text/event-stream"), (status = 401, body = ProblemBody)))]
+#[utoipa::path(get, path = "/events", operation_id = "follow_events",
+    responses((status = 200, description = "text/event-stream; `NodeEvents` says what each event holds"),
+    (status = 401, body = ProblemBody)))]
 pub(crate) async fn follow(
     State(app): State<Arc<App>>,
     who: Principal,
@@ -65,7 +66,7 @@ async fn missed(app: &Arc<App>, seen: FactNo) -> Result<Vec<Event>, Problem> {
         .await?;
     let mut events: Vec<Event> = rows.iter().map(|(fact, row)| payment_event(row, *fact, app)).collect();
     if cut {
-        events.push(Event::new(RESYNC, &serde_json::json!({})));
+        events.push(Event::resync());
     }
     Ok(events)
 }
@@ -73,5 +74,5 @@ async fn missed(app: &Arc<App>, seen: FactNo) -> Result<Vec<Event>, Problem> {
 /// A payment's news, for its cashier and those who see everybody's.
 pub(crate) fn payment_event(row: &PaymentRow, fact: FactNo, app: &App) -> Event {
     let audience = Audience::Account(row.cashier.as_str().into());
-    Event::new("payment", &payment_dto(row, app)).id(fact).only(audience)
+    Event::new(&payment_dto(row, app)).id(fact).only(audience)
 }

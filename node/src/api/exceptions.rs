@@ -18,7 +18,7 @@ use guitai_core::{
 use guitai_http::{
     bearer::{Principal, Scope},
     dto::{self, ExceptionsQuery},
-    idempotency::Keyed,
+    idempotency::{IdempotencyParam, Keyed},
     paging::{Page, Query},
     problem::{Code, Problem, ProblemBody},
     serve::Peer,
@@ -38,7 +38,7 @@ const REVERSAL_MS: u64 = 30_000;
 const WAIT: Duration = Duration::from_millis(limits::WAIT_DEFAULT_MS);
 
 /// What waits for a person, oldest first; or what persons ended, newest first.
-#[utoipa::path(get, path = "/api/v1/exceptions", params(ExceptionsQuery),
+#[utoipa::path(get, path = "/exceptions", operation_id = "list_exceptions", params(ExceptionsQuery),
     responses((status = 200, body = Page<dto::Exception>), (status = 403, body = ProblemBody)))]
 pub(crate) async fn list(
     State(app): Shared,
@@ -74,9 +74,9 @@ pub(crate) async fn list(
 }
 
 /// Ends one, with a reason and an approver.
-#[utoipa::path(post, path = "/api/v1/exceptions/{id}/{action}", request_body = dto::Settle,
+#[utoipa::path(post, path = "/exceptions/{id}/{action}", operation_id = "settle_exception", request_body = dto::Settle,
     params(("id" = String, Path), ("action" = String, Path, description = "accept, give-back, close or write-off"),
-        ("Idempotency-Key" = String, Header)),
+        IdempotencyParam),
     responses((status = 200, body = dto::Payment), (status = "4XX", body = ProblemBody)))]
 pub(crate) async fn settle(
     State(app): Shared,

@@ -21,7 +21,7 @@ use guitai_core::{
 use guitai_http::{
     bearer::{Principal, Scope},
     dto::{self, BillRef, Can, Kind, PaymentsQuery},
-    idempotency::{Keyed, RequestHash},
+    idempotency::{IdempotencyParam, Keyed, RequestHash},
     paging::{Page, Query, decode_cursor, encode_cursor},
     problem::{Code, Problem, ProblemBody},
     serve::Peer,
@@ -46,8 +46,8 @@ pub(super) const AHEAD_MS: i64 = 60_000;
 const JOURNAL_BEHIND_RETRY_S: u64 = 5;
 
 /// Charges a customer's payment code.
-#[utoipa::path(post, path = "/api/v1/payments", request_body = dto::Charge,
-    params(("Idempotency-Key" = String, Header, description = "8 to 64 visible ASCII characters, kept for ever")),
+#[utoipa::path(post, path = "/payments", operation_id = "charge", request_body = dto::Charge,
+    params(IdempotencyParam),
     responses((status = 200, body = dto::Payment), (status = "4XX", body = ProblemBody), (status = 503, body = ProblemBody)))]
 pub(crate) async fn charge(
     State(app): Shared,
@@ -96,7 +96,7 @@ pub(crate) async fn charge(
 }
 
 /// One payment.
-#[utoipa::path(get, path = "/api/v1/payments/{order_no}", params(("order_no" = String, Path)),
+#[utoipa::path(get, path = "/payments/{order_no}", operation_id = "get_payment", params(("order_no" = String, Path)),
     responses((status = 200, body = dto::Payment), (status = 404, body = ProblemBody)))]
 pub(crate) async fn one(
     State(app): Shared,
@@ -109,7 +109,7 @@ pub(crate) async fn one(
 }
 
 /// Payments, voids and refunds, newest first.
-#[utoipa::path(get, path = "/api/v1/payments", params(PaymentsQuery),
+#[utoipa::path(get, path = "/payments", operation_id = "list_payments", params(PaymentsQuery),
     responses((status = 200, body = Page<dto::Payment>), (status = 400, body = ProblemBody)))]
 pub(crate) async fn list(
     State(app): Shared,
@@ -139,8 +139,9 @@ pub(crate) async fn list(
 }
 
 /// The cashier gives the payment up: it is asked about at once and taken back unless it was paid.
-#[utoipa::path(post, path = "/api/v1/payments/{order_no}/cancel", params(("order_no" = String, Path)),
-    responses((status = 200, body = dto::Payment), (status = 409, body = ProblemBody)))]
+#[utoipa::path(post, path = "/payments/{order_no}/cancel", operation_id = "cancel_payment",
+    request_body = Option<dto::GiveUp>, params(("order_no" = String, Path), IdempotencyParam),
+    responses((status = 200, body = dto::Payment), (status = "4XX", body = ProblemBody)))]
 pub(crate) async fn cancel(
     State(app): Shared,
     who: Principal,
@@ -153,8 +154,9 @@ pub(crate) async fn cancel(
 }
 
 /// 货已交: the goods are gone; keep asking, never reverse by itself.
-#[utoipa::path(post, path = "/api/v1/payments/{order_no}/handed-over", params(("order_no" = String, Path)),
-    responses((status = 200, body = dto::Payment), (status = 409, body = ProblemBody)))]
+#[utoipa::path(post, path = "/payments/{order_no}/handed-over", operation_id = "goods_handed_over",
+    request_body = Option<dto::Nothing>, params(("order_no" = String, Path), IdempotencyParam),
+    responses((status = 200, body = dto::Payment), (status = "4XX", body = ProblemBody)))]
 pub(crate) async fn handed_over(
     State(app): Shared,
     who: Principal,
@@ -165,8 +167,9 @@ pub(crate) async fn handed_over(
 }
 
 /// 没交货: take it back as soon as the acquirer answers.
-#[utoipa::path(post, path = "/api/v1/payments/{order_no}/not-handed-over", params(("order_no" = String, Path)),
-    responses((status = 200, body = dto::Payment), (status = 409, body = ProblemBody)))]
+#[utoipa::path(post, path = "/payments/{order_no}/not-handed-over", operation_id = "goods_not_handed_over",
+    request_body = Option<dto::GiveUp>, params(("order_no" = String, Path), IdempotencyParam),
+    responses((status = 200, body = dto::Payment), (status = "4XX", body = ProblemBody)))]
 pub(crate) async fn not_handed_over(
     State(app): Shared,
     who: Principal,

@@ -36,7 +36,7 @@ pub(crate) struct Taken {
 }
 
 /// Prints a receipt again; it says so.
-#[utoipa::path(post, path = "/api/v1/payments/{order_no}/receipt", params(("order_no" = String, Path)),
+#[utoipa::path(post, path = "/payments/{order_no}/receipt", operation_id = "print_receipt", params(("order_no" = String, Path)),
     responses((status = 202, body = Taken), (status = "4XX", body = ProblemBody)))]
 pub(crate) async fn reprint(
     State(app): Shared,
@@ -54,7 +54,7 @@ pub(crate) async fn reprint(
 }
 
 /// The receipt as the printer would show it.
-#[utoipa::path(get, path = "/api/v1/payments/{order_no}/receipt.png", params(("order_no" = String, Path)),
+#[utoipa::path(get, path = "/payments/{order_no}/receipt.png", operation_id = "get_receipt_picture", params(("order_no" = String, Path)),
     responses((status = 200, content_type = "image/png"), (status = "4XX", body = ProblemBody)))]
 pub(crate) async fn picture(
     State(app): Shared,

@@ -10,7 +10,7 @@ use guitai_core::{limits, money::Fen, people::Approval, sync::member::Wish};
 use guitai_http::{
     bearer::Principal,
     dto,
-    idempotency::Keyed,
+    idempotency::{IdempotencyParam, Keyed},
     problem::{Code, Problem, ProblemBody},
     serve::Peer,
 };
@@ -25,8 +25,8 @@ type Shared = State<Arc<App>>;
 const WAIT: Duration = Duration::from_millis(limits::WAIT_DEFAULT_MS);
 
 /// Takes a paid payment of today back whole.
-#[utoipa::path(post, path = "/api/v1/payments/{order_no}/void", request_body = dto::Void,
-    params(("order_no" = String, Path), ("Idempotency-Key" = String, Header)),
+#[utoipa::path(post, path = "/payments/{order_no}/void", operation_id = "void_payment", request_body = dto::Void,
+    params(("order_no" = String, Path), IdempotencyParam),
     responses((status = 200, body = dto::Payment), (status = "4XX", body = ProblemBody)))]
 pub(crate) async fn void(
     State(app): Shared,
@@ -51,8 +51,8 @@ pub(crate) async fn void(
 }
 
 /// Gives a part or the rest back.
-#[utoipa::path(post, path = "/api/v1/payments/{order_no}/refunds", request_body = dto::Refund,
-    params(("order_no" = String, Path), ("Idempotency-Key" = String, Header)),
+#[utoipa::path(post, path = "/payments/{order_no}/refunds", operation_id = "refund_payment", request_body = dto::Refund,
+    params(("order_no" = String, Path), IdempotencyParam),
     responses((status = 200, body = dto::Payment), (status = "4XX", body = ProblemBody)))]
 pub(crate) async fn refund(
     State(app): Shared,

@@ -25,7 +25,7 @@ use crate::{app::App, refusal};
 type Shared = State<Arc<App>>;
 
 /// Logs a person in; the answer sets the session's cookie.
-#[utoipa::path(post, path = "/api/v1/sessions", request_body = dto::LogIn,
+#[utoipa::path(post, path = "/sessions", operation_id = "log_in", request_body = dto::LogIn,
     responses((status = 200, body = dto::Session), (status = 401, body = ProblemBody), (status = 429, body = ProblemBody)))]
 pub(crate) async fn log_in(
     State(app): Shared,
@@ -55,14 +55,14 @@ pub(crate) async fn log_in(
 }
 
 /// Who is logged in.
-#[utoipa::path(get, path = "/api/v1/sessions/current",
+#[utoipa::path(get, path = "/sessions/current", operation_id = "get_session",
     responses((status = 200, body = dto::Session), (status = 401, body = ProblemBody)))]
 pub(crate) async fn current(State(app): Shared, SignedIn(current): SignedIn) -> Json<dto::Session> {
     Json(session_dto(&app, &current))
 }
 
 /// Logs out; the cookie is cleared.
-#[utoipa::path(delete, path = "/api/v1/sessions/current", responses((status = 204)))]
+#[utoipa::path(delete, path = "/sessions/current", operation_id = "log_out", responses((status = 204)))]
 pub(crate) async fn log_out(State(app): Shared, headers: HeaderMap) -> Response {
     (StatusCode::NO_CONTENT, [(SET_COOKIE, app.sessions.close(&headers))]).into_response()
 }

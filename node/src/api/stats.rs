@@ -21,7 +21,7 @@ use super::payments::own_only;
 use crate::app::App;
 
 /// The figures of one business day of this store; a cashier's own only.
-#[utoipa::path(get, path = "/api/v1/stats/day", params(DayQuery),
+#[utoipa::path(get, path = "/stats/day", operation_id = "get_day_stats", params(DayQuery),
     responses((status = 200, body = dto::Stats), (status = 400, body = ProblemBody)))]
 pub(crate) async fn day(
     State(app): State<Arc<App>>,
@@ -103,8 +103,5 @@ fn fold(
             .filter(|(_, tally)| tally.count > 0)
             .map(|(hour, tally)| HourTally { hour, count: tally.count, sum_fen: tally.sum_fen })
             .collect(),
-        stores_reporting: None,
-        stores_total: None,
-        by_store: None,
     }
 }

@@ -18,13 +18,14 @@ use guitai_store::query;
 use crate::app::App;
 
 /// How far the hub is.
-#[utoipa::path(get, path = "/api/v1/sync", responses((status = 200, body = dto::Sync), (status = 401, body = ProblemBody)))]
+#[utoipa::path(get, path = "/sync", operation_id = "get_sync",
+    responses((status = 200, body = dto::Sync), (status = 401, body = ProblemBody)))]
 pub(crate) async fn sync(State(app): State<Arc<App>>, _: Principal) -> Result<Json<dto::Sync>, Problem> {
     sync_dto(&app).await.map(Json)
 }
 
 /// Whether the node takes payments. Asked by monitors, so it needs no log-in and tells no secrets.
-#[utoipa::path(get, path = "/api/v1/health", responses((status = 200, body = dto::Health)))]
+#[utoipa::path(get, path = "/health", operation_id = "get_health", responses((status = 200, body = dto::Health)))]
 pub(crate) async fn health(State(app): State<Arc<App>>) -> Result<Json<dto::Health>, Problem> {
     let sync = sync_dto(&app).await?;
     let devices = Devices { scanner: app.scanner.state(), printer: app.printer.state() };
@@ -65,6 +66,6 @@ pub(crate) async fn sync_dto(app: &Arc<App>) -> Result<dto::Sync, Problem> {
         last_error: state.last_error,
         clock_offset_ms: clock.offset_ms,
         clock: clock.deviation.into(),
-        bar: app.membership.bar().map(|bar| bar.as_str().to_owned()),
+        bar: app.membership.bar().map(Into::into),
     })
 }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use guitai_core::ids::{FactNo, OrderNo};
-use guitai_http::sse::{Event, RESYNC};
+use guitai_http::sse::Event;
 use guitai_store::{follower::News, query};
 
 use super::following::Following;
@@ -26,7 +26,7 @@ pub(super) async fn follow(app: Arc<App>, mut following: Following) {
 
 /// A payment is told once, as it stands, at the fact that last changed it; one that has changed since comes with the next news.
 async fn events(app: &Arc<App>, news: &News) -> Vec<Event> {
-    let look_again = || vec![Event::new(RESYNC, &serde_json::json!({}))];
+    let look_again = || vec![Event::resync()];
     if news.healed {
         return look_again();
     }

@@ -9,6 +9,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use sha2::Sha256;
+use utoipa::IntoParams;
 
 use crate::{
     bearer::Authenticator,
@@ -22,6 +23,15 @@ pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
 /// 8 to 64 visible ASCII characters the caller chose. Two callers may choose the same.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct IdempotencyKey(String);
+
+/// The header as the description names it.
+#[derive(Clone, Debug, PartialEq, Eq, IntoParams)]
+#[into_params(parameter_in = Header)]
+pub struct IdempotencyParam {
+    /// 8 to 64 visible ASCII characters, kept for ever. The same key with the same request answers with what came of it.
+    #[param(rename = "Idempotency-Key", min_length = 8, max_length = 64)]
+    pub idempotency_key: String,
+}
 
 impl IdempotencyKey {
     /// Reads a header's value.

@@ -28,6 +28,7 @@ pub struct Page<T> {
     /// The rows.
     pub items: Vec<T>,
     /// Give it back as `cursor` for the next page; null on the last.
+    #[schema(required)]
     pub next_cursor: Option<String>,
     /// When the rows were read.
     pub as_of: Time,

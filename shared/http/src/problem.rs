@@ -97,12 +97,15 @@ pub struct Problem {
 pub struct Facts {
     /// What of the bill is free, in fen.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub free_fen: Option<u64>,
     /// What the bill comes to, in fen.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub total_fen: Option<u64>,
     /// The days to choose from.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub days: Option<Vec<String>>,
 }
 
@@ -230,6 +233,7 @@ pub struct ProblemBody {
     pub detail: String,
     /// The field that is wrong, as a path such as `bill.total_fen`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub field: Option<String>,
     /// What to do next.
     pub remedy: String,

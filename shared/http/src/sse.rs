@@ -47,10 +47,26 @@ pub enum Audience {
     Chargers,
 }
 
+/// What a stream tells, under one name each.
+pub trait News: Serialize {
+    /// The event's name.
+    const NAME: &'static str;
+}
+
 impl Event {
-    /// An event with JSON data.
+    /// News as an event.
     #[must_use]
-    pub fn new(name: &'static str, data: &impl Serialize) -> Self {
+    pub fn new<N: News>(news: &N) -> Self {
+        Self::named(N::NAME, news)
+    }
+
+    /// Tells a listener that events are gone.
+    #[must_use]
+    pub fn resync() -> Self {
+        Self::named(RESYNC, &serde_json::json!({}))
+    }
+
+    fn named(name: &'static str, data: &impl Serialize) -> Self {
         // Our own DTOs always serialise: their keys are texts.
         let data = serde_json::to_string(data).unwrap_or_else(|_| "null".to_owned());
         Self { name, id: None, data: data.into(), audience: Audience::All }
@@ -144,7 +160,7 @@ async fn pump(feed: Feed, to: Listener) {
                 received = live.recv() => match received {
                     Ok(event) if hears(&event.audience) => event.wire(),
                     Ok(_) => continue,
-                    Err(broadcast::error::RecvError::Lagged(_)) => Event::new(RESYNC, &serde_json::json!({})).wire(),
+                    Err(broadcast::error::RecvError::Lagged(_)) => Event::resync().wire(),
                     Err(broadcast::error::RecvError::Closed) => return,
                 },
                 _ = keep_alive.tick() => sse::Event::default().comment(""),
@@ -194,9 +210,9 @@ mod tests {
 
     #[tokio::test]
     async fn missed_events_come_first_then_live_ones_until_the_stop() {
-        let missed = Event::new("payment", &serde_json::json!({"a": "行\n"})).id(FactNo { epoch: 1, number: 7 });
+        let missed = Event::named("payment", &serde_json::json!({"a": "行\n"})).id(FactNo { epoch: 1, number: 7 });
         let mut rig = rig(vec![missed]);
-        rig.live.send(Event::new("sync", &1)).unwrap();
+        rig.live.send(Event::named("sync", &1)).unwrap();
         assert_eq!(next(&mut rig.body).await.unwrap(), "event: payment\ndata: {\"a\":\"行\\n\"}\nid: 1-7\n\n");
         assert_eq!(next(&mut rig.body).await.unwrap(), "event: sync\ndata: 1\n\n");
         rig.stop.send(true).unwrap();
@@ -207,7 +223,7 @@ mod tests {
     async fn a_slow_listener_is_told_to_fetch_anew() {
         let mut rig = rig(Vec::new());
         for n in 0..5 {
-            rig.live.send(Event::new("sync", &n)).unwrap();
+            rig.live.send(Event::named("sync", &n)).unwrap();
         }
         assert!(next(&mut rig.body).await.unwrap().starts_with("event: resync\n"));
         assert_eq!(next(&mut rig.body).await.unwrap(), "event: sync\ndata: 3\n\n");
@@ -217,7 +233,7 @@ mod tests {
     async fn an_ended_session_ends_its_stream() {
         let mut rig = rig(Vec::new());
         rig.alive.store(false, Ordering::SeqCst);
-        rig.live.send(Event::new("sync", &1)).unwrap();
+        rig.live.send(Event::named("sync", &1)).unwrap();
         assert_eq!(next(&mut rig.body).await, None);
     }
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, ensure};
 
 mod matches;
+mod routes;
 mod sql;
 
 /// Longest file, in lines.

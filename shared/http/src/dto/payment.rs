@@ -24,47 +24,59 @@ pub struct Payment {
     pub kind: Kind,
     /// The charge a void or refund belongs to.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub original_no: Option<String>,
     /// Its state.
     pub state: State,
     /// Why it ended so, as a stable word.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub reason: Option<String>,
     /// The same for people, often in the acquirer's words.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub message: Option<String>,
     /// What was asked for, in fen.
     pub amount_fen: u64,
     /// What the customer paid of it when discounts are off, in fen: the most that can go back.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub received_fen: Option<u64>,
     /// What was given back so far, in fen.
     pub refunded_fen: u64,
     /// What must still go back by itself, in fen.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub owed_fen: Option<u64>,
     /// How a person ended what only a person can end.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub settled: Option<String>,
     /// The refund this request began; only in its answer.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub refund_no: Option<String>,
     /// The void this request began; only in its answer.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub void_no: Option<String>,
     /// Whose wallet.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub wallet: Option<WalletDto>,
     /// The last two characters of the payment code.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub code_last_two: Option<String>,
     /// Through whom.
     pub acquirer: String,
     /// The acquirer's number.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub acquirer_no: Option<String>,
     /// The wallet's number, as the customer sees it.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub wallet_no: Option<String>,
     /// The till.
     pub till: String,
@@ -72,6 +84,7 @@ pub struct Payment {
     pub cashier: String,
     /// The shop's own bill.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub bill: Option<BillRef>,
     /// The store's day it counts to.
     pub business_day: Date,
@@ -79,12 +92,15 @@ pub struct Payment {
     pub created_at: Time,
     /// When its result was known.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub finished_at: Option<Time>,
     /// The cashier's remark.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub remark: Option<String>,
     /// Who approved a void or refund.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub approver: Option<String>,
     /// What may be done with it now.
     pub can: Can,
@@ -92,6 +108,7 @@ pub struct Payment {
     pub fact: String,
     /// The store; only at the hub.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub store: Option<String>,
 }
 
@@ -122,6 +139,7 @@ pub struct BillRef {
     pub total_fen: Option<u64>,
     /// The business day it belongs to, where the system's numbers start anew each day.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub day: Option<Date>,
 }
 
@@ -142,6 +160,7 @@ pub struct Bill {
     pub number: String,
     /// Its day, where the system's numbers start anew each day.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub day: Option<Date>,
     /// What it comes to, in fen.
     pub total_fen: u64,
@@ -353,120 +372,4 @@ impl FromParams for PaymentsQuery {
             _ => Ok(query),
         }
     }
-}
-
-/// `GET /stats/day` of a node, `GET /stats` of the hub.
-#[derive(Clone, Debug, PartialEq, Eq, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub struct DayQuery {
-    /// The business day; today when absent.
-    #[param(value_type = Option<String>, format = Date)]
-    pub date: Option<Day>,
-    /// One store; only at the hub.
-    #[param(value_type = Option<String>)]
-    pub store: Option<StoreId>,
-}
-
-impl FromParams for DayQuery {
-    fn read(params: &mut Params) -> Result<Self, Problem> {
-        Ok(Self { date: params.day("date")?, store: params.parsed("store", |text| StoreId::parse(text).ok())? })
-    }
-}
-
-/// How many, and how much in fen.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Tally {
-    /// How many.
-    pub count: u64,
-    /// How much, in fen.
-    pub sum_fen: u64,
-}
-
-/// A day's figures of a store, or of several at the hub.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Stats {
-    /// The business day.
-    pub date: Date,
-    /// The store; absent when several are summed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub store: Option<super::NameId>,
-    /// When they were read.
-    pub as_of: Time,
-    /// Charges paid, as asked.
-    pub paid: Tally,
-    /// What of them discounts took off.
-    #[serde(default)]
-    pub discounted: Tally,
-    /// Given back whole.
-    pub voided: Tally,
-    /// Given back in part.
-    pub refunded: Tally,
-    /// Paid less given back, in fen; negative when more went back than came in.
-    pub net_fen: i64,
-    /// Not known yet.
-    pub unknown: Tally,
-    /// By wallet.
-    pub by_wallet: Vec<WalletTally>,
-    /// By cashier.
-    pub by_cashier: Vec<CashierTally>,
-    /// By hour of the store's clock.
-    pub by_hour: Vec<HourTally>,
-    /// How many stores are in these figures up to now; only at the hub.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub stores_reporting: Option<u64>,
-    /// How many stores there are; only at the hub.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub stores_total: Option<u64>,
-    /// By store; only at the hub.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub by_store: Option<Vec<StoreTally>>,
-}
-
-/// One wallet's part.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct WalletTally {
-    /// Whose.
-    pub wallet: WalletDto,
-    /// Charges paid.
-    pub paid: Tally,
-    /// Given back.
-    pub refunded: Tally,
-}
-
-/// One cashier's part.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct CashierTally {
-    /// The account.
-    pub cashier: String,
-    /// The name.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-    /// Charges paid.
-    pub paid: Tally,
-    /// Given back.
-    pub refunded: Tally,
-}
-
-/// One hour's part.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct HourTally {
-    /// 0 to 23.
-    pub hour: u8,
-    /// Charges paid.
-    pub count: u64,
-    /// In fen.
-    pub sum_fen: u64,
-}
-
-/// One store's part.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct StoreTally {
-    /// The store.
-    pub store: String,
-    /// Its name.
-    pub name: String,
-    /// Charges paid.
-    pub paid: Tally,
-    /// Given back.
-    pub refunded: Tally,
 }

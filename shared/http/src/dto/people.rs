@@ -26,9 +26,11 @@ pub struct Session {
     pub role: Role,
     /// The store; absent at the hub.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub store: Option<NameId>,
     /// The till charges go to unless another is named; absent at the hub.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub till: Option<NameId>,
     /// All tills of the store.
     pub tills: Vec<TillRef>,
@@ -71,9 +73,11 @@ pub struct Account {
     pub role: Role,
     /// A telephone number.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub phone: Option<String>,
     /// A remark.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub remark: Option<String>,
     /// It may not sign in.
     pub disabled: bool,
@@ -115,6 +119,7 @@ pub struct NodeAnnouncement {
     pub published_by: String,
     /// When it was last changed.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub edited_at: Option<Time>,
     /// It no longer counts.
     pub withdrawn: bool,
@@ -158,6 +163,7 @@ pub struct HubAnnouncement {
     pub published_by: String,
     /// When it was last changed.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub edited_at: Option<Time>,
     /// It no longer counts.
     pub withdrawn: bool,

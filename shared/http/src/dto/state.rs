@@ -1,10 +1,10 @@
 //! How node, hub, stores and devices are doing, and the small news of the event stream.
 
-use guitai_core::clock::Deviation;
+use guitai_core::{clock::Deviation, trust::Bar};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::value::{WalletDto, words};
+use super::value::words;
 use crate::time::Time;
 
 words! {
@@ -80,6 +80,44 @@ impl From<Deviation> for ClockWord {
 }
 
 words! {
+    /// Why a node moves no money as it otherwise would. It gives nothing back and, but for `forked`, charges nobody.
+    BarWord {
+        /// Headquarters disabled this box.
+        Revoked "revoked",
+        /// Another box serves the store.
+        Replaced "replaced",
+        /// Another box runs with this box's key.
+        Duplicate "duplicate",
+        /// The hub holds facts that this journal lost and is taking back.
+        Forked "forked",
+        /// What this journal lost cannot be had back.
+        Unfillable "unfillable",
+    }
+}
+
+impl From<Bar> for BarWord {
+    fn from(bar: Bar) -> Self {
+        match bar {
+            Bar::Revoked => Self::Revoked,
+            Bar::Replaced => Self::Replaced,
+            Bar::Duplicate => Self::Duplicate,
+            Bar::Forked => Self::Forked,
+            Bar::Unfillable => Self::Unfillable,
+        }
+    }
+}
+
+words! {
+    /// Why a box serves its store no more.
+    EndedWord {
+        /// Headquarters disabled it.
+        Revoked "revoked",
+        /// Another box was let in.
+        Replaced "replaced",
+    }
+}
+
+words! {
     /// A store as the hub sees it.
     StoreState {
         /// Its link is up.
@@ -102,24 +140,29 @@ pub struct Sync {
     pub unsent: u64,
     /// When the oldest of them happened.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub oldest_unsent_at: Option<Time>,
     /// The last fact the hub acknowledged, as `epoch-number`.
+    #[schema(required)]
     pub acked: Option<String>,
     /// When the next try is.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub next_retry_at: Option<Time>,
     /// What the last try failed of.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub last_error: Option<String>,
     /// This machine's clock minus trusted time, in ms; absent before the acquirer or the hub said the time.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub clock_offset_ms: Option<i64>,
     /// What that calls for.
     pub clock: ClockWord,
-    /// Why this node moves no money as it otherwise would: `revoked`, `replaced`, `duplicate` (no charges, nothing given back)
-    /// or `forked` (nothing given back).
+    /// Why this node moves no money as it otherwise would.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub bar: Option<String>,
+    #[schema(nullable = false)]
+    pub bar: Option<BarWord>,
 }
 
 /// `GET /health`.
@@ -139,6 +182,7 @@ pub struct Health {
     pub devices: Devices,
     /// This machine's clock minus trusted time, in ms; absent before the acquirer or the hub said the time.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub clock_offset_ms: Option<i64>,
     /// What that calls for.
     pub clock: ClockWord,
@@ -164,41 +208,53 @@ pub struct StoreRow {
     pub state: StoreState,
     /// Since when it is so.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub since: Option<Time>,
     /// When it was last heard.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub last_seen_at: Option<Time>,
     /// The last fact the hub has of it, as `epoch-number`.
+    #[schema(required)]
     pub facts: Option<String>,
     /// Facts it says it still has to send.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub unsent: Option<u64>,
     /// When the oldest of them happened.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub oldest_unsent_at: Option<Time>,
     /// Its machine's clock minus trusted time, in ms, while it is connected and knows.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub clock_offset_ms: Option<i64>,
     /// What that calls for.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub clock: Option<ClockWord>,
     /// The issuer number of its box in force; none before the first is let in, and after the last was disabled.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub issuer: Option<u32>,
     /// The short form of that box's key.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub node: Option<String>,
     /// Since when the store is closed.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub closed_since: Option<Time>,
     /// When another box with the same key, a copied folder, last tried to come in beside the one that is connected.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub duplicate_at: Option<Time>,
     /// The boxes that served it before, the last one first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub disabled: Vec<DisabledNode>,
     /// Its program's version.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub version: Option<String>,
     /// Its day up to now.
     pub today: StoreToday,
@@ -213,10 +269,11 @@ pub struct DisabledNode {
     pub issuer: u32,
     /// Since when.
     pub since: Time,
-    /// `replaced` by another box, or `revoked`.
-    pub why: String,
+    /// Why it serves no more.
+    pub why: EndedWord,
     /// The last fact the hub held of the store at that moment, as `epoch-number`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub last_fact: Option<String>,
 }
 
@@ -236,26 +293,4 @@ pub struct StoreRows {
     pub items: Vec<StoreRow>,
     /// When they were read.
     pub as_of: Time,
-}
-
-/// The event `notice`: an announcement changed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct NoticeNews {
-    /// Which.
-    pub id: String,
-    /// Its title.
-    pub title: String,
-}
-
-/// The event `scan`: the scan box read a payment code, which stays in the node.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct ScanNews {
-    /// At which till.
-    pub till: String,
-    /// Stands for the code in `POST /payments`.
-    pub token: String,
-    /// Whose code it looks like.
-    pub wallet: WalletDto,
-    /// Its last two characters.
-    pub last_two: String,
 }

@@ -9,8 +9,9 @@ use utoipa::ToSchema;
 #[serde(deny_unknown_fields)]
 pub struct Nothing {}
 
+// The text is a `tt`: derives read it then as if it were written there, where a `literal` comes in a wrapping that utoipa does not open.
 macro_rules! words {
-    ($(#[$doc:meta])* $type:ident { $($(#[$variant_doc:meta])* $variant:ident $text:literal,)* }) => {
+    ($(#[$doc:meta])* $type:ident { $($(#[$variant_doc:meta])* $variant:ident $text:tt,)* }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
         pub enum $type {
@@ -145,5 +146,19 @@ mod tests {
             assert_eq!(WalletDto::from(wallet).as_str(), wallet.as_str());
         }
         assert_eq!(State::parse("Paid"), None);
+    }
+
+    #[test]
+    fn words_are_described_as_they_are_on_the_wire() {
+        fn described<T: utoipa::PartialSchema>() -> serde_json::Value {
+            serde_json::to_value(T::schema()).unwrap()["enum"].clone()
+        }
+        let words: Vec<_> = State::ALL.iter().map(|state| state.as_str()).collect();
+        assert_eq!(described::<State>(), serde_json::json!(words));
+        assert_eq!(described::<Kind>(), serde_json::json!(["charge", "void", "refund"]));
+        assert_eq!(
+            described::<crate::session::Role>(),
+            serde_json::json!(["administrator", "cashier", "headquarters"])
+        );
     }
 }
