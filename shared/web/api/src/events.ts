@@ -1,6 +1,9 @@
 // Server-sent events over fetch: unlike EventSource it can send Last-Event-ID after any kind of break, sees
 // the status of a refusal, and notices a line that went silent without closing.
-import { BASE } from './client'
+import type { paths as HubPaths } from './generated/hub'
+import type { paths as NodePaths } from './generated/node'
+
+const EVENTS = '/api/v1/events' satisfies keyof NodePaths & keyof HubPaths
 
 export interface ServerEvent { id: string | null; event: string; data: string }
 
@@ -46,8 +49,9 @@ export class EventParser {
 
 export type LineState = 'connecting' | 'open' | 'down'
 
-export interface EventLineOptions {
-  on: Record<string, (data: unknown) => void>
+/** `Events` names what the server's stream tells. */
+export interface EventLineOptions<Events> {
+  on: { [Name in keyof Events]?: (data: Events[Name]) => void }
   state: (state: LineState) => void
   refused?: (status: number) => void
 }
@@ -57,14 +61,14 @@ const SILENCE_MS = 45_000
 const RETRY_FIRST_MS = 500
 const RETRY_MOST_MS = 8_000
 
-export class EventLine {
+export class EventLine<Events> {
   private stopped = false
   private lastId: string | null = null
   private current: AbortController | null = null
   private retryMs = RETRY_FIRST_MS
   private wake: (() => void) | null = null
 
-  constructor(private readonly options: EventLineOptions) {
+  constructor(private readonly options: EventLineOptions<Events>) {
     void this.run()
   }
 
@@ -99,7 +103,7 @@ export class EventLine {
     try {
       const headers: Record<string, string> = { Accept: 'text/event-stream' }
       if (this.lastId !== null) headers['Last-Event-ID'] = this.lastId
-      const answer = await fetch(`${BASE}/events`, { headers, credentials: 'same-origin', cache: 'no-store', signal: stop.signal })
+      const answer = await fetch(EVENTS, { headers, credentials: 'same-origin', cache: 'no-store', signal: stop.signal })
       if (!answer.ok || answer.body === null) {
         this.options.refused?.(answer.status)
         return
@@ -123,9 +127,9 @@ export class EventLine {
 
   private deliver(event: ServerEvent): void {
     if (event.id !== null && event.id !== '') this.lastId = event.id
-    const then = this.options.on[event.event]
+    const then = this.options.on[event.event as keyof Events]
     if (then === undefined) return
-    let data: unknown
+    let data: Events[keyof Events]
     try { data = JSON.parse(event.data) } catch { return }
     then(data)
   }

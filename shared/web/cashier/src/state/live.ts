@@ -1,5 +1,5 @@
 // What the node tells us without being asked: one event line for the page, and a slow poll of its health.
-import { api, EventLine, type Health, type LineState, type NoticeEvent, type Payment, type ScanEvent, type Sync } from '@guitai/api'
+import { api, EventLine, type Health, type LineState, type NodeEvents, type NoticeEvent, type Payment, type ScanEvent, type Sync } from '@guitai/api'
 import { ref, shallowRef } from 'vue'
 
 const HEALTH_MS = 15_000
@@ -31,12 +31,12 @@ export const reopened = channel<void>()
 
 export function startLive(): () => void {
   let broken = false
-  const events = new EventLine({
+  const events = new EventLine<NodeEvents>({
     on: {
-      payment: (data) => payments.tell(data as Payment),
-      sync: (data) => { sync.value = data as Sync },
-      notice: (data) => notices.tell(data as NoticeEvent),
-      scan: (data) => scans.tell(data as ScanEvent),
+      payment: payments.tell,
+      sync: (data) => { sync.value = data },
+      notice: notices.tell,
+      scan: scans.tell,
     },
     state: (state) => {
       line.value = state

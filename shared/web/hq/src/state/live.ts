@@ -1,5 +1,5 @@
 // The stores as they are now, and payments as they arrive.
-import { EventLine, hubApi, type LineState, type Payment, type StoreRow } from '@guitai/api'
+import { EventLine, hubApi, type HubEvents, type LineState, type Payment, type StoreRow } from '@guitai/api'
 import { computed, ref, shallowRef } from 'vue'
 
 /** Between events figures age; asking again keeps them honest. */
@@ -51,11 +51,11 @@ export function startLive(): () => void {
       void loadStores()
     }, GATHER_MS)
   }
-  const events = new EventLine({
+  const events = new EventLine<HubEvents>({
     on: {
-      store: (data) => see(data as StoreRow),
+      store: see,
       payment: (data) => {
-        for (const listener of listeners) listener(data as Payment)
+        for (const listener of listeners) listener(data)
         soon()
       },
     },

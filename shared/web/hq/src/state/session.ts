@@ -1,5 +1,5 @@
 // Who is looking. The page talks to the hub only, never to a store.
-import { api, ProblemError, whenUnauthorized, type Session } from '@guitai/api'
+import { hubApi, ProblemError, whenUnauthorized, type Session } from '@guitai/api'
 import { ref, shallowRef } from 'vue'
 
 export const ACCOUNT_KEY = 'guitai.hq.account'
@@ -18,7 +18,7 @@ whenUnauthorized(() => {
 export async function openSession(): Promise<void> {
   for (;;) {
     try {
-      session.value = await api.session()
+      session.value = await hubApi.session()
       break
     } catch (fault) {
       if (fault instanceof ProblemError) break
@@ -35,7 +35,7 @@ export function enter(found: Session): void {
 
 export async function logOut(): Promise<void> {
   try {
-    await api.logOut()
+    await hubApi.logOut()
   } catch { /* the cookie dies with its time */ }
   expired.value = false
   session.value = null
