@@ -12,7 +12,7 @@ use guitai_core::{
 };
 use guitai_http::{
     bearer::{ApiKey, Authenticator, KeyHash},
-    dto::{DisabledNode, EndedWord, StoreRow, StoreState, StoreToday, Time},
+    dto::{DisabledNode, EndedWord, StoreRow, StoreState, StoreToday, Tally, Time, net_fen},
     password::Passwords,
     problem::{Code, Problem},
     session::Sessions,
@@ -86,7 +86,10 @@ impl App {
     }
 
     /// A store as people see it.
-    pub(crate) fn store_row(&self, line: &StoreLine, today: &[StatRow]) -> StoreRow {
+    ///
+    /// # Errors
+    /// 500 if its figures have no place in their types.
+    pub(crate) fn store_row(&self, line: &StoreLine, today: &[StatRow]) -> Result<StoreRow, Problem> {
         let link = self.lines.state(&line.id);
         let (state, since) = match (&link, &line.seen) {
             (Some(link), _) => (StoreState::Connected, Some(link.since)),
@@ -94,8 +97,10 @@ impl App {
             (None, None) => (StoreState::Never, None),
         };
         let duplicate = link.as_ref().and_then(|link| link.duplicate).map(Time);
-        let seen = link.map(|link| link.seen).or_else(|| line.seen.clone());
-        StoreRow {
+        let version = link.as_ref().map(|link| link.app_version.clone());
+        // A node that is connected and has not said how it fares yet fares as it said last.
+        let seen = link.and_then(|link| link.seen).or_else(|| line.seen.clone());
+        Ok(StoreRow {
             store: line.id.to_string(),
             name: line.name.clone(),
             state,
@@ -111,9 +116,9 @@ impl App {
             closed_since: line.closed_at.map(Time),
             duplicate_at: duplicate,
             disabled: disabled(line),
-            version: seen.map(|seen| seen.status.app_version).filter(|version| !version.is_empty()),
-            today: day_so_far(today.iter().filter(|row| row.store == line.id.as_str())),
-        }
+            version: version.or_else(|| seen.map(|seen| seen.status.app_version)).filter(|version| !version.is_empty()),
+            today: day_so_far(today.iter().filter(|row| row.store == line.id.as_str()))?,
+        })
     }
 
     /// Tells listeners how a store is doing, and which of its payments changed: soon, and not more often than [`TOLD_EVERY`]. Nobody
@@ -135,8 +140,10 @@ impl App {
                 match self.store.news_of(store.clone(), self.today(), payments).await {
                     Ok(StoreNews { line, today, payments }) => {
                         payments.iter().for_each(|row| self.tell(Event::new(&rows::payment(row))));
-                        if let Some(line) = line {
-                            self.tell(Event::new(&self.store_row(&line, &today)));
+                        match line.map(|line| self.store_row(&line, &today)).transpose() {
+                            Ok(row) => row.iter().for_each(|row| self.tell(Event::new(row))),
+                            // The list says so to whoever asks.
+                            Err(_) => warn!(%store, "the figures of this store are not told"),
                         }
                     }
                     Err(error) => warn!(%store, %error, "no news of this store"),
@@ -202,17 +209,14 @@ fn disabled(line: &StoreLine) -> Vec<DisabledNode> {
     shown.take(DISABLED_SHOWN).collect()
 }
 
-fn day_so_far<'a>(rows: impl Iterator<Item = &'a StatRow>) -> StoreToday {
-    rows.fold(StoreToday::default(), |mut today, row| {
-        let sum = i64::try_from(row.sum.get()).unwrap_or(i64::MAX);
+fn day_so_far<'a>(rows: impl Iterator<Item = &'a StatRow>) -> Result<StoreToday, Problem> {
+    let (mut paid, mut back) = (Tally::default(), Tally::default());
+    for row in rows {
         match row.movement {
-            Movement::Paid => {
-                today.orders += row.count;
-                today.income_fen = today.income_fen.saturating_add(sum);
-            }
+            Movement::Paid => paid.count(row.count, row.sum)?,
             Movement::Discounted => {}
-            Movement::Voided | Movement::Refunded => today.income_fen = today.income_fen.saturating_sub(sum),
+            Movement::Voided | Movement::Refunded => back.count(row.count, row.sum)?,
         }
-        today
-    })
+    }
+    Ok(StoreToday { orders: paid.count, income_fen: net_fen(paid, &[back])? })
 }

@@ -36,10 +36,10 @@ struct Line {
     events: mpsc::Sender<Event>,
     /// Since when it is connected.
     since: UtcMs,
-    /// How it fares.
-    seen: Seen,
-    /// When that was last noted in the database.
-    noted: UtcMs,
+    /// How it fares, once it has said so: until then nobody knows of a backlog, and none is better than zero.
+    seen: Option<Seen>,
+    /// Of when that is which was last noted in the database.
+    noted: Option<UtcMs>,
     /// Who sits there.
     sitter: Sitter,
     /// The number under which it serves the store.
@@ -88,8 +88,6 @@ pub struct Seated {
     pub fence: Fence,
     /// What the hub has to say to the node.
     pub events: mpsc::Receiver<Event>,
-    /// How the store fares from now on.
-    pub seen: Seen,
 }
 
 /// A connected store as shown.
@@ -97,8 +95,10 @@ pub struct Seated {
 pub(crate) struct LineState {
     /// Since when.
     pub(crate) since: UtcMs,
-    /// How it fares.
-    pub(crate) seen: Seen,
+    /// How it fares, once it has said so.
+    pub(crate) seen: Option<Seen>,
+    /// The node's version.
+    pub(crate) app_version: String,
     /// When another box with the same key last tried to come in.
     pub(crate) duplicate: Option<UtcMs>,
 }
@@ -142,14 +142,12 @@ impl Lines {
         // The first of an empty channel.
         sender.try_send(Event::Documents(digest)).ok();
         let (fence, at) = (Fence::default(), now.wall);
-        let status = Status { app_version: sitter.app_version.clone(), ..Status::default() };
-        let seen = Seen { at, status };
         let line = Line {
             fence: fence.clone(),
             events: sender,
             since: at,
-            seen: seen.clone(),
-            noted: at,
+            seen: None,
+            noted: None,
             sitter,
             issuer,
             heard: now.up,
@@ -161,7 +159,7 @@ impl Lines {
             // A session too busy to hear it is fenced, and ends when its line's sender is dropped here.
             older.events.try_send(Event::HangUp(ByeReason::Replaced)).ok();
         }
-        Seated { store, issuer, fence, events, seen }
+        Seated { store, issuer, fence, events }
     }
 
     /// The line of a store was heard.
@@ -187,21 +185,27 @@ impl Lines {
         }
     }
 
-    /// The line with this fence ended; gives back how the store fared, unless a newer one took over.
-    pub fn leave(&self, store: &StoreId, fence: &Fence) -> Option<Seen> {
+    /// How the store of the line with this fence fares, if it has said so; nothing where a newer line took over.
+    pub(crate) fn told(&self, store: &StoreId, fence: &Fence) -> Option<Option<Seen>> {
+        self.lock().get(store).filter(|line| line.fence.is(fence)).map(|line| line.seen.clone())
+    }
+
+    /// The line with this fence ended; answers whether that was its store's, and no newer one took over.
+    pub fn leave(&self, store: &StoreId, fence: &Fence) -> bool {
         let mut lines = self.lock();
-        if !lines.get(store)?.fence.is(fence) {
-            return None;
+        let own = lines.get(store).is_some_and(|line| line.fence.is(fence));
+        if own {
+            lines.remove(store);
         }
-        lines.remove(store).map(|line| line.seen)
+        own
     }
 
     /// How a store fares now; answers whether that is news.
     pub(crate) fn heard(&self, store: &StoreId, fence: &Fence, status: Status, now: Now) -> bool {
         let mut lines = self.lock();
         let Some(line) = lines.get_mut(store).filter(|line| line.fence.is(fence)) else { return false };
-        let changed = line.seen.status != status;
-        line.seen = Seen { at: now.wall, status };
+        let changed = line.seen.as_ref().is_none_or(|seen| seen.status != status);
+        line.seen = Some(Seen { at: now.wall, status });
         line.heard = now.up;
         changed
     }
@@ -209,10 +213,10 @@ impl Lines {
     /// How those fare that were heard since it was last noted in the database; they count as noted from now on.
     pub(crate) fn unnoted(&self) -> Vec<(StoreId, Seen)> {
         let mut lines = self.lock();
-        let heard = lines.iter_mut().filter(|(_, line)| line.seen.at > line.noted);
-        let noted = heard.map(|(store, line)| {
-            line.noted = line.seen.at;
-            (store.clone(), line.seen.clone())
+        let noted = lines.iter_mut().filter_map(|(store, line)| {
+            let seen = line.seen.clone().filter(|seen| Some(seen.at) > line.noted)?;
+            line.noted = Some(seen.at);
+            Some((store.clone(), seen))
         });
         noted.collect()
     }
@@ -231,8 +235,14 @@ impl Lines {
         self.lock().get(store).map(|line| LineState {
             since: line.since,
             seen: line.seen.clone(),
+            app_version: line.sitter.app_version.clone(),
             duplicate: line.duplicate,
         })
+    }
+
+    /// How many facts a connected store has not sent, if it has said so.
+    pub(crate) fn unsent(&self, store: &StoreId) -> Option<u64> {
+        self.lock().get(store)?.seen.as_ref().map(|seen| seen.status.unsent)
     }
 
     /// How many there are.
@@ -308,6 +318,22 @@ mod tests {
         assert!(!take(&lines, instance(1, 1), at(20)), "it lives: two clones of one disk");
         assert!(take(&lines, instance(2, 1), at(30)));
         assert!(!take(&lines, instance(1, 1), at(40)), "still remembered after a reconnection");
+    }
+
+    #[test]
+    fn a_line_knows_of_no_backlog_before_the_node_tells_of_it() {
+        let lines = Lines::default();
+        assert!(take(&lines, instance(1, 1), at(0)));
+        assert_eq!((lines.unsent(&store()), lines.unnoted().len()), (None, 0), "not told is not zero");
+        let fence = lines.lock()[&store()].fence.clone();
+        let status = Status { unsent: 3, ..Status::default() };
+        assert!(lines.heard(&store(), &fence, status.clone(), at(1)), "the first word is news");
+        assert!(!lines.heard(&store(), &fence, status, at(2)));
+        assert_eq!((lines.unsent(&store()), lines.unnoted().len()), (Some(3), 1));
+        assert!(take(&lines, instance(1, 1), at(3)));
+        let newer = lines.lock()[&store()].fence.clone();
+        assert!(!lines.leave(&store(), &fence) && lines.leave(&store(), &newer), "only its own line ends");
+        assert_eq!(lines.unsent(&store()), None);
     }
 
     #[test]

@@ -205,6 +205,8 @@ impl Line {
             opened: watch::Sender::new(false),
             lost: Arc::default(),
         };
+        // A node that cannot read its backlog does not connect: the session would tell of none.
+        news.try_send(self.status()?)?;
         let telling = tokio::spawn(self.clone().tell(news));
         Ok((Admitted { standing, shell, events }, telling))
     }

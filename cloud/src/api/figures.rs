@@ -6,7 +6,9 @@ use axum::{Json, extract::State};
 use guitai_core::{money::Fen, secret::Wallet, stats::Movement, time::Day};
 use guitai_http::{
     bearer::{Principal, Scope},
-    dto::{CashierTally, Date, DayQuery, HourTally, HubStats, NameId, Stats, StoreTally, Tally, Time, WalletTally},
+    dto::{
+        CashierTally, Date, DayQuery, HourTally, HubStats, NameId, Stats, StoreTally, Tally, Time, WalletTally, net_fen,
+    },
     paging::Query,
     problem::{Code, Problem, ProblemBody},
 };
@@ -35,10 +37,9 @@ pub(super) async fn day(
         }
     };
     let asked = figures.stores.iter().filter(|line| query.store.as_ref().is_none_or(|store| line.id == *store));
-    let up_to_now =
-        asked.clone().filter(|line| app.lines.state(&line.id).is_some_and(|link| link.seen.status.unsent == 0));
+    let up_to_now = asked.clone().filter(|line| app.lines.unsent(&line.id) == Some(0));
     let (reporting, total) = (count(up_to_now.count()), count(asked.count()));
-    let (stats, by_store) = sum(day, as_of, store, &figures);
+    let (stats, by_store) = sum(day, as_of, store, &figures)?;
     Ok(Json(HubStats { stats, stores_reporting: reporting, stores_total: total, by_store }))
 }
 
@@ -51,16 +52,16 @@ struct Part {
 }
 
 impl Part {
-    fn add(&mut self, movement: Movement, number: u64, sum: Fen) {
+    fn count(&mut self, movement: Movement, number: u64, sum: Fen) -> Result<(), Problem> {
         match movement {
-            Movement::Paid => add(&mut self.paid, number, sum),
-            Movement::Voided | Movement::Refunded => add(&mut self.back, number, sum),
-            Movement::Discounted => {}
+            Movement::Paid => self.paid.count(number, sum),
+            Movement::Voided | Movement::Refunded => self.back.count(number, sum),
+            Movement::Discounted => Ok(()),
         }
     }
 }
 
-fn sum(day: Day, as_of: Time, store: Option<NameId>, figures: &Figures) -> (Stats, Vec<StoreTally>) {
+fn sum(day: Day, as_of: Time, store: Option<NameId>, figures: &Figures) -> Result<(Stats, Vec<StoreTally>), Problem> {
     let (mut paid, mut voided, mut refunded) = (Tally::default(), Tally::default(), Tally::default());
     let mut discounted = Tally::default();
     let mut wallets: BTreeMap<Wallet, Part> = BTreeMap::new();
@@ -70,16 +71,16 @@ fn sum(day: Day, as_of: Time, store: Option<NameId>, figures: &Figures) -> (Stat
     for row in &figures.rows {
         match row.movement {
             Movement::Paid => {
-                add(&mut paid, row.count, row.sum);
-                add(hours.entry(row.hour).or_default(), row.count, row.sum);
+                paid.count(row.count, row.sum)?;
+                hours.entry(row.hour).or_default().count(row.count, row.sum)?;
             }
-            Movement::Discounted => add(&mut discounted, row.count, row.sum),
-            Movement::Voided => add(&mut voided, row.count, row.sum),
-            Movement::Refunded => add(&mut refunded, row.count, row.sum),
+            Movement::Discounted => discounted.count(row.count, row.sum)?,
+            Movement::Voided => voided.count(row.count, row.sum)?,
+            Movement::Refunded => refunded.count(row.count, row.sum)?,
         }
-        wallets.entry(row.wallet).or_default().add(row.movement, row.count, row.sum);
-        cashiers.entry((&row.store, &row.cashier)).or_default().add(row.movement, row.count, row.sum);
-        stores.entry(&row.store).or_default().add(row.movement, row.count, row.sum);
+        wallets.entry(row.wallet).or_default().count(row.movement, row.count, row.sum)?;
+        cashiers.entry((&row.store, &row.cashier)).or_default().count(row.movement, row.count, row.sum)?;
+        stores.entry(&row.store).or_default().count(row.movement, row.count, row.sum)?;
     }
     let one = store.is_some();
     let named = |at: &str, account: &str| {
@@ -104,7 +105,7 @@ fn sum(day: Day, as_of: Time, store: Option<NameId>, figures: &Figures) -> (Stat
         discounted,
         voided,
         refunded,
-        net_fen: signed(paid).saturating_sub(signed(voided)).saturating_sub(signed(refunded)),
+        net_fen: net_fen(paid, &[voided, refunded])?,
         unknown: Tally { count: figures.doubt.0, sum_fen: figures.doubt.1.get() },
         by_wallet: wallets
             .into_iter()
@@ -117,17 +118,7 @@ fn sum(day: Day, as_of: Time, store: Option<NameId>, figures: &Figures) -> (Stat
             .collect(),
         store: store.clone(),
     };
-    (stats, by_store.collect())
-}
-
-/// A merchant's day stays far below 2^63 fen; saturating keeps a damaged row from becoming a panic.
-fn add(tally: &mut Tally, number: u64, sum: Fen) {
-    tally.count = tally.count.saturating_add(number);
-    tally.sum_fen = tally.sum_fen.saturating_add(sum.get());
-}
-
-fn signed(tally: Tally) -> i64 {
-    i64::try_from(tally.sum_fen).unwrap_or(i64::MAX)
+    Ok((stats, by_store.collect()))
 }
 
 fn count(number: usize) -> u64 {

@@ -18,6 +18,6 @@ use crate::app::App;
 pub(super) async fn list(State(app): State<Arc<App>>, caller: Principal) -> Result<Json<StoreRows>, Problem> {
     caller.require(Scope::Read)?;
     let (stores, today) = app.store.stores_on(app.today()).await.map_err(internal)?;
-    let items = stores.iter().map(|line| app.store_row(line, &today)).collect();
+    let items = stores.iter().map(|line| app.store_row(line, &today)).collect::<Result<_, _>>()?;
     Ok(Json(StoreRows { items, as_of: Time(app.clock.now().wall) }))
 }

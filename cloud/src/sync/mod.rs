@@ -18,7 +18,7 @@ use guitai_core::{
     ids::StoreId,
     sync::{
         contract::{Authorisation, Claim, EnrolRequest, Hangup},
-        frame::{ByeReason, EnrolRefusal, Enrolled, Word},
+        frame::{ByeReason, EnrolRefusal, Enrolled, Status, Word},
     },
     trust::{KeyBytes, key_short, key_text},
 };
@@ -35,7 +35,7 @@ use crate::{
     lines::{Seat, Seated},
     store::{
         Fence, Watched,
-        roster::{BoxLine, Heard, Welcome},
+        roster::{BoxLine, Heard, Seen, Welcome},
     },
 };
 use shell::NodeShell;
@@ -162,14 +162,33 @@ impl Caller {
         let place = self.place.lock().unwrap_or_else(PoisonError::into_inner).take();
         let (store, fence) = place?;
         fence.raise();
-        if let Some(mut seen) = self.app.lines.leave(&store, &fence) {
-            seen.at = self.app.clock.now().wall;
-            if let Err(error) = self.app.store.seen(vec![(store.clone(), seen)]).await {
+        if let Some(told) = self.app.lines.told(&store, &fence) {
+            // Noted while it is still shown as connected, or it would be shown as one that never was.
+            if let Err(error) = self.note(&store, told).await {
                 warn!(%store, %error, "when this store was last heard is not noted");
             }
-            self.app.announce(&store, []);
+            if self.app.lines.leave(&store, &fence) {
+                self.app.announce(&store, []);
+            }
         }
         Some(store)
+    }
+
+    /// Notes that a store was heard up to now. One that said nothing of how it fares fares as it said last.
+    async fn note(&self, store: &StoreId, told: Option<Seen>) -> Result<(), StoreError> {
+        let told = match told {
+            Some(told) => Some(told),
+            None => self
+                .app
+                .store
+                .news_of(store.clone(), self.app.today(), Vec::new())
+                .await?
+                .line
+                .and_then(|line| line.seen),
+        };
+        let seen =
+            Seen { at: self.app.clock.now().wall, status: told.map_or_else(Status::default, |told| told.status) };
+        self.app.store.seen(vec![(store.clone(), seen)]).await
     }
 
     async fn admit(&self, claim: Claim) -> Result<(Answer<NodeShell>, Word), StoreError> {
@@ -205,9 +224,8 @@ impl Caller {
         };
         let store = standing.store.clone();
         let digest = app.store.digest(store.clone()).await?;
-        let Seated { store, issuer, fence, events, seen } = app.lines.take((store, issuer), sitter, digest, now);
+        let Seated { store, issuer, fence, events } = app.lines.take((store, issuer), sitter, digest, now);
         *self.place.lock().unwrap_or_else(PoisonError::into_inner) = Some((store.clone(), fence.clone()));
-        app.store.seen(vec![(store.clone(), seen)]).await?;
         info!(%store, node, "node connected");
         let shell = NodeShell::new(Arc::clone(app), (store, issuer), fence);
         Ok((Answer::Admitted(Admitted { standing, shell, events }), word))

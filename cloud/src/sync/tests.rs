@@ -43,6 +43,9 @@ use crate::{
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// What the nodes here say that they have not sent.
+const BACKLOG: u64 = 7;
+
 /// A hub that takes calls.
 struct Hub {
     rig: Rig,
@@ -126,6 +129,8 @@ impl Node {
     /// Runs a session until it ends.
     fn run(&self, secured: Secured, side: &NodeSide, head: FactNo) -> (mpsc::Sender<Event>, JoinHandle<Ended>) {
         let (sender, events) = mpsc::channel(EVENTS_MAX);
+        let status = Event::Status { unsent: BACKLOG, oldest_unsent_at: None, clock_offset_ms: None };
+        sender.try_send(status).unwrap();
         sender.try_send(Event::Documents(self.digest())).unwrap();
         let standing = Standing { store: side.store.clone(), outgoing: Some(head), incoming: None };
         let (shell, identity) = (self.clone(), side.identity.clone());
@@ -217,7 +222,7 @@ async fn a_node_enrols_and_delivers_its_journal() {
     assert_eq!(timeout(PATIENCE, session).await.unwrap().unwrap(), Ended::Hangup(Hangup::Asked(ByeReason::Stopping)));
     until("the hub notices", || hub.rig.app.lines.count() == 0).await;
     let line = sqlite.stores().unwrap().remove(0);
-    assert_eq!(hub.rig.app.store_row(&line, &[]).state, StoreState::Offline);
+    assert_eq!(hub.rig.app.store_row(&line, &[]).unwrap().state, StoreState::Offline);
     assert!(sqlite.verify().unwrap()[0].found.is_ok());
     hub.stop().await;
 }
@@ -303,6 +308,40 @@ async fn strangers_are_told_why_and_the_newest_session_wins() {
     assert!(!newer.is_finished());
     drop(events);
     timeout(PATIENCE, newer).await.unwrap().unwrap();
+    hub.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hub_that_cannot_read_its_roster_tells_the_node_to_come_later() {
+    let hub = hub();
+    let side = hub.rig.store("S001", "一号店", 2);
+    let file = rusqlite::Connection::open(hub.rig.data.path().join("hub.db")).unwrap();
+    file.execute_batch("ALTER TABLE hub_grant RENAME TO elsewhere").unwrap();
+    let node = Node::of(&side);
+    let (_events, session) = node.run(hub.dial(&key(2)).await, &side, side.last());
+    // Not `unknown`: a node that is told so may have been given up.
+    let ended = timeout(PATIENCE, session).await.unwrap().unwrap();
+    assert_eq!(ended, Ended::Hangup(Hangup::Refused(Verdict::Later)));
+    file.execute_batch("ALTER TABLE elsewhere RENAME TO hub_grant").unwrap();
+    let (_events, _session) = node.run(hub.dial(&key(2)).await, &side, side.last());
+    until("it is let in", || hub.rig.app.lines.count() == 1).await;
+    hub.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_first_word_of_a_store_is_its_backlog_and_it_stands_until_the_next() {
+    let hub = hub();
+    let side = hub.rig.store("S001", "一号店", 2);
+    let sqlite = &hub.rig.sqlite;
+    let row = || hub.rig.app.store_row(&sqlite.stores().unwrap().remove(0), &[]).unwrap();
+    let node = Node::of(&side);
+    let (events, session) = node.run(hub.dial(&key(2)).await, &side, side.last());
+    until("it is told", || row().unsent.is_some()).await;
+    assert_eq!((row().state, row().unsent), (StoreState::Connected, Some(BACKLOG)), "never zero in between");
+    drop(events);
+    timeout(PATIENCE, session).await.unwrap().unwrap();
+    until("the hub notices", || hub.rig.app.lines.count() == 0).await;
+    assert_eq!((row().state, row().unsent), (StoreState::Offline, Some(BACKLOG)));
     hub.stop().await;
 }
 

@@ -11,7 +11,7 @@ use guitai_core::{
 };
 use guitai_http::{
     bearer::{Principal, Scope},
-    dto::{self, CashierTally, DayQuery, HourTally, NameId, Tally, WalletTally},
+    dto::{self, CashierTally, DayQuery, HourTally, NameId, Tally, WalletTally, net_fen},
     paging::Query,
     problem::{Problem, ProblemBody},
 };
@@ -44,7 +44,7 @@ pub(crate) async fn day(
         })
         .await?;
     let names = names.into_iter().map(|row| (row.account, row.name)).collect();
-    let mut stats = fold(&rows, day, doubt, &names, now);
+    let mut stats = fold(&rows, day, doubt, &names, now)?;
     stats.store = Some(NameId { id: app.store.to_string(), name: app.store_name.clone() });
     Ok(Json(stats))
 }
@@ -55,53 +55,54 @@ fn fold(
     (doubts, doubtful): (u64, Fen),
     names: &BTreeMap<String, String>,
     now: UtcMs,
-) -> dto::Stats {
-    let sum = |wanted: &dyn Fn(&StatRow) -> bool| {
-        rows.iter().filter(|row| wanted(row)).fold(Tally::default(), |tally, row| Tally {
-            count: tally.count + row.count,
-            sum_fen: tally.sum_fen + row.sum.get(),
-        })
+) -> Result<dto::Stats, Problem> {
+    let sum = |wanted: &dyn Fn(&StatRow) -> bool| -> Result<Tally, Problem> {
+        let mut tally = Tally::default();
+        rows.iter().filter(|row| wanted(row)).try_for_each(|row| tally.count(row.count, row.sum))?;
+        Ok(tally)
     };
     let moved = |movement| sum(&|row: &StatRow| row.movement == movement);
-    let (paid, voided, refunded) = (moved(Movement::Paid), moved(Movement::Voided), moved(Movement::Refunded));
-    let discounted = moved(Movement::Discounted);
-    let signed = |tally: &Tally| i64::try_from(tally.sum_fen).unwrap_or(i64::MAX);
+    let (paid, voided, refunded) = (moved(Movement::Paid)?, moved(Movement::Voided)?, moved(Movement::Refunded)?);
+    let discounted = moved(Movement::Discounted)?;
     let mut cashiers: Vec<&str> = rows.iter().map(|row| row.cashier.as_str()).collect();
     cashiers.sort_unstable();
     cashiers.dedup();
     let back = |row: &StatRow| row.movement.is_back();
-    dto::Stats {
+    let by_wallet =
+        Wallet::ALL.into_iter().filter(|wallet| rows.iter().any(|row| row.wallet == *wallet)).map(|wallet| {
+            Ok(WalletTally {
+                wallet: wallet.into(),
+                paid: sum(&|row| row.wallet == wallet && row.movement == Movement::Paid)?,
+                refunded: sum(&|row| row.wallet == wallet && back(row))?,
+            })
+        });
+    let by_cashier = cashiers.into_iter().map(|cashier| {
+        Ok(CashierTally {
+            cashier: cashier.to_owned(),
+            name: names.get(cashier).cloned(),
+            paid: sum(&|row| row.cashier == cashier && row.movement == Movement::Paid)?,
+            refunded: sum(&|row| row.cashier == cashier && back(row))?,
+        })
+    });
+    let mut by_hour = Vec::new();
+    for hour in 0..24 {
+        let Tally { count, sum_fen } = sum(&|row: &StatRow| row.hour == hour && row.movement == Movement::Paid)?;
+        if count > 0 {
+            by_hour.push(HourTally { hour, count, sum_fen });
+        }
+    }
+    Ok(dto::Stats {
         date: day.into(),
         store: None,
         as_of: now.into(),
-        net_fen: signed(&paid) - signed(&voided) - signed(&refunded),
+        net_fen: net_fen(paid, &[voided, refunded])?,
         paid,
         discounted,
         voided,
         refunded,
         unknown: Tally { count: doubts, sum_fen: doubtful.get() },
-        by_wallet: Wallet::ALL
-            .into_iter()
-            .filter(|wallet| rows.iter().any(|row| row.wallet == *wallet))
-            .map(|wallet| WalletTally {
-                wallet: wallet.into(),
-                paid: sum(&|row| row.wallet == wallet && row.movement == Movement::Paid),
-                refunded: sum(&|row| row.wallet == wallet && back(row)),
-            })
-            .collect(),
-        by_cashier: cashiers
-            .into_iter()
-            .map(|cashier| CashierTally {
-                cashier: cashier.to_owned(),
-                name: names.get(cashier).cloned(),
-                paid: sum(&|row| row.cashier == cashier && row.movement == Movement::Paid),
-                refunded: sum(&|row| row.cashier == cashier && back(row)),
-            })
-            .collect(),
-        by_hour: (0..24)
-            .map(|hour| (hour, sum(&|row: &StatRow| row.hour == hour && row.movement == Movement::Paid)))
-            .filter(|(_, tally)| tally.count > 0)
-            .map(|(hour, tally)| HourTally { hour, count: tally.count, sum_fen: tally.sum_fen })
-            .collect(),
-    }
+        by_wallet: by_wallet.collect::<Result<_, Problem>>()?,
+        by_cashier: by_cashier.collect::<Result<_, Problem>>()?,
+        by_hour,
+    })
 }

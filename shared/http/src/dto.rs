@@ -10,7 +10,7 @@ mod people;
 mod state;
 mod value;
 
-pub use figures::{CashierTally, DayQuery, HourTally, HubStats, Stats, StoreTally, Tally, WalletTally};
+pub use figures::{CashierTally, DayQuery, HourTally, HubStats, Stats, StoreTally, Tally, WalletTally, net_fen};
 pub use news::{HubEvents, NodeEvents, NotACode, NoticeNews, Resync, ScanNews};
 pub use payment::{
     Approver, Bill, BillPart, BillQuery, BillRef, Can, Charge, Exception, ExceptionsQuery, Fields, GiveUp, NewTotal,

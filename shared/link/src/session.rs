@@ -160,7 +160,8 @@ pub struct Admitted<S> {
     pub standing: Standing,
     /// What serves it.
     pub shell: S,
-    /// News for it, from a channel of [`EVENTS_MAX`]. When the sender is dropped, the session says goodbye (stopping).
+    /// News for it, from a channel of [`EVENTS_MAX`]. A node's status stands there already: what is not told counts as no backlog.
+    /// When the sender is dropped, the session says goodbye (stopping).
     pub events: mpsc::Receiver<Event>,
 }
 
@@ -337,6 +338,10 @@ async fn serve<S: Shell, R: AsyncRead + Unpin>(
 ) -> Ended {
     let shell = Arc::new(shell);
     let mut desk = Desk::open(Arc::clone(&shell));
+    // What was told before counts from the first word on: the first status must not tell of no backlog where there is one.
+    while let Ok(event) = events.try_recv() {
+        drive.heard(pipe.now(), event);
+    }
     let ended = loop {
         match drive.poll(pipe.now()) {
             Some(Act::Write(bytes)) => pipe.write(bytes),

@@ -1,13 +1,13 @@
 //! A day's figures.
 
-use guitai_core::{ids::StoreId, time::Day};
+use guitai_core::{ids::StoreId, money::Fen, time::Day};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{people::NameId, value::WalletDto};
 use crate::{
     paging::{FromParams, Params},
-    problem::Problem,
+    problem::{Code, Problem},
     time::{Date, Time},
 };
 
@@ -36,6 +36,32 @@ pub struct Tally {
     pub count: u64,
     /// How much, in fen.
     pub sum_fen: u64,
+}
+
+impl Tally {
+    /// Counts so many more.
+    ///
+    /// # Errors
+    /// 500 if the sum has no place in its type: a figure that stops growing would be taken for the truth.
+    pub fn count(&mut self, number: u64, sum: Fen) -> Result<(), Problem> {
+        let (count, sum_fen) = (self.count.checked_add(number), self.sum_fen.checked_add(sum.get()));
+        *self = Self { count: count.ok_or_else(beyond)?, sum_fen: sum_fen.ok_or_else(beyond)? };
+        Ok(())
+    }
+}
+
+/// What came in less what went back, in fen.
+///
+/// # Errors
+/// 500 if it has no place in its type.
+pub fn net_fen(paid: Tally, back: &[Tally]) -> Result<i64, Problem> {
+    let signed = |tally: &Tally| i64::try_from(tally.sum_fen).map_err(|_| beyond());
+    back.iter().try_fold(signed(&paid)?, |net, back| net.checked_sub(signed(back)?).ok_or_else(beyond))
+}
+
+fn beyond() -> Problem {
+    tracing::error!("a sum of fen has no place in its type: a row must be damaged");
+    Problem::new(Code::Internal)
 }
 
 /// `GET /stats/day`: a day's figures of a store; at the hub a part of [`HubStats`].
@@ -132,4 +158,25 @@ pub struct StoreTally {
     pub paid: Tally,
     /// Given back.
     pub refunded: Tally,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sum_without_a_place_is_an_error_and_no_figure() {
+        let mut tally = Tally { count: 1, sum_fen: u64::MAX - 5 };
+        tally.count(1, Fen::new(5)).unwrap();
+        assert_eq!(tally, Tally { count: 2, sum_fen: u64::MAX });
+        assert_eq!(tally.count(1, Fen::new(1)).unwrap_err().code(), Code::Internal);
+        assert_eq!(tally, Tally { count: 2, sum_fen: u64::MAX }, "nothing is half counted");
+
+        let of = |sum_fen| Tally { count: 1, sum_fen };
+        assert_eq!(net_fen(of(500), &[of(200), of(400)]).unwrap(), -100, "more went back than came in");
+        assert_eq!(net_fen(of(1 << 63), &[]).unwrap_err().code(), Code::Internal);
+        assert_eq!(net_fen(of(0), &[of(1 << 63)]).unwrap_err().code(), Code::Internal);
+        let most = of(i64::MAX.unsigned_abs());
+        assert_eq!(net_fen(of(0), &[most, most]).unwrap_err().code(), Code::Internal);
+    }
 }
