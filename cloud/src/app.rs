@@ -24,6 +24,7 @@ use tokio::sync::{broadcast, watch};
 use tracing::{error, warn};
 
 use crate::{
+    accounts::Accounts,
     clock::Clock,
     due::{Changes, Due},
     identity,
@@ -57,6 +58,7 @@ pub(crate) struct App {
     pub(crate) throttle: Throttle,
     pub(crate) news: broadcast::Sender<Event>,
     due: Due,
+    pub(crate) accounts: Accounts,
     pub(crate) lines: Lines,
     pub(crate) stop: watch::Receiver<bool>,
 }
@@ -75,6 +77,7 @@ impl App {
             throttle: Throttle::new(),
             news: broadcast::Sender::new(NEWS_MAX),
             due: Due::default(),
+            accounts: Accounts::default(),
             lines: Lines::default(),
             stop,
         })

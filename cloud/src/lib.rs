@@ -5,10 +5,12 @@
 //! - `store`: what it keeps; SQL stays in there. `lines`: who is connected.
 //! - `sync`: its end of the sessions with nodes.
 //! - `api`: what people and programs read and write over HTTP.
+//! - `accounts`: by which accounts people are signed in.
 //! - `app`: what the two share while it runs, `due`: what of it is still to be told; `run` starts and stops them.
 //!
 //! What is public besides the program is what the simulated world plays a hub with.
 
+mod accounts;
 mod api;
 mod app;
 mod cli;

@@ -54,6 +54,7 @@ async fn serve_until_stopped(config: Config, sqlite: Sqlite, identity: SigningKe
         "hub ready"
     );
     let nodes = tokio::spawn(sync::serve(Arc::clone(&app), Arc::clone(&listener)));
+    let people = tokio::spawn(api::watch_accounts(Arc::clone(&app)));
     let pages = tokio::spawn(serve::run(http, guard::protect(api::router(Arc::clone(&app)), hosts), stopped));
 
     signalled().await.map_err(Failure::failed)?;
@@ -64,6 +65,7 @@ async fn serve_until_stopped(config: Config, sqlite: Sqlite, identity: SigningKe
     timeout(GOODBYE, all_gone(&app)).await.ok();
     timeout(GOODBYE, listener.close()).await.ok();
     nodes.abort();
+    people.abort();
     pages.await.map_err(Failure::failed)
 }
 

@@ -8,6 +8,8 @@ pub(crate) mod payments;
 mod sessions;
 mod stores;
 
+pub(crate) use sessions::watch_accounts;
+
 #[cfg(test)]
 mod tests;
 

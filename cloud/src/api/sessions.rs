@@ -1,6 +1,6 @@
 //! Signing in and out.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Json,
@@ -16,10 +16,13 @@ use guitai_http::{
     serve::Peer,
     session::Current,
 };
-use tracing::info;
+use tracing::{info, warn};
 
 use super::internal;
 use crate::app::{App, VERSION};
+
+/// How often the accounts of those who are signed in are looked at. Few people sign in to a hub at the same time.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 type SetCookie = [(HeaderName, HeaderValue); 1];
 
@@ -39,14 +42,21 @@ pub(super) async fn open(
     };
     app.throttle.admit(&account, from.ip(), app.clock.now().up)?;
     let found = app.store.account(account.clone()).await.map_err(internal)?;
-    let (person, verifier) = found.unzip();
-    let right = app.passwords.verify(password, verifier).await?;
-    let Some(person) = person.filter(|_| right) else {
+    let right = app.passwords.verify(password, found.as_ref().map(|(_, verifier)| verifier.clone())).await?;
+    let Some(known) = found.filter(|_| right) else {
         info!(%account, from = %from.ip(), "a wrong password");
         return Err(Code::WrongPassword.into());
     };
     app.throttle.right(&account, from.ip());
-    let opened = app.sessions.open(person, app.clock.now())?;
+    if app.accounts.known(&known) {
+        app.sessions.end_account(&account);
+    }
+    let opened = app.sessions.open(known.0.clone(), app.clock.now())?;
+    // The account may have changed while its password was checked; what changes from here on ends this session.
+    if app.store.account(account.clone()).await.map_err(internal)? != Some(known) {
+        app.sessions.end_account(&account);
+        return Err(Code::WrongPassword.into());
+    }
     Ok(([(header::SET_COOKIE, opened.set_cookie)], Json(shown(opened.current))))
 }
 
@@ -61,6 +71,35 @@ pub(super) async fn current(SignedIn(current): SignedIn) -> Json<Session> {
 #[utoipa::path(delete, path = "/sessions/current", operation_id = "log_out", responses((status = 204)))]
 pub(super) async fn close(State(app): State<Arc<App>>, headers: HeaderMap) -> (StatusCode, SetCookie) {
     (StatusCode::NO_CONTENT, [(header::SET_COOKIE, app.sessions.close(&headers))])
+}
+
+/// Ends the sessions of accounts that the command line sets anew beside the running hub.
+pub(crate) async fn watch_accounts(app: Arc<App>) {
+    loop {
+        tokio::time::sleep(LOOK_EVERY).await;
+        look(&app).await;
+    }
+}
+
+/// Looks once.
+pub(super) async fn look(app: &App) {
+    for known in app.accounts.all() {
+        let account = &known.0.account;
+        if !app.sessions.holds(account, app.clock.now()) {
+            app.accounts.forget(&known);
+            continue;
+        }
+        match app.store.account(account.clone()).await {
+            Ok(now) if now.as_ref() == Some(&known) => {}
+            Ok(_) => {
+                app.accounts.forget(&known);
+                let ended = app.sessions.end_account(account);
+                info!(%account, ended, "the account changed: its sessions are over");
+            }
+            // Nobody knows: the next look will tell.
+            Err(error) => warn!(%account, %error, "an account cannot be looked at"),
+        }
+    }
 }
 
 fn shown(current: Current) -> Session {

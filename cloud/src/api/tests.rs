@@ -340,6 +340,25 @@ async fn listeners_hear_of_payments() {
     assert!(stream.frame().await.is_none(), "a stopping hub ends its streams");
 }
 
+#[tokio::test]
+async fn an_account_set_anew_ends_its_sessions() {
+    let rig = rig();
+    let person = headquarters(&rig).await;
+    api::sessions::look(&rig.app).await;
+    assert_eq!(person.ask("GET", "/sessions/current", None).await.0, StatusCode::OK, "nothing changed");
+    // `guitai-hub account create` beside the running hub: the same name, another password.
+    rig.admin().await;
+    api::sessions::look(&rig.app).await;
+    assert_eq!(person.ask("GET", "/sessions/current", None).await.0, StatusCode::UNAUTHORIZED);
+
+    // Whoever signs in by the new password first ends the sessions of the old one, before anybody looks.
+    let before = headquarters(&rig).await;
+    let after = headquarters(&rig).await;
+    assert_eq!(before.ask("GET", "/sessions/current", None).await.0, StatusCode::UNAUTHORIZED);
+    api::sessions::look(&rig.app).await;
+    assert_eq!(after.ask("GET", "/sessions/current", None).await.0, StatusCode::OK);
+}
+
 #[test]
 fn the_pages_are_built_against_this_description() {
     let on_file = include_str!("../../../shared/web/api/openapi/hub.json");

@@ -207,6 +207,12 @@ impl Sessions {
         before - entries.len()
     }
 
+    /// Whether an account has a live session.
+    #[must_use]
+    pub fn holds(&self, account: &AccountId, now: Now) -> bool {
+        self.lock().values().any(|entry| entry.person.account == *account && entry.ends() > now.up)
+    }
+
     /// Ends all sessions; says how many.
     pub fn end_all(&self) -> usize {
         std::mem::take(&mut *self.lock()).len()
@@ -314,7 +320,10 @@ mod tests {
         assert!(cleared.to_str().unwrap().contains("Max-Age=0"));
         assert!(sessions.find(&one, at(1)).is_none());
         assert!(sessions.find(&two, at(1)).is_some());
-        assert_eq!(sessions.end_account(&AccountId::parse("01").unwrap()), 1);
+        let account = AccountId::parse("01").unwrap();
+        assert!(sessions.holds(&account, at(0)) && !sessions.holds(&account, at(ABSOLUTE_MS)));
+        assert_eq!(sessions.end_account(&account), 1);
+        assert!(!sessions.holds(&account, at(0)));
         assert!(sessions.find(&two, at(1)).is_none());
         assert!(sessions.find(&other, at(1)).is_some());
         assert_eq!(sessions.end_all(), 1);

@@ -249,6 +249,33 @@ async fn guessing_passwords_gets_slow_and_tells_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_administrators_who_make_one_account_make_it_once() {
+    World::builder()
+        .play(async |world| {
+            let administrator = world.node().person(ADMINISTRATOR).await?;
+            for round in 0..5 {
+                let account = format!("n{round}");
+                let make = async |name: &str| {
+                    let new =
+                        json!({ "account": account, "name": name, "role": "cashier", "password": "mima-mima-04" });
+                    administrator.post("/accounts", &new).await
+                };
+                let (one, other) = tokio::join!(make("李四"), make("王五"));
+                let (one, other) = (one?, other?);
+                let (made, told) = if one.status == 201 { (one, other) } else { (other, one) };
+                ensure!(made.status == 201, "{} {}", made.status, made.json);
+                refused("the second", &told, 409, "account_exists")?;
+                let all = administrator.read("/accounts").await?;
+                let named =
+                    all["items"].as_array().into_iter().flatten().find(|one| one["account"] == account.as_str());
+                ensure!(named.is_some_and(|one| one["name"] == made.json["name"]), "{all}");
+            }
+            Ok(())
+        })
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_gets_more_than_theirs() {
     World::builder()
         .play(async |world| {
