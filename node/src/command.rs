@@ -34,9 +34,8 @@ use crate::{
     clock,
     config::{self, Config, LogFormat, LogSection, PrinterSection},
     control::{self, Request, Wish},
-    doctor, followers, membership,
-    place::{Enrolment, Place},
-    reach,
+    data_folder::{DataFolder, Enrolment},
+    doctor, followers, membership, reach,
     run::{self, Damaged},
     sample::{self, Extent},
     sync,
@@ -135,12 +134,12 @@ fn log(section: &LogSection) {
 
 fn enrol(config: &Path, hub: &str, code: &str) -> anyhow::Result<()> {
     let config = Config::load(config)?;
-    let place = Place::open(&config.data)?;
-    let _lock = place.lock()?;
-    let before = place.enrolment()?;
-    let identity = place.identity()?;
+    let folder = DataFolder::open(&config.data)?;
+    let _lock = folder.lock()?;
+    let before = folder.enrolment()?;
+    let identity = folder.identity()?;
     let (enrolment, grant) =
-        runtime()?.block_on(sync::enrol((hub, code), &identity, place.papers()?.papers(place.instance()?)))?;
+        runtime()?.block_on(sync::enrol((hub, code), &identity, folder.papers()?.papers(folder.instance()?)))?;
     if let Some(before) = before.filter(|before| before.store != enrolment.store) {
         bail!(
             "本机数据属于门店 {0}，登记码属于门店 {1}：请为 {1} 另用一个空的数据目录 / this folder holds the journal of store \
@@ -149,41 +148,41 @@ fn enrol(config: &Path, hub: &str, code: &str) -> anyhow::Result<()> {
             enrolment.store
         );
     }
-    place.set_enrolment(&enrolment, &grant)?;
+    folder.set_enrolment(&enrolment, &grant)?;
     println!("store={} name={} issuer={}", enrolment.store, enrolment.store_name, enrolment.issuer);
     Ok(())
 }
 
 fn readdress(config: &Path, hub: &str) -> anyhow::Result<()> {
     let config = Config::load(config)?;
-    let place = Place::open(&config.data)?;
+    let folder = DataFolder::open(&config.data)?;
     let enrolment = Enrolment {
         hub_address: sync::host_port(hub)?,
         hub_url: hub.trim_end_matches('/').to_owned(),
-        ..place.enrolled()?
+        ..folder.enrolled()?
     };
-    place.readdress(&enrolment)?;
+    folder.readdress(&enrolment)?;
     println!("store={} hub={}", enrolment.store, enrolment.hub_url);
     Ok(())
 }
 
 fn status(config: &Path, json: bool) -> anyhow::Result<()> {
     let config = Config::load(config)?;
-    let place = Place::open(&config.data)?;
-    let enrolment = place.enrolled()?;
-    let running = place.try_lock()?.is_none();
-    let kept = place.papers()?;
+    let folder = DataFolder::open(&config.data)?;
+    let enrolment = folder.enrolled()?;
+    let running = folder.try_lock()?.is_none();
+    let kept = folder.papers()?;
     let hub_key = trust::parse_key(&enrolment.hub_key).context("the enrolment's hub key is damaged")?.to_bytes();
     let bar = membership::kept_bar(&kept, &hub_key);
-    let key = trust::key_short(&place.identity()?.verifying_key().to_bytes());
-    let connection = place.journal()?.reader()?;
-    let acked = sync::start(&place.side()?)?.acked;
+    let key = trust::key_short(&folder.identity()?.verifying_key().to_bytes());
+    let connection = folder.journal()?.reader()?;
+    let acked = sync::start(&folder.side()?)?.acked;
     let last = query::last_fact(&connection, &enrolment.journal()?)?;
     let none = FactNo { epoch: 1, number: 0 };
     let (unsent, _) = query::unsent(&connection, &enrolment.journal()?, acked.unwrap_or(none))?;
     let open = bills::open_count(&connection)?;
-    let receipts = follower::at(&place.side()?.reader()?, followers::RECEIPTS)?;
-    let clock_offset_ms = sync::last_clock_offset(&place.side()?)?;
+    let receipts = follower::at(&folder.side()?.reader()?, followers::RECEIPTS)?;
+    let clock_offset_ms = sync::last_clock_offset(&folder.side()?)?;
     let clock = dto::ClockWord::from(Deviation::of(clock_offset_ms.unwrap_or(0)));
     let shown = |no: Option<FactNo>| no.map_or_else(|| "-".to_owned(), |no| no.to_string());
     if json {
@@ -236,9 +235,9 @@ fn clock_words(offset_ms: Option<i64>) -> String {
 
 fn print_journal(config: &Path, from: Option<&str>) -> anyhow::Result<()> {
     let config = Config::load(config)?;
-    let place = Place::open(&config.data)?;
-    let journal = place.enrolled()?.journal()?;
-    let connection = place.journal()?.reader()?;
+    let folder = DataFolder::open(&config.data)?;
+    let journal = folder.enrolled()?.journal()?;
+    let connection = folder.journal()?.reader()?;
     let mut next = match from {
         None => FactNo { epoch: 1, number: 1 },
         Some(text) => FactNo::parse(text).ok_or_else(|| Usage("--from: write epoch-number, such as 1-1".into()))?,
@@ -262,10 +261,10 @@ fn print_journal(config: &Path, from: Option<&str>) -> anyhow::Result<()> {
 /// What was answered before a fork healed names a fact by its number in the branch.
 fn print_branches(config: &Path) -> anyhow::Result<()> {
     let config = Config::load(config)?;
-    let place = Place::open(&config.data)?;
-    let journal = place.enrolled()?.journal()?;
+    let folder = DataFolder::open(&config.data)?;
+    let journal = folder.enrolled()?.journal()?;
     let mut out = std::io::stdout().lock();
-    for BranchFact { branch, no, body } in journal::branch_facts(&place.journal()?.reader()?, &journal)? {
+    for BranchFact { branch, no, body } in journal::branch_facts(&folder.journal()?.reader()?, &journal)? {
         let branch = trust::key_text(&branch);
         let (kind, shown) = shown(Fact::from_bytes(&body));
         let line = serde_json::json!({ "branch": branch, "fact": no.to_string(), "kind": kind, "body": shown });
@@ -286,22 +285,22 @@ fn shown(fact: Result<Fact, FactError>) -> (&'static str, String) {
 
 fn verify(config: &Path) -> anyhow::Result<()> {
     let config = Config::load(config)?;
-    let place = Place::open(&config.data)?;
-    let journal = place.enrolled()?.journal()?;
-    let connection = place.journal()?.reader()?;
+    let folder = DataFolder::open(&config.data)?;
+    let journal = folder.enrolled()?.journal()?;
+    let connection = folder.journal()?.reader()?;
     let (last, seals) =
-        journal::verify(&connection, &journal, &place.identity()?.verifying_key(), &[]).map_err(Damaged)?;
+        journal::verify(&connection, &journal, &folder.identity()?.verifying_key(), &[]).map_err(Damaged)?;
     println!("ok: facts up to {last}, {seals} seals");
     Ok(())
 }
 
 fn rebuild(config: &Path) -> anyhow::Result<()> {
     let config = Config::load(config)?;
-    let place = Place::open(&config.data)?;
-    let _lock = place.lock()?;
-    let journal = place.enrolled()?.journal()?;
-    let mut connection = place.journal()?.writer()?;
-    journal::verify(&connection, &journal, &place.identity()?.verifying_key(), &[]).map_err(Damaged)?;
+    let folder = DataFolder::open(&config.data)?;
+    let _lock = folder.lock()?;
+    let journal = folder.enrolled()?.journal()?;
+    let mut connection = folder.journal()?.writer()?;
+    journal::verify(&connection, &journal, &folder.identity()?.verifying_key(), &[]).map_err(Damaged)?;
     let done = refold::refold(&mut connection, &|_, _| Ok(None))?;
     println!("ok: {} facts, {} undigested", done.facts, done.undigested);
     Ok(())
@@ -331,17 +330,17 @@ fn account_create(config: &Path, account: String, name: String, role: String) ->
 /// Writes a fact: through the running node, or with its journal where none runs.
 fn record(config: &Path, request: Request) -> anyhow::Result<()> {
     let config = Config::load(config)?;
-    let place = Place::open(&config.data)?;
-    let Some(_lock) = place.try_lock()? else {
+    let folder = DataFolder::open(&config.data)?;
+    let Some(_lock) = folder.try_lock()? else {
         // What is wrong with it is said here, not by a node that cannot tell whose fault it is.
         request.clone().wish(clock::wall())?;
-        return control::ask(&place.control_socket(), &request);
+        return control::ask(&folder.control_socket(), &request);
     };
-    let enrolment = place.enrolled()?;
-    let last_offset_ms = sync::last_clock_offset(&place.side()?)?;
+    let enrolment = folder.enrolled()?;
+    let last_offset_ms = sync::last_clock_offset(&folder.side()?)?;
     let (id, issuer, begun) = (enrolment.journal()?, enrolment.issuer()?, clock::trusted(None, last_offset_ms));
     let mut journal =
-        Journal::open(&place.journal()?, id, issuer, place.identity()?, enrolment.after(), begun).map_err(Damaged)?;
+        Journal::open(&folder.journal()?, id, issuer, folder.identity()?, enrolment.after(), begun).map_err(Damaged)?;
     let fact = match request.wish(clock::trusted(journal.last_at()?, last_offset_ms))? {
         Wish::ApiKey(key) => Fact::from(key),
         Wish::Account(account) => Fact::from(account),
@@ -359,20 +358,20 @@ fn diagnose(config: &Path, options: &doctor::Options) -> anyhow::Result<ExitCode
             return Ok(ExitCode::from(doctor::EXIT_COULD_NOT_RUN));
         }
     };
-    let place = Place::open(&config.data)?;
-    let enrolment = place.enrolment()?;
-    let identity = place.identity()?;
-    let running = place.try_lock()?.is_none();
+    let folder = DataFolder::open(&config.data)?;
+    let enrolment = folder.enrolment()?;
+    let identity = folder.identity()?;
+    let running = folder.try_lock()?.is_none();
     let journal = match &enrolment {
         Some(enrolment) if !running => {
-            let kept = place.papers()?;
-            let papers = kept.papers(place.instance()?);
-            let reader = Arc::new(Reader::new(place.journal()?));
+            let kept = folder.papers()?;
+            let papers = kept.papers(folder.instance()?);
+            let reader = Arc::new(Reader::new(folder.journal()?));
             Some(reach::Journal { id: enrolment.journal()?, reader, papers })
         }
         _ => None,
     };
-    let kept = place.papers()?;
+    let kept = folder.papers()?;
     let told = match &enrolment {
         Some(enrolment) if running => {
             trust::parse_key(&enrolment.hub_key).and_then(|key| reach::told(&kept, &key.to_bytes()))
@@ -387,12 +386,12 @@ fn diagnose(config: &Path, options: &doctor::Options) -> anyhow::Result<ExitCode
             identity: Some(identity),
         })
     });
-    let clock_offset_ms = if running { sync::last_clock_offset(&place.side()?)? } else { None };
+    let clock_offset_ms = if running { sync::last_clock_offset(&folder.side()?)? } else { None };
     let targets = doctor::Targets {
         acquirer_base: config.acquirer_base.clone(),
         hub,
         clock_offset_ms,
-        data_dir: place.folder().to_owned(),
+        data_dir: folder.path().to_owned(),
         scanner_port: config.scanners.first().map(|scanner| scanner.port.clone()),
         printer: config.printer.as_ref().map(|printer| match printer {
             PrinterSection::Tcp { host, port, .. } => doctor::PrinterTarget::Tcp(format!("{host}:{port}")),

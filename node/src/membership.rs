@@ -22,7 +22,7 @@ use tokio::{
     time::{Duration, Instant},
 };
 
-use crate::place;
+use crate::data_folder;
 
 /// This node's membership; shared by the line, the pages and the engine.
 pub(crate) struct Membership {
@@ -88,7 +88,7 @@ impl Membership {
 
     /// Where to dial, the likeliest first.
     pub(crate) fn addresses(&self) -> anyhow::Result<Vec<String>> {
-        place::addresses(&self.side.lock().unwrap_or_else(PoisonError::into_inner))
+        data_folder::addresses(&self.side.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The hub's key answered here.
@@ -294,7 +294,7 @@ mod tests {
     /// The words come one after the other, each kept in `side.db` and read back, as over a restart.
     fn restarted_after(words: &[(Verdict, Word)], change: impl Fn(&mut Kept)) -> Kept {
         let folder = tempfile::tempdir().unwrap();
-        let side = place::Place::open(folder.path()).unwrap().side().unwrap().shared_writer().unwrap();
+        let side = data_folder::DataFolder::open(folder.path()).unwrap().side().unwrap().shared_writer().unwrap();
         let hub_key = hub().verifying_key().to_bytes();
         let mut before = kept::kept(&side).unwrap();
         for (verdict, word) in words {

@@ -217,7 +217,7 @@ mod tests {
         },
         time::UtcMs,
     };
-    use guitai_link::session::{Answer, Gate, run_hub_session};
+    use guitai_link::session::{Admission, Gate, run_hub_session};
     use guitai_store::Database;
 
     use super::*;
@@ -231,12 +231,12 @@ mod tests {
     impl Gate for Hub {
         type Shell = Held;
 
-        async fn authorise(&self, claim: Claim) -> (Answer<Held>, Word) {
-            let Self::Holds(seal) = self else { return (Answer::Replaced, Word::default()) };
+        async fn authorise(&self, claim: Claim) -> (Admission<Held>, Word) {
+            let Self::Holds(seal) = self else { return (Admission::Replaced, Word::default()) };
             let store = claim.store.expect("a node names its store");
             let standing = Standing { store, outgoing: None, incoming: seal.clone() };
             let (news, events) = mpsc::channel(EVENTS_MAX);
-            (Answer::Admitted(Admitted { standing, shell: Held { _news: news }, events }), Word::default())
+            (Admission::Admitted(Admitted { standing, shell: Held { _news: news }, events }), Word::default())
         }
 
         async fn enrol(&self, _: EnrolRequest) -> Result<Enrolled, EnrolRefusal> {

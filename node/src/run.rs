@@ -26,12 +26,12 @@ use crate::{
     clock,
     config::Config,
     control,
+    data_folder::{DataFolder, Enrolment},
     devices::{self, Printer, ScanSink, Scans},
     followers,
     membership::{self, Membership},
     news, patrol,
-    place::{Enrolment, Place},
-    sync::{self, Line},
+    sync::{self, Uplink},
     tasks::Tasks,
     waiters::Waiters,
 };
@@ -58,13 +58,13 @@ impl std::fmt::Display for Damaged {
 impl std::error::Error for Damaged {}
 
 pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
-    let place = Place::open(&config.data)?;
-    let _lock = place.lock()?;
-    let enrolment = place.enrolled()?;
+    let folder = DataFolder::open(&config.data)?;
+    let _lock = folder.lock()?;
+    let enrolment = folder.enrolled()?;
     let listener = serve::bind(config.listen).await?;
     let (stopper, stop) = watch::channel(false);
 
-    let mut node = start(&config, &place, &enrolment, &stop)?;
+    let mut node = start(&config, &folder, &enrolment, &stop)?;
     let hosts = guard::Hosts::new(listener.local_addr()?, &config.hosts)
         .map_err(|error| anyhow::anyhow!("[web] hosts: {}", error.0))?;
     let web = guard::protect(api::router(Arc::clone(&node.app)), hosts);
@@ -99,10 +99,15 @@ struct Node {
     tasks: Tasks,
 }
 
-fn start(config: &Config, place: &Place, enrolment: &Enrolment, stop: &watch::Receiver<bool>) -> anyhow::Result<Node> {
+fn start(
+    config: &Config,
+    folder: &DataFolder,
+    enrolment: &Enrolment,
+    stop: &watch::Receiver<bool>,
+) -> anyhow::Result<Node> {
     let started = Instant::now();
-    let (store, issuer, identity) = (enrolment.store()?, enrolment.issuer()?, place.identity()?);
-    let (database, side) = (place.journal()?, place.side()?);
+    let (store, issuer, identity) = (enrolment.store()?, enrolment.issuer()?, folder.identity()?);
+    let (database, side) = (folder.journal()?, folder.side()?);
     let last_offset_ms = sync::last_clock_offset(&side)?;
     // Only a new journal is stamped with it.
     let begun = clock::trusted(None, last_offset_ms);
@@ -128,7 +133,7 @@ fn start(config: &Config, place: &Place, enrolment: &Enrolment, stop: &watch::Re
         issuer,
         acquirer: config.acquirer.kind(),
         clock: config.clock.clone(),
-        code_key: place.code_key()?,
+        code_key: folder.code_key()?,
         subject: title.clone(),
         last_offset_ms,
         bar: membership::kept_bar(&kept::kept(&side.reader()?)?, &hub_key),
@@ -153,7 +158,7 @@ fn start(config: &Config, place: &Place, enrolment: &Enrolment, stop: &watch::Re
     })?;
     let _ = door.set(till.clone());
     let side_writer = Arc::new(Mutex::new(side.shared_writer()?));
-    let instance = place.instance()?;
+    let instance = folder.instance()?;
     let membership = Membership::open((store.clone(), hub_key), instance, Arc::clone(&side_writer), till.clone())?;
 
     let (heard, door) = (Arc::clone(&membership), till.clone());
@@ -177,7 +182,7 @@ fn start(config: &Config, place: &Place, enrolment: &Enrolment, stop: &watch::Re
         side: side.clone(),
         committed: committed.clone(),
     };
-    let line = Line {
+    let line = Uplink {
         journal: enrolment.journal()?,
         identity,
         hub_key,
@@ -205,7 +210,7 @@ fn start(config: &Config, place: &Place, enrolment: &Enrolment, stop: &watch::Re
         till,
         waiters,
         sessions: Sessions::new(
-            &enrolment.store.as_bytes().iter().chain(&place.request_key()?).copied().collect::<Vec<_>>(),
+            &enrolment.store.as_bytes().iter().chain(&folder.request_key()?).copied().collect::<Vec<_>>(),
         ),
         passwords: Passwords::new(),
         throttle: Mutex::new(Throttle::new()),
@@ -218,13 +223,13 @@ fn start(config: &Config, place: &Place, enrolment: &Enrolment, stop: &watch::Re
         printer,
         committed,
         stop: stop.clone(),
-        request_key: place.request_key()?,
+        request_key: folder.request_key()?,
         started,
     });
     followers::start(&app, &source, &mut tasks)?;
     tasks.finish("time", ask_the_time(Arc::clone(&app), clerk));
     tasks.keep("news", news::tell_pages(Arc::clone(&app)));
-    tasks.keep("control", control::serve(place.control_socket(), app.till.clone(), stop.clone()));
+    tasks.keep("control", control::serve(folder.control_socket(), app.till.clone(), stop.clone()));
     Ok(Node { app, engine, scan_boxes, tasks })
 }
 

@@ -17,7 +17,7 @@ use guitai_sandbox::{Outcome, Sandbox, book::Book, credentials::Credentials};
 use guitai_store::Journal;
 use guitai_till::{Cashier, ChargeRequest, Command, Engine, Output, Pays, ReturnRequest, Setup};
 
-use crate::{clock::wall, config::Config, place::Place, run::Damaged};
+use crate::{clock::wall, config::Config, data_folder::DataFolder, run::Damaged};
 
 const DAY_MS: i64 = 24 * 3600 * 1000;
 
@@ -48,9 +48,9 @@ pub(crate) fn write(
     cashiers: &[AccountId],
     extent: &Extent,
 ) -> anyhow::Result<u64> {
-    let place = Place::open(&config.data)?;
-    let _lock = place.lock()?;
-    let enrolment = place.enrolled()?;
+    let folder = DataFolder::open(&config.data)?;
+    let _lock = folder.lock()?;
+    let enrolment = folder.enrolled()?;
     let (id, issuer) = (enrolment.journal()?, enrolment.issuer()?);
     if cashiers.is_empty() {
         bail!("--cashiers: name at least one account");
@@ -58,13 +58,13 @@ pub(crate) fn write(
     let now = wall();
     let first = UtcMs(now.0 - i64::from(extent.days) * DAY_MS);
     let journal =
-        Journal::open(&place.journal()?, id, issuer, place.identity()?, enrolment.after(), first).map_err(Damaged)?;
+        Journal::open(&folder.journal()?, id, issuer, folder.identity()?, enrolment.after(), first).map_err(Damaged)?;
     let setup = Setup {
         journal,
         issuer,
         acquirer: config.acquirer.kind(),
         clock: config.clock.clone(),
-        code_key: place.code_key()?,
+        code_key: folder.code_key()?,
         subject: enrolment.store_name.clone(),
         last_offset_ms: None,
         bar: None,

@@ -35,8 +35,8 @@ use tokio::{
 use crate::{
     announcements::Announcements,
     clock::wall,
+    data_folder::{Enrolment, Held},
     membership::{self, Membership},
-    place::{Enrolment, Held},
     usage::Usage,
 };
 
@@ -66,9 +66,9 @@ pub(crate) struct SyncState {
     pub(crate) forked: Option<FactNo>,
 }
 
-/// What the line needs.
+/// What this node's line to its hub needs.
 #[derive(Clone)]
-pub(crate) struct Line {
+pub(crate) struct Uplink {
     /// The journal this box writes.
     pub(crate) journal: JournalId,
     pub(crate) identity: SigningKey,
@@ -103,7 +103,7 @@ pub(crate) fn last_clock_offset(side: &Database) -> anyhow::Result<Option<i64>> 
 }
 
 /// Keeps the line up until the node stops.
-pub(crate) async fn keep(line: Line, mut stop: watch::Receiver<bool>) {
+pub(crate) async fn keep(line: Uplink, mut stop: watch::Receiver<bool>) {
     let mut pace = Pace::default();
     loop {
         line.link(HubLink::Connecting);
@@ -149,7 +149,7 @@ impl From<String> for End {
     }
 }
 
-impl Line {
+impl Uplink {
     /// One session, from dialling to its end.
     async fn session(&self, pace: &mut Pace) -> End {
         let addresses = match self.membership.addresses() {

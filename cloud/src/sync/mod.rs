@@ -24,7 +24,7 @@ use guitai_core::{
 };
 use guitai_link::{
     quic::{Handshake, Listener, Secured},
-    session::{Admitted, Answer, Ended, Gate, run_hub_session},
+    session::{Admission, Admitted, Ended, Gate, run_hub_session},
 };
 use guitai_store::StoreError;
 use tokio::sync::Semaphore;
@@ -191,7 +191,7 @@ impl Caller {
         self.app.store.seen(vec![(store.clone(), seen)]).await
     }
 
-    async fn admit(&self, claim: Claim) -> Result<(Answer<NodeShell>, Word), StoreError> {
+    async fn admit(&self, claim: Claim) -> Result<(Admission<NodeShell>, Word), StoreError> {
         let app = &self.app;
         let (node, now) = (key_text(&claim.key), app.clock.now());
         let (older, sitter) = match app.lines.seat(&claim, now) {
@@ -205,7 +205,7 @@ impl Caller {
                 if let Some(store) = &claim.store {
                     app.announce(store, []);
                 }
-                return Ok((Answer::Duplicate, Word::default()));
+                return Ok((Admission::Duplicate, Word::default()));
             }
         };
         let Heard { answer, issuer, word } = app.store.authorise(claim, older, now.wall).await?;
@@ -214,13 +214,13 @@ impl Caller {
                 let no_grant = || StoreError::Corrupt(format!("{node} is admitted without a grant in force"));
                 (standing, issuer.ok_or_else(no_grant)?)
             }
-            Authorisation::EnrolOnly => return Ok((Answer::EnrolOnly, word)),
-            Authorisation::Unknown => return Ok((Answer::Unknown, word)),
-            Authorisation::Revoked => return Ok((Answer::Revoked, word)),
-            Authorisation::WrongStore => return Ok((Answer::WrongStore, word)),
-            Authorisation::Replaced => return Ok((Answer::Replaced, word)),
-            Authorisation::Duplicate => return Ok((Answer::Duplicate, word)),
-            Authorisation::Later => return Ok((Answer::Later, word)),
+            Authorisation::EnrolOnly => return Ok((Admission::EnrolOnly, word)),
+            Authorisation::Unknown => return Ok((Admission::Unknown, word)),
+            Authorisation::Revoked => return Ok((Admission::Revoked, word)),
+            Authorisation::WrongStore => return Ok((Admission::WrongStore, word)),
+            Authorisation::Replaced => return Ok((Admission::Replaced, word)),
+            Authorisation::Duplicate => return Ok((Admission::Duplicate, word)),
+            Authorisation::Later => return Ok((Admission::Later, word)),
         };
         let store = standing.store.clone();
         let digest = app.store.digest(store.clone()).await?;
@@ -228,7 +228,7 @@ impl Caller {
         *self.place.lock().unwrap_or_else(PoisonError::into_inner) = Some((store.clone(), fence.clone()));
         info!(%store, node, "node connected");
         let shell = NodeShell::new(Arc::clone(app), (store, issuer), fence);
-        Ok((Answer::Admitted(Admitted { standing, shell, events }), word))
+        Ok((Admission::Admitted(Admitted { standing, shell, events }), word))
     }
 }
 
@@ -252,10 +252,10 @@ impl Caller {
 impl Gate for Caller {
     type Shell = NodeShell;
 
-    async fn authorise(&self, claim: Claim) -> (Answer<NodeShell>, Word) {
+    async fn authorise(&self, claim: Claim) -> (Admission<NodeShell>, Word) {
         self.admit(claim).await.unwrap_or_else(|error| {
             warn!(%error, "the roster cannot be read; the node comes back later");
-            (Answer::Later, Word::default())
+            (Admission::Later, Word::default())
         })
     }
 

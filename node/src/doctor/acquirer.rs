@@ -1,6 +1,6 @@
 //! The acquirer answers, and how fast.
 
-use super::exchange::{Answer, Failure};
+use super::exchange::{Failure, Response};
 use super::verdict::{Blame, Verdict, Who, Words};
 
 /// Below this the acquirer is quick, in milliseconds.
@@ -18,7 +18,7 @@ pub(super) fn bad_address() -> Verdict {
 }
 
 /// Judges one exchange with the acquirer's prefix. Any status below 500 will do: the prefix itself is no operation.
-pub(super) fn judge(seen: &Result<Answer, Failure>) -> Verdict {
+pub(super) fn judge(seen: &Result<Response, Failure>) -> Verdict {
     match seen {
         Ok(answer) if answer.portal => portal("acquirer.portal"),
         Ok(answer) => judge_answer(answer),
@@ -44,7 +44,7 @@ pub(super) fn middlebox(code: &'static str) -> Verdict {
     )
 }
 
-fn judge_answer(answer: &Answer) -> Verdict {
+fn judge_answer(answer: &Response) -> Verdict {
     let took_ms = answer.answer_ms;
     let whose = Blame::Clear(Who::Acquirer);
     let verdict = match answer.status {
@@ -155,14 +155,14 @@ mod tests {
     use super::super::verdict::Mark;
     use super::*;
 
-    fn answer(status: u16, answer_ms: u64) -> Result<Answer, Failure> {
-        Ok(Answer { status, connect_ms: 1, answer_ms, portal: false, reading: None })
+    fn answer(status: u16, answer_ms: u64) -> Result<Response, Failure> {
+        Ok(Response { status, connect_ms: 1, answer_ms, portal: false, reading: None })
     }
 
     #[test]
     fn judged() {
         let (clear, line_or) = (Blame::Clear, Blame::LineOr);
-        let portal = answer(302, 3).map(|answer| Answer { portal: true, ..answer });
+        let portal = answer(302, 3).map(|answer| Response { portal: true, ..answer });
         let table = [
             (answer(404, 499), Mark::Good, "acquirer.ok", None),
             (answer(200, 500), Mark::Poor, "acquirer.slow", Some(line_or(Who::Acquirer))),

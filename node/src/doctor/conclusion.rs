@@ -121,7 +121,7 @@ mod tests {
     use super::super::clock::Reading;
     use super::super::disk::{DiskObservation, WriteFault};
     use super::super::dns::{DnsObservation, NameAnswer, NameFault};
-    use super::super::exchange::{Answer, Failure};
+    use super::super::exchange::{Failure, Response};
     use super::super::hub::{HubObservation, HubRefusal};
     use super::super::printer::PrinterObservation;
     use super::super::scanner::ScannerObservation;
@@ -134,15 +134,15 @@ mod tests {
         names: Vec<Result<u64, NameFault>>,
         routed: bool,
         skew_ms: i64,
-        acquirer: Result<Answer, Failure>,
-        hub: Option<(HubObservation, Result<Answer, Failure>)>,
+        acquirer: Result<Response, Failure>,
+        hub: Option<(HubObservation, Result<Response, Failure>)>,
         free_bytes: u64,
         written: Result<u64, WriteFault>,
         scanner: ScannerObservation,
         printer: PrinterObservation,
     }
 
-    const WELL: Answer = Answer { status: 200, connect_ms: 1, answer_ms: 20, portal: false, reading: None };
+    const WELL: Response = Response { status: 200, connect_ms: 1, answer_ms: 20, portal: false, reading: None };
     const SESSION: HubObservation = HubObservation::Session { handshake_ms: 20 };
 
     fn shop() -> Shop {
@@ -185,9 +185,9 @@ mod tests {
         use Who::{Acquirer, Headquarters, Provider, Store};
         let mute = || Err(Failure::NoAnswer);
         let no_hub = || Some((HubObservation::NoAnswer, mute()));
-        let slow = || Answer { answer_ms: 900, ..WELL };
+        let slow = || Response { answer_ms: 900, ..WELL };
         let slow_session = HubObservation::Session { handshake_ms: 400 };
-        let portal = || Ok(Answer { status: 302, portal: true, ..WELL });
+        let portal = || Ok(Response { status: 302, portal: true, ..WELL });
         let dead = [Err(NameFault::Silent), Err(NameFault::Silent)];
         let table: Vec<(Shop, &str, Option<Who>, u8)> = vec![
             (shop(), "ok", None, 0),

@@ -68,7 +68,7 @@ pub(super) enum Expect {
 
 /// A server answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Answer {
+pub(super) struct Response {
     pub(super) status: u16,
     pub(super) connect_ms: u64,
     pub(super) answer_ms: u64,
@@ -100,7 +100,7 @@ pub(super) enum Failure {
 }
 
 /// Fetches `url` from one of `addresses`.
-pub(super) async fn exchange(url: &Url, addresses: &[IpAddr], expect: Expect) -> Result<Answer, Failure> {
+pub(super) async fn exchange(url: &Url, addresses: &[IpAddr], expect: Expect) -> Result<Response, Failure> {
     timeout(EXCHANGE_LIMIT, connect_and_ask(url, addresses, expect)).await.unwrap_or(Err(Failure::NoAnswer))
 }
 
@@ -123,7 +123,7 @@ pub(super) async fn connect(addresses: &[IpAddr], port: u16) -> Result<(SocketAd
     Err(told)
 }
 
-async fn connect_and_ask(url: &Url, addresses: &[IpAddr], expect: Expect) -> Result<Answer, Failure> {
+async fn connect_and_ask(url: &Url, addresses: &[IpAddr], expect: Expect) -> Result<Response, Failure> {
     let endpoint = Endpoint::of_url(url).ok_or(Failure::NoRoute)?;
     let (to, connect_ms) = connect(addresses, endpoint.port).await?;
     let client = client(url, &endpoint, to)?;
@@ -134,7 +134,7 @@ async fn connect_and_ask(url: &Url, addresses: &[IpAddr], expect: Expect) -> Res
     let reading = header(response.headers(), DATE.as_str())
         .filter(|_| !portal)
         .and_then(|date| Reading::of_date(date, sent_ms, answer_ms));
-    Ok(Answer { status: response.status().as_u16(), connect_ms, answer_ms, portal, reading })
+    Ok(Response { status: response.status().as_u16(), connect_ms, answer_ms, portal, reading })
 }
 
 fn client(url: &Url, endpoint: &Endpoint, to: SocketAddr) -> Result<Client, Failure> {

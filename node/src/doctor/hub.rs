@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::acquirer::{middlebox, portal};
-use super::exchange::{Answer, Failure};
+use super::exchange::{Failure, Response};
 use super::verdict::{Blame, Verdict, Who, Words};
 
 /// The longest the session shell may take.
@@ -65,7 +65,7 @@ pub(super) fn not_configured() -> Verdict {
 }
 
 /// Judges the session first, for that is what sync needs; the web half explains a missing one.
-pub(super) fn judge(session: HubObservation, web: Option<&Result<Answer, Failure>>) -> Verdict {
+pub(super) fn judge(session: HubObservation, web: Option<&Result<Response, Failure>>) -> Verdict {
     match session {
         HubObservation::Session { handshake_ms } => judge_quic(handshake_ms, web),
         HubObservation::Refused(refusal) => refused(refusal),
@@ -74,7 +74,7 @@ pub(super) fn judge(session: HubObservation, web: Option<&Result<Answer, Failure
     }
 }
 
-fn judge_quic(handshake_ms: u64, web: Option<&Result<Answer, Failure>>) -> Verdict {
+fn judge_quic(handshake_ms: u64, web: Option<&Result<Response, Failure>>) -> Verdict {
     let web_down = match web {
         None => false,
         Some(Ok(answer)) => answer.status >= 500 || answer.portal,
@@ -195,7 +195,7 @@ fn refused(refusal: HubRefusal) -> Verdict {
     }
 }
 
-fn judge_silence(web: Option<&Result<Answer, Failure>>) -> Verdict {
+fn judge_silence(web: Option<&Result<Response, Failure>>) -> Verdict {
     match web {
         Some(Ok(answer)) if answer.portal => portal("hub.portal"),
         // The hub is one process: if its web half is well, sync is stopped on the way.
@@ -253,8 +253,8 @@ mod tests {
     fn judged() {
         use HubObservation::{ForeignKey, NoAnswer, Refused, Session};
         let quic = |handshake_ms| Session { handshake_ms };
-        let web = |status, portal| Some(Ok(Answer { status, connect_ms: 1, answer_ms: 9, portal, reading: None }));
-        let none = || None::<Result<Answer, Failure>>;
+        let web = |status, portal| Some(Ok(Response { status, connect_ms: 1, answer_ms: 9, portal, reading: None }));
+        let none = || None::<Result<Response, Failure>>;
         let (store, hq) = (Some(Blame::Clear(Who::Store)), Some(Blame::Clear(Who::Headquarters)));
         let line = Some(Blame::LineOr(Who::Headquarters));
         let table = [

@@ -28,11 +28,11 @@ use guitai_store::{
 use guitai_till::Command;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::{ACKED_NOTE, Line, forked};
+use super::{ACKED_NOTE, Uplink, forked};
 
 /// What the node does for one session.
 pub(super) struct NodeShell {
-    pub(super) line: Line,
+    pub(super) line: Uplink,
     pub(super) news: mpsc::Sender<Event>,
     pub(super) opened: watch::Sender<bool>,
     pub(super) lost: Arc<Mutex<Lost>>,
@@ -45,7 +45,7 @@ impl NodeShell {
 
     async fn blocking<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Line) -> anyhow::Result<T> + Send + 'static,
+        work: impl FnOnce(&Uplink) -> anyhow::Result<T> + Send + 'static,
     ) -> Result<T, ShellError> {
         let line = self.line.clone();
         let done = tokio::task::spawn_blocking(move || work(&line)).await;
@@ -185,7 +185,7 @@ impl NodeShell {
     }
 }
 
-impl Line {
+impl Uplink {
     fn turn(&self) -> anyhow::Result<DocumentTurn> {
         let mut messages = Vec::new();
         while let Some(message) = self.announcements.message()? {

@@ -71,7 +71,7 @@ fn hex_digit(c: u8) -> Option<u8> {
 
 /// Which end speaks; without it one end's hello could be played back as the other's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
+pub enum Side {
     /// A store's node.
     Node,
     /// The merchant's hub.
@@ -90,21 +90,21 @@ pub struct Channel {
 }
 
 impl Channel {
-    /// Signs `parts` as `role` on this channel.
+    /// Signs `parts` as `side` on this channel.
     #[must_use]
-    pub fn sign(&self, identity: &SigningKey, role: Role, parts: &[&[u8]]) -> [u8; 64] {
-        identity.sign(&self.hello_bytes(role, parts)).to_bytes()
+    pub fn sign(&self, identity: &SigningKey, side: Side, parts: &[&[u8]]) -> [u8; 64] {
+        identity.sign(&self.hello_bytes(side, parts)).to_bytes()
     }
 
-    /// Whether `role` signed exactly `parts` on this channel, by RFC 8032's strict rules.
+    /// Whether `side` signed exactly `parts` on this channel, by RFC 8032's strict rules.
     #[must_use]
-    pub fn verify(&self, role: Role, parts: &[&[u8]], signature: &[u8; 64]) -> bool {
-        let signer = match role {
-            Role::Node => &self.node_key,
-            Role::Hub => &self.hub_key,
+    pub fn verify(&self, side: Side, parts: &[&[u8]], signature: &[u8; 64]) -> bool {
+        let signer = match side {
+            Side::Node => &self.node_key,
+            Side::Hub => &self.hub_key,
         };
         let Some(key) = usable_key(signer) else { return false };
-        key.verify_strict(&self.hello_bytes(role, parts), &Signature::from_bytes(signature)).is_ok()
+        key.verify_strict(&self.hello_bytes(side, parts), &Signature::from_bytes(signature)).is_ok()
     }
 
     /// Six digits that both screens show during enrolment; people compare them.
@@ -115,12 +115,12 @@ impl Channel {
         format!("{number:06}")
     }
 
-    fn hello_bytes(&self, role: Role, parts: &[&[u8]]) -> [u8; 32] {
-        let role: &[u8] = match role {
-            Role::Node => b"node",
-            Role::Hub => b"hub",
+    fn hello_bytes(&self, side: Side, parts: &[&[u8]]) -> [u8; 32] {
+        let side: &[u8] = match side {
+            Side::Node => b"node",
+            Side::Hub => b"hub",
         };
-        let all: Vec<&[u8]> = core::iter::once(role).chain(parts.iter().copied()).collect();
+        let all: Vec<&[u8]> = core::iter::once(side).chain(parts.iter().copied()).collect();
         self.hash(HELLO_TAG, &all)
     }
 
@@ -378,12 +378,12 @@ mod tests {
     #[test]
     fn a_signed_hello_cannot_be_moved() {
         let signer = SigningKey::from_bytes(&[4; 32]);
-        let signature = channel().sign(&signer, Role::Node, &[b"ab", b"c"]);
-        assert!(channel().verify(Role::Node, &[b"ab", b"c"], &signature));
-        assert!(!channel().verify(Role::Node, &[b"a", b"bc"], &signature), "parts keep their borders");
-        assert!(!channel().verify(Role::Hub, &[b"ab", b"c"], &signature));
+        let signature = channel().sign(&signer, Side::Node, &[b"ab", b"c"]);
+        assert!(channel().verify(Side::Node, &[b"ab", b"c"], &signature));
+        assert!(!channel().verify(Side::Node, &[b"a", b"bc"], &signature), "parts keep their borders");
+        assert!(!channel().verify(Side::Hub, &[b"ab", b"c"], &signature));
         let elsewhere = Channel { exporter: [6; 32], ..channel() };
-        assert!(!elsewhere.verify(Role::Node, &[b"ab", b"c"], &signature));
+        assert!(!elsewhere.verify(Side::Node, &[b"ab", b"c"], &signature));
         assert_eq!(channel().comparison_digits().len(), 6);
         assert_ne!(channel().comparison_digits(), elsewhere.comparison_digits());
     }

@@ -190,14 +190,14 @@ async fn run_with(listener: TcpListener, app: Router, mut stop: watch::Receiver<
                 continue;
             }
         };
-        let Some(place) = Addresses::enter(&addresses, peer.ip(), limits) else {
+        let Some(permit) = Addresses::enter(&addresses, peer.ip(), limits) else {
             tracing::warn!(peer = %peer.ip(), "too many connections from one address");
             continue;
         };
         let (app, stop) = (app.clone(), stop.clone());
         connections.spawn(async move {
             serve_connection(stream, peer, app, stop, limits).await;
-            drop((seat, place));
+            drop((seat, permit));
         });
     }
     drop(listener);
@@ -247,8 +247,8 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
 struct Addresses(Mutex<HashMap<IpAddr, usize>>);
 
 impl Addresses {
-    /// A place for one connection, given back when dropped; `None` when the address has all of its own.
-    fn enter(this: &Arc<Self>, address: IpAddr, limits: Limits) -> Option<Place> {
+    /// A permit for one connection, given back when dropped; `None` when the address has all of its own.
+    fn enter(this: &Arc<Self>, address: IpAddr, limits: Limits) -> Option<Permit> {
         let address = address.to_canonical();
         let exempt = address.is_loopback() && limits.loopback_exempt == LoopbackExempt::Yes;
         let mut held = this.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -257,16 +257,16 @@ impl Addresses {
             return None;
         }
         *count += 1;
-        Some(Place { addresses: Arc::clone(this), address })
+        Some(Permit { addresses: Arc::clone(this), address })
     }
 }
 
-struct Place {
+struct Permit {
     addresses: Arc<Addresses>,
     address: IpAddr,
 }
 
-impl Drop for Place {
+impl Drop for Permit {
     fn drop(&mut self) {
         let mut held = self.addresses.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = held.get_mut(&self.address) {

@@ -212,7 +212,7 @@ impl Listener {
                 continue;
             }
             self.under_way.fetch_add(1, Ordering::Relaxed);
-            return Some(Handshake { incoming, place: Place(Arc::clone(&self.under_way)) });
+            return Some(Handshake { incoming, permit: Permit(Arc::clone(&self.under_way)) });
         }
     }
 
@@ -227,14 +227,14 @@ impl Listener {
 #[derive(Debug)]
 pub struct Handshake {
     incoming: Incoming,
-    place: Place,
+    permit: Permit,
 }
 
 /// One of the handshakes under way.
 #[derive(Debug)]
-struct Place(Arc<AtomicUsize>);
+struct Permit(Arc<AtomicUsize>);
 
-impl Drop for Place {
+impl Drop for Permit {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
@@ -252,13 +252,13 @@ impl Handshake {
     /// # Errors
     /// Why it failed, for logs.
     pub async fn finish(self) -> Result<Secured, String> {
-        let Self { incoming, place } = self;
+        let Self { incoming, permit } = self;
         let connecting = incoming.accept().map_err(|e| e.to_string())?;
         let connection = tokio::time::timeout(HANDSHAKE_TIMEOUT, connecting)
             .await
             .map_err(|_| "no end in time".to_owned())?
             .map_err(|e| e.to_string())?;
-        drop(place);
+        drop(permit);
         secured(connection)
     }
 }

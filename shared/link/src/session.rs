@@ -126,7 +126,7 @@ pub trait Gate: Sync {
 
     /// Who is welcome. The hub ends an older session of the same node and waits for it before it answers (the session fence),
     /// since that session's last batch may still be on its way to disk.
-    fn authorise(&self, claim: Claim) -> impl Future<Output = (Answer<Self::Shell>, Word)> + Send;
+    fn authorise(&self, claim: Claim) -> impl Future<Output = (Admission<Self::Shell>, Word)> + Send;
 
     /// Checks an enrolment's proof and uses its code up.
     fn enrol(&self, request: EnrolRequest) -> impl Future<Output = Result<Enrolled, EnrolRefusal>> + Send;
@@ -134,7 +134,7 @@ pub trait Gate: Sync {
 
 /// The roster's answer.
 #[derive(Debug)]
-pub enum Answer<S> {
+pub enum Admission<S> {
     /// It may sync.
     Admitted(Admitted<S>),
     /// It may try to enrol.
@@ -295,16 +295,16 @@ async fn greet<G: Gate, R: AsyncRead + Unpin>(
             Some(Act::Authorise(claim)) => {
                 let (answer, word) = gate.authorise(claim).await;
                 let (authorisation, admitted) = match answer {
-                    Answer::Admitted(Admitted { standing, shell, events }) => {
+                    Admission::Admitted(Admitted { standing, shell, events }) => {
                         (Authorisation::Admitted(standing), Some((shell, events)))
                     }
-                    Answer::EnrolOnly => (Authorisation::EnrolOnly, None),
-                    Answer::Unknown => (Authorisation::Unknown, None),
-                    Answer::Revoked => (Authorisation::Revoked, None),
-                    Answer::WrongStore => (Authorisation::WrongStore, None),
-                    Answer::Replaced => (Authorisation::Replaced, None),
-                    Answer::Duplicate => (Authorisation::Duplicate, None),
-                    Answer::Later => (Authorisation::Later, None),
+                    Admission::EnrolOnly => (Authorisation::EnrolOnly, None),
+                    Admission::Unknown => (Authorisation::Unknown, None),
+                    Admission::Revoked => (Authorisation::Revoked, None),
+                    Admission::WrongStore => (Authorisation::WrongStore, None),
+                    Admission::Replaced => (Authorisation::Replaced, None),
+                    Admission::Duplicate => (Authorisation::Duplicate, None),
+                    Admission::Later => (Authorisation::Later, None),
                 };
                 drive.authorised(pipe.now(), wall(), authorisation, word);
                 if let Some(admitted) = admitted {

@@ -16,7 +16,7 @@ use guitai_core::{
     },
     trust::{EnrolmentCode, Grant, KeyBytes},
 };
-use guitai_link::session::{Admitted, Answer, DocumentTurn, EVENTS_MAX, Event, Gate, Shell, ShellError};
+use guitai_link::session::{Admission, Admitted, DocumentTurn, EVENTS_MAX, Event, Gate, Shell, ShellError};
 use tokio::sync::{Notify, mpsc};
 
 pub(crate) fn store() -> StoreId {
@@ -239,13 +239,13 @@ pub(crate) struct Roster {
 impl Gate for Roster {
     type Shell = End;
 
-    async fn authorise(&self, claim: Claim) -> (Answer<End>, Word) {
+    async fn authorise(&self, claim: Claim) -> (Admission<End>, Word) {
         let known = self.known.lock().expect("not poisoned").contains(&claim.key);
         let answer = match (known, claim.store) {
-            (true, Some(claimed)) if claimed == store() => Answer::Admitted(self.end.admitted()),
-            (true, _) => Answer::WrongStore,
-            (false, None) => Answer::EnrolOnly,
-            (false, Some(_)) => Answer::Unknown,
+            (true, Some(claimed)) if claimed == store() => Admission::Admitted(self.end.admitted()),
+            (true, _) => Admission::WrongStore,
+            (false, None) => Admission::EnrolOnly,
+            (false, Some(_)) => Admission::Unknown,
         };
         (answer, Word::default())
     }

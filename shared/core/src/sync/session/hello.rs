@@ -16,7 +16,7 @@ use crate::{
         version,
     },
     time::{Ticks, UtcMs},
-    trust::{Channel, KeyBytes, Role, usable_key},
+    trust::{Channel, KeyBytes, Side, usable_key},
 };
 
 /// A stranger has this long to say hello.
@@ -54,7 +54,7 @@ impl Session {
             earlier,
             signature: [0; 64],
         };
-        hello.signature = channel.sign(&config.identity, Role::Node, &[&unsigned_hello(&hello)]);
+        hello.signature = channel.sign(&config.identity, Side::Node, &[&unsigned_hello(&hello)]);
         let until = now.after_ms(ANSWER_TIMEOUT_MS);
         let phase = Phase::AwaitAnswer { hello: hello.clone(), channel, purpose: config.purpose, until };
         let mut session = Self::new(config.identity, app_version, phase);
@@ -94,7 +94,7 @@ impl Session {
         };
         let app_version = self.app_version.clone();
         let mut reply = HelloAnswer { version, verdict, app_version, word, time: self.time, signature: [0; 64] };
-        reply.signature = channel.sign(&self.identity, Role::Hub, &[&unsigned_answer(&reply), &hello.nonce]);
+        reply.signature = channel.sign(&self.identity, Side::Hub, &[&unsigned_answer(&reply), &hello.nonce]);
         self.outbox.push_back(reply.into());
         match answer {
             Authorisation::Admitted(standing) => {
@@ -140,7 +140,7 @@ impl Session {
         }
         let hub_key = self.identity.verifying_key().to_bytes();
         let channel = Channel { node_key: hello.key, hub_key, exporter: *exporter };
-        if !channel.verify(Role::Node, &[&unsigned_hello(&hello)], &hello.signature) {
+        if !channel.verify(Side::Node, &[&unsigned_hello(&hello)], &hello.signature) {
             return Err(PeerFault::BadSignature);
         }
         let app_version = hello.app_version.clone();
@@ -165,7 +165,7 @@ impl Session {
         let said: &[&[u8]] = &[&unsigned_answer(&answer), &hello.nonce];
         // The entry outlives this channel, so it must also stand by itself.
         let entry_stands = answer.word.entry.as_ref().is_none_or(|entry| entry.verify(&channel.hub_key));
-        if !channel.verify(Role::Hub, said, &answer.signature) || !entry_stands {
+        if !channel.verify(Side::Hub, said, &answer.signature) || !entry_stands {
             return Err(PeerFault::BadSignature);
         }
         if let Some(said) = answer.time {

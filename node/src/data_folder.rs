@@ -29,7 +29,7 @@ const ENROLMENT_NOTE: &str = "enrolment";
 
 /// The data folder.
 #[derive(Clone, Debug)]
-pub(crate) struct Place(PathBuf);
+pub(crate) struct DataFolder(PathBuf);
 
 /// What the hub gave this node when it took it in.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -103,7 +103,7 @@ pub(crate) fn addresses(side: &Connection) -> anyhow::Result<Vec<String>> {
     Ok(addresses)
 }
 
-impl Place {
+impl DataFolder {
     /// Makes the folder if it is not there.
     pub(crate) fn open(folder: &Path) -> anyhow::Result<Self> {
         std::fs::create_dir_all(folder).with_context(|| format!("[node] data: {}", folder.display()))?;
@@ -128,7 +128,7 @@ impl Place {
         }
     }
 
-    pub(crate) fn folder(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.0
     }
 
@@ -247,35 +247,35 @@ mod tests {
     }
 
     /// An enrolment's grant.
-    fn grant(place: &Place, enrolment: &Enrolment) -> Grant {
-        let identity = place.identity().unwrap();
+    fn grant(folder: &DataFolder, enrolment: &Enrolment) -> Grant {
+        let identity = folder.identity().unwrap();
         let (issuer, key) = (enrolment.issuer().unwrap(), identity.verifying_key().to_bytes());
         Grant::sign(&identity, enrolment.store().unwrap(), issuer, key, u64::from(enrolment.issuer))
     }
 
     #[test]
     fn every_grant_is_kept_the_newest_first() {
-        let folder = tempfile::tempdir().unwrap();
-        let place = Place::open(folder.path()).unwrap();
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = DataFolder::open(temporary.path()).unwrap();
         let issuers = |grants: &[Grant]| grants.iter().map(|grant| grant.issuer.get()).collect::<Vec<_>>();
         for issuer in [7, 8, 8, 9] {
-            place.set_enrolment(&enrolment(issuer), &grant(&place, &enrolment(issuer))).unwrap();
+            folder.set_enrolment(&enrolment(issuer), &grant(&folder, &enrolment(issuer))).unwrap();
         }
-        let kept = place.papers().unwrap();
+        let kept = folder.papers().unwrap();
         assert_eq!((kept.grant.unwrap().issuer.get(), issuers(&kept.earlier)), (9, vec![8, 7]));
         for issuer in 10..40 {
-            place.set_enrolment(&enrolment(issuer), &grant(&place, &enrolment(issuer))).unwrap();
+            folder.set_enrolment(&enrolment(issuer), &grant(&folder, &enrolment(issuer))).unwrap();
         }
-        let kept = place.papers().unwrap();
+        let kept = folder.papers().unwrap();
         assert_eq!((issuers(&kept.earlier)[0], kept.earlier.len()), (38, limits::EARLIER_GRANTS_MAX));
     }
 
     #[test]
     fn every_address_at_which_the_hub_answered_is_tried_the_last_first_and_the_oldest_are_forgotten() {
-        let folder = tempfile::tempdir().unwrap();
-        let place = Place::open(folder.path()).unwrap();
-        place.set_enrolment(&enrolment(7), &grant(&place, &enrolment(7))).unwrap();
-        let side = place.side().unwrap().shared_writer().unwrap();
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = DataFolder::open(temporary.path()).unwrap();
+        folder.set_enrolment(&enrolment(7), &grant(&folder, &enrolment(7))).unwrap();
+        let side = folder.side().unwrap().shared_writer().unwrap();
         assert_eq!(addresses(&side).unwrap(), ["enrolled:1"]);
         for address in ["enrolled:1", "a:1", "b:1", "a:1"] {
             kept::answered(&side, address).unwrap();
@@ -287,7 +287,7 @@ mod tests {
         note::set(&side, "hub_moved", b"c:1").unwrap();
         assert_eq!(addresses(&side).unwrap(), ["c:1", "d:1", "a:1", "enrolled:1"]);
         // An operator's word counts, also against a hub's machine that still answers elsewhere.
-        place.readdress(&Enrolment { hub_address: "new:1".into(), ..enrolment(7) }).unwrap();
+        folder.readdress(&Enrolment { hub_address: "new:1".into(), ..enrolment(7) }).unwrap();
         assert_eq!(addresses(&side).unwrap(), ["new:1"]);
     }
 }
