@@ -199,7 +199,7 @@ impl HubStore {
             Self::Sqlite(sqlite) => {
                 let sqlite = Arc::clone(sqlite);
                 let done = tokio::task::spawn_blocking(move || work(&sqlite)).await;
-                done.map_err(|error| StoreError::Corrupt(format!("a piece of work ended early: {error}")))
+                done.map_err(|error| StoreError::Fault(format!("a piece of work ended early: {error}")))
             }
         }
     }

@@ -12,7 +12,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::{
     StoreError,
-    column::{bill_day, unsigned},
+    column::{bill_day, money, unsigned},
     query::{PAYMENT_COLUMNS, PaymentRow, payment_row},
 };
 
@@ -30,7 +30,7 @@ pub fn bill(connection: &Connection, store: &str, key: &BillKey) -> Result<Optio
     let mut rows = statement.query(params![store, key.source, key.number, bill_day(key)])?;
     while let Some(row) = rows.next()? {
         let no = OrderNo::parse(&row.get::<_, String>(0)?).ok_or_else(|| StoreError::Corrupt("payment.no".into()))?;
-        let claim = Claim { covered: Fen::new(unsigned(row.get(1)?)), locked: Fen::new(unsigned(row.get(2)?)) };
+        let claim = Claim { covered: money(row.get(1)?)?, locked: money(row.get(2)?)? };
         bill.put(no, claim);
     }
     Ok(Some(bill))
@@ -49,7 +49,7 @@ fn total(connection: &Connection, store: &str, key: &BillKey) -> Result<Option<F
             .query_row(params![store, key.source, key.number, bill_day(key)], |row| row.get::<_, i64>(0))
             .optional()?
     };
-    Ok(found.map(|total| Fen::new(unsigned(total))))
+    found.map(money).transpose()
 }
 
 /// The last day before `today` on which a source that numbers anew each day used this number.

@@ -10,6 +10,8 @@ use guitai_core::{
 };
 use rusqlite::Row;
 
+use crate::StoreError;
+
 /// What a statement takes for a count or a fact's number.
 pub(crate) fn integer(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
@@ -18,6 +20,14 @@ pub(crate) fn integer(value: u64) -> i64 {
 /// What [`integer`] wrote.
 pub(crate) fn unsigned(value: i64) -> u64 {
     u64::try_from(value).unwrap_or(0)
+}
+
+/// What [`fen`] wrote.
+///
+/// # Errors
+/// `Corrupt` for an amount below zero, which is no other amount.
+pub(crate) fn money(value: i64) -> Result<Fen, StoreError> {
+    u64::try_from(value).map(Fen::new).map_err(|_| StoreError::Corrupt(format!("an amount of {value} fen")))
 }
 
 /// An amount, in fen.

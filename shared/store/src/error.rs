@@ -15,6 +15,8 @@ pub enum StoreError {
     NoRandomness(getrandom::Error),
     /// A stored value is not what the schema promises.
     Corrupt(String),
+    /// A fault of this program: what is stored is sound, and what was asked is not done.
+    Fault(String),
 }
 
 impl std::fmt::Display for StoreError {
@@ -26,6 +28,7 @@ impl std::fmt::Display for StoreError {
             Self::ForeignFile(what) => write!(f, "{what}"),
             Self::NoRandomness(error) => write!(f, "the system gives no random bytes: {error}"),
             Self::Corrupt(what) => write!(f, "stored data is damaged: {what}"),
+            Self::Fault(what) => write!(f, "a fault of this program: {what}"),
         }
     }
 }

@@ -166,7 +166,7 @@ impl Journal {
         let body = fact.to_bytes();
         if body.len() > limits::FACT_MAX_BYTES {
             // What would not read back must not be written: every text in a fact has its own bound, so this is a bug of ours.
-            return Err(StoreError::Corrupt(format!("a {} of {} bytes", fact.name(), body.len())));
+            return Err(StoreError::Fault(format!("a {} of {} bytes", fact.name(), body.len())));
         }
         let no = FactNo { epoch: self.last.epoch, number: self.last.number + 1 };
         self.append_bytes(&body, fact.order_no(), &records)?;

@@ -17,7 +17,7 @@ use rusqlite::{OptionalExtension, Row, params};
 
 use crate::{
     Database, StoreError,
-    column::{fact_no, integer, of, unsigned},
+    column::{fact_no, integer, money, of, unsigned},
     facts,
 };
 
@@ -155,11 +155,11 @@ pub fn payment(connection: &Connection, no: &str) -> Result<Option<PaymentRow>, 
 
 pub(crate) fn payment_row(row: &Row<'_>) -> Result<PaymentRow, StoreError> {
     let corrupt = |what: &str| StoreError::Corrupt(format!("payment.{what}"));
-    let money = |index| row.get::<_, i64>(index).map(|fen| Fen::new(unsigned(fen)));
+    let amount = |index| money(row.get(index)?);
     let bill = match (row.get::<_, Option<String>>(17)?, row.get::<_, Option<String>>(18)?) {
         (Some(source), Some(number)) => {
             let day = Day::from_number(row.get(28)?);
-            Some(BillOf { key: BillKey { source, number, day }, total: money(19)? })
+            Some(BillOf { key: BillKey { source, number, day }, total: amount(19)? })
         }
         (None, _) | (_, None) => None,
     };
@@ -171,9 +171,9 @@ pub(crate) fn payment_row(row: &Row<'_>) -> Result<PaymentRow, StoreError> {
         state: State::parse(&row.get::<_, String>(4)?).ok_or_else(|| corrupt("state"))?,
         reason: row.get(5)?,
         message: row.get(6)?,
-        amount: money(7)?,
-        received: row.get::<_, Option<i64>>(8)?.map(|fen| Fen::new(unsigned(fen))),
-        refunded: money(9)?,
+        amount: amount(7)?,
+        received: row.get::<_, Option<i64>>(8)?.map(money).transpose()?,
+        refunded: amount(9)?,
         wallet: row.get::<_, Option<String>>(10)?.as_deref().and_then(Wallet::parse),
         code_last_two: row.get(11)?,
         acquirer: row.get(12)?,
@@ -188,9 +188,9 @@ pub(crate) fn payment_row(row: &Row<'_>) -> Result<PaymentRow, StoreError> {
         paid_at: row.get::<_, Option<i64>>(27)?.map(UtcMs),
         remark: row.get(23)?,
         approver: row.get(24)?,
-        owed: money(29)?,
-        covered: money(30)?,
-        locked: money(31)?,
+        owed: amount(29)?,
+        covered: amount(30)?,
+        locked: amount(31)?,
         settled: row.get(32)?,
         given_up: row.get(33)?,
         fact: FactNo { epoch: row.get(25)?, number: unsigned(row.get(26)?) },
@@ -226,7 +226,7 @@ fn stat_row(row: &Row<'_>) -> Result<StatRow, StoreError> {
         cashier: row.get(3)?,
         hour: row.get(4)?,
         count: unsigned(row.get(5)?),
-        sum: Fen::new(unsigned(row.get(6)?)),
+        sum: money(row.get(6)?)?,
     })
 }
 
@@ -245,10 +245,9 @@ pub fn in_doubt(
          WHERE state IN ('unknown', 'held', 'reversing', 'quarantined') AND state NOT IN ('pending', 'paid')
          AND kind = 'charge' AND business_day = ?1 AND (?2 IS NULL OR store = ?2) AND (?3 IS NULL OR cashier = ?3)",
     )?;
-    let found = statement.query_row(params![day.number(), store, cashier], |row| {
-        Ok((unsigned(row.get(0)?), Fen::new(unsigned(row.get(1)?))))
-    })?;
-    Ok(found)
+    let found = statement
+        .query_row(params![day.number(), store, cashier], |row| Ok((unsigned(row.get(0)?), money(row.get(1)?))))?;
+    Ok((found.0, found.1?))
 }
 
 /// All accounts of a store, by account.

@@ -31,13 +31,13 @@ pub(crate) fn write(
     fact: &Fact,
 ) -> Result<(), StoreError> {
     if journal.writer != Writer::Node {
-        return Err(StoreError::Corrupt(format!("a {} in journal {journal}", fact.name())));
+        return Err(StoreError::Fault(format!("a {} in journal {journal}", fact.name())));
     }
     // Only what copies of one folder wrote may hold a number twice; here one sequence draws them all.
     if let Some(drawn) = fact.draws()
         && is_drawn(connection, &journal.store, drawn)?
     {
-        return Err(StoreError::Corrupt(format!("number {drawn} was drawn before")));
+        return Err(StoreError::Fault(format!("number {drawn} was drawn before")));
     }
     let (before, after) = standings.step(connection, journal, no, fact)?;
     changes(fact, before.as_ref(), after)

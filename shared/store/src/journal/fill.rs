@@ -127,7 +127,7 @@ impl Journal {
     /// Only after `Undecided` it must not be used again.
     pub fn fill(&mut self, runs: &[Run], issuer: Issuer, now: UtcMs) -> Result<Filled, StoreError> {
         if self.in_transaction {
-            return Err(StoreError::Corrupt("a fill while facts wait for their commit".into()));
+            return Err(StoreError::Fault("a fill while facts wait for their commit".into()));
         }
         let Some(before) = self.sound(runs)? else { return Ok(Filled::default()) };
         let (fork, runs) = self.new_here(before, runs)?;

@@ -24,7 +24,7 @@ impl Engine {
                 Ok(filled)
             }
             Err(error @ StoreError::Undecided(_)) => return Err(error),
-            Err(StoreError::Corrupt(why)) => Err(why),
+            Err(StoreError::Corrupt(why) | StoreError::Fault(why)) => Err(why),
             Err(
                 error @ (StoreError::Sqlite(_)
                 | StoreError::OldSqlite(_)
