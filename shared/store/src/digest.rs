@@ -10,7 +10,7 @@ use rusqlite::{Connection, ErrorCode, params};
 use crate::{
     StoreError,
     column::{integer, of, unsigned},
-    rows,
+    rows::{self, Unwritten},
     standings::Standings,
 };
 
@@ -21,6 +21,23 @@ pub(crate) enum Care {
     Together,
     /// This fact alone.
     Each,
+}
+
+/// Where a run of one journal's facts stands while it is folded.
+#[derive(Debug, Default)]
+pub(crate) struct Folding {
+    standings: Standings,
+    unwritten: Unwritten,
+}
+
+impl Folding {
+    /// Writes what the facts made and is not written yet.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub(crate) fn finish(self, connection: &Connection, journal: &JournalId) -> Result<(), StoreError> {
+        self.unwritten.write(connection, &journal.store)
+    }
 }
 
 /// Folds facts on the supposition that none of them contradicts what is there, which is dear to find out one by one. If one does,
@@ -48,15 +65,16 @@ fn is_contradiction(error: &rusqlite::Error) -> bool {
     error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation)
 }
 
-/// Writes a fact's rows, or says why they cannot be: a newer kind, a number that is not this store's to draw, or rows that
-/// contradict what the store wrote before. None of that may stop the facts behind it.
+/// Makes a fact's rows, or says why they cannot be: a newer kind, a number that is not this store's to draw, or rows that
+/// contradict what the store wrote before. None of that may stop the facts behind it. All are written after
+/// [`Folding::finish`].
 ///
 /// # Errors
 /// What SQLite says; the inner one is why there are no rows.
 pub(crate) fn digest(
     connection: &Connection,
     (journal, issuers): (&JournalId, Option<&[Issuer]>),
-    standings: &mut Standings,
+    Folding { standings, unwritten }: &mut Folding,
     (no, fact): (FactNo, &Result<Fact, FactError>),
     care: Care,
 ) -> Result<Result<(), String>, StoreError> {
@@ -77,7 +95,7 @@ pub(crate) fn digest(
         return Ok(Err(format!("a {} of more money than there is", fact.name())));
     }
     match care {
-        Care::Together => rows::fold(connection, journal, standings, no, fact).map(Ok),
+        Care::Together => rows::fold(connection, journal, (standings, Some(unwritten)), no, fact).map(Ok),
         Care::Each => alone(connection, journal, standings, (no, fact)),
     }
 }
@@ -89,7 +107,7 @@ fn alone(
     (no, fact): (FactNo, &Fact),
 ) -> Result<Result<(), String>, StoreError> {
     connection.prepare_cached("SAVEPOINT rows")?.execute([])?;
-    match rows::fold(connection, journal, standings, no, fact) {
+    match rows::fold(connection, journal, (standings, None), no, fact) {
         Ok(()) => {
             connection.prepare_cached("RELEASE rows")?.execute([])?;
             Ok(Ok(()))

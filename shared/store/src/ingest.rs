@@ -20,8 +20,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 use crate::{
     StoreError,
     column::{fact_no, integer, of},
-    digest, facts, record, refold,
-    standings::Standings,
+    digest::{self, Folding},
+    facts, record, refold,
 };
 
 /// A gap-free run of facts whose last one is sealed.
@@ -222,14 +222,14 @@ fn write(
 ) -> Result<Vec<Fact>, StoreError> {
     let entries = entries(connection, journal, run, facts)?;
     let digested = digest::together(connection, |care| {
-        let mut standings = Standings::default();
+        let mut folding = Folding::default();
         let mut digested = Vec::with_capacity(entries.len());
         for Entry { no, body, head, fact, records } in &entries {
             let order_no = fact.as_ref().ok().and_then(Fact::order_no);
             facts::insert(connection, journal, *no, body, head, order_no)?;
             records.iter().try_for_each(|record| record::insert(connection, journal, *no, record))?;
             let has_rows = rows == Rows::Now
-                && match digest::digest(connection, (journal, issuers), &mut standings, (*no, fact), care)? {
+                && match digest::digest(connection, (journal, issuers), &mut folding, (*no, fact), care)? {
                     Ok(()) => true,
                     Err(why) => {
                         digest::flag(connection, journal, *no, &why)?;
@@ -238,6 +238,7 @@ fn write(
                 };
             digested.push(has_rows);
         }
+        folding.finish(connection, journal)?;
         Ok(digested)
     })?;
     facts::insert_seal(connection, journal, &run.seal)?;

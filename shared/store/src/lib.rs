@@ -7,7 +7,7 @@
 //! - [`ingest`]: journals as they travel, and the hub's copies of its stores' journals.
 //! - [`refold`]: rows made anew.
 //! - [`digest`]: a stored fact becomes rows, or is flagged.
-//! - `rows`: writes the row changes that core's fold names, in the same transaction as the fact.
+//! - `rows`: writes the row changes that core's fold names, in the same transaction as the fact; those of a run may wait for its end.
 //! - `standings`: where payments stand while their facts are folded.
 //! - `facts`: facts and seals as they are stored; [`record`]: the texts beside them; [`request`]: what callers' keys stand for.
 //!

@@ -10,9 +10,8 @@ use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 use crate::{
     StoreError,
     column::{integer, unsigned},
-    digest::{self, Care},
+    digest::{self, Care, Folding},
     note, record, schema,
-    standings::Standings,
 };
 
 /// Holds the last fact folded while rows are made anew.
@@ -121,24 +120,28 @@ fn fold(
 ) -> Result<u64, StoreError> {
     let mut undigested = 0;
     let mut issuers: Option<(&JournalId, Option<Vec<Issuer>>)> = None;
-    let mut standings = Standings::default();
+    let mut folding = Folding::default();
     for (journal, no, body) in facts {
         let draws_as = match issuers.take() {
             Some((known, issuers)) if known == journal => issuers,
-            Some(_) | None => {
-                standings = Standings::default();
+            Some((before, _)) => {
+                std::mem::take(&mut folding).finish(connection, before)?;
                 draws(connection, journal)?
             }
+            None => draws(connection, journal)?,
         };
         let (_, draws_as) = issuers.insert((journal, draws_as));
         let fact = record::read(connection, journal, *no, body)?;
-        match digest::digest(connection, (journal, draws_as.as_deref()), &mut standings, (*no, &fact), care)? {
+        match digest::digest(connection, (journal, draws_as.as_deref()), &mut folding, (*no, &fact), care)? {
             Ok(()) => digest::unflag(connection, journal, *no)?,
             Err(why) => {
                 undigested += 1;
                 digest::flag(connection, journal, *no, &why)?;
             }
         }
+    }
+    if let Some((journal, _, _)) = facts.last() {
+        folding.finish(connection, journal)?;
     }
     Ok(undigested)
 }

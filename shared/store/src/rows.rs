@@ -1,13 +1,17 @@
 //! Writes what core's fold says. No decision is made here: one row change, one statement.
 
+mod unwritten;
+
 use guitai_core::{
     bill::BillKey,
-    ids::{FactNo, JournalId, OrderNo, StoreId, Writer},
+    ids::{AccountId, FactNo, JournalId, OrderNo, StoreId, Writer},
     journal::fact::Fact,
     money::Fen,
     payment::Intended,
     rows::{ChargeRow, ReturnRow, RowChange, changes},
-    stats::StatChange,
+    secret::Wallet,
+    stats::{Movement, StatChange},
+    time::Day,
 };
 use rusqlite::{Connection, ToSql, params};
 
@@ -17,6 +21,8 @@ use crate::{
     request,
     standings::Standings,
 };
+
+pub(crate) use unwritten::Unwritten;
 
 /// Writes every row a fact changes. Rows are keyed by store, since only the journal of a store's own box is folded into them;
 /// when the hub writes facts of its own, they get rows of their own or a writer in their keys, and all are folded anew.
@@ -46,11 +52,12 @@ pub(crate) fn write(
 }
 
 /// The same from facts that were written before. Of two requests under one key, as the two branches of a restored box may hold
-/// them, the first stands, and neither keeps the other's payment from its rows.
+/// them, the first stands, and neither keeps the other's payment from its rows. With `unwritten`, what it may keep is written
+/// with that.
 pub(crate) fn fold(
     connection: &Connection,
     journal: &JournalId,
-    standings: &mut Standings,
+    (standings, mut unwritten): (&mut Standings, Option<&mut Unwritten>),
     no: FactNo,
     fact: &Fact,
 ) -> Result<(), StoreError> {
@@ -61,11 +68,15 @@ pub(crate) fn fold(
         {
             continue;
         }
-        write_row(connection, &journal.store, no, &change)?;
+        match &mut unwritten {
+            Some(unwritten) => unwritten.change(connection, &journal.store, no, change)?,
+            None => write_row(connection, &journal.store, no, &change)?,
+        }
     }
     Ok(())
 }
 
+/// Writes one change of a row.
 fn write_row(connection: &Connection, store: &StoreId, fact_no: FactNo, change: &RowChange) -> Result<(), StoreError> {
     match change {
         RowChange::ChargeOpened(intent, bill, row) => insert_charge(connection, store, fact_no, (intent, bill, row)),
@@ -88,7 +99,10 @@ fn write_row(connection: &Connection, store: &StoreId, fact_no: FactNo, change: 
             ],
         ),
         RowChange::Requested { idempotency, order_no } => request::insert(connection, store, idempotency, *order_no),
-        RowChange::Counted(change) => count(connection, store, change),
+        RowChange::Counted(change) => {
+            let (figure, moved, sum) = Figure::moved(change);
+            count(connection, store, &figure, (moved, sum))
+        }
         RowChange::BillTotal { bill, total, opened } => bill_total(connection, store, bill, *total, opened.as_ref()),
         RowChange::Account { account, name, role, verifier, disabled } => run(
             connection,
@@ -114,6 +128,7 @@ fn run(connection: &Connection, sql: &str, values: impl rusqlite::Params) -> Res
     Ok(())
 }
 
+/// Writes the row of a charge that has none.
 fn insert_charge(
     connection: &Connection,
     store: &StoreId,
@@ -259,8 +274,39 @@ fn bill_total(
     }
 }
 
-fn count(connection: &Connection, store: &StoreId, change: &StatChange) -> Result<(), StoreError> {
-    let (count, sum) = if change.off { (-1, -fen(change.amount)) } else { (1, fen(change.amount)) };
+/// One of a store's figures: its key in the table.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Figure {
+    day: Day,
+    movement: Movement,
+    wallet: Wallet,
+    cashier: AccountId,
+    hour: u8,
+}
+
+impl Figure {
+    /// Which one a change moves, by how many and by how much.
+    fn moved(change: &StatChange) -> (Self, i64, i64) {
+        let place = &change.place;
+        let figure = Self {
+            day: place.business_day,
+            movement: change.movement,
+            wallet: change.wallet,
+            cashier: place.cashier.clone(),
+            hour: place.hour,
+        };
+        let (count, sum) = if change.off { (-1, -fen(change.amount)) } else { (1, fen(change.amount)) };
+        (figure, count, sum)
+    }
+}
+
+/// Moves a figure by so many and by so much.
+fn count(
+    connection: &Connection,
+    store: &StoreId,
+    figure: &Figure,
+    (count, sum): (i64, i64),
+) -> Result<(), StoreError> {
     run(
         connection,
         "INSERT INTO stat VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
@@ -268,11 +314,11 @@ fn count(connection: &Connection, store: &StoreId, change: &StatChange) -> Resul
          SET count = count + excluded.count, sum = sum + excluded.sum",
         params![
             store.as_str(),
-            change.place.business_day.number(),
-            change.movement.as_str(),
-            change.wallet.as_str(),
-            change.place.cashier.as_str(),
-            change.place.hour,
+            figure.day.number(),
+            figure.movement.as_str(),
+            figure.wallet.as_str(),
+            figure.cashier.as_str(),
+            figure.hour,
             count,
             sum,
         ],
