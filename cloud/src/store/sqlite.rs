@@ -1,11 +1,11 @@
 //! The hub's file: one shared writing connection, readers, and the hub's own tables beside guitai-store's.
 
 mod fence;
+mod intake;
 mod refused;
 mod schema;
 
 use std::{
-    collections::BTreeSet,
     path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, PoisonError},
 };
@@ -13,16 +13,12 @@ use std::{
 use ed25519_dalek::{SigningKey, VerifyingKey};
 use guitai_core::{
     ids::{AccountId, FactNo, Issuer, JournalId, OrderNo, StoreId},
-    journal::{
-        chain::Seal,
-        epoch::Point,
-        fact::{Fact, FactError},
-    },
+    journal::{chain::Seal, epoch::Point},
     money::Fen,
     sync::{
         contract::{Authorisation, Claim, EnrolRequest},
         frame::EnrolRefusal,
-        journal_lane::{Batch, Loaded},
+        journal_lane::Loaded,
     },
     time::{Day, UtcMs},
     trust::EnrolmentCode,
@@ -47,6 +43,8 @@ use super::{
     people,
     roster::{self, BoxLine, Heard, NoCode, NotAdded, NotChanged, Seen, StoreLine, Welcome},
 };
+
+use intake::Intake;
 
 pub use fence::Fence;
 pub use refused::Refused;
@@ -97,6 +95,7 @@ pub(crate) struct Verified {
 /// The file.
 pub struct Sqlite {
     writer: Mutex<Connection>,
+    intake: Intake,
     reader: Reader,
     identity: SigningKey,
     actor: Actor,
@@ -125,10 +124,16 @@ impl Sqlite {
     }
 
     fn adopt(database: Database, path: &Path, identity: SigningKey, actor: Actor) -> Result<Self, StoreError> {
-        let mut writer = database.shared_writer()?;
+        let mut writer = database.bulk_writer()?;
         schema::adopt(&mut writer, path)?;
         refold::fit(&mut writer, &draws)?;
-        Ok(Self { writer: Mutex::new(writer), reader: Reader::new(database), identity, actor })
+        Ok(Self {
+            writer: Mutex::new(writer),
+            intake: Intake::default(),
+            reader: Reader::new(database),
+            identity,
+            actor,
+        })
     }
 
     /// What is read with, by many at once.
@@ -224,33 +229,6 @@ impl Sqlite {
     /// See [`super::HubStore::enrol`].
     pub fn enrol(&self, request: &EnrolRequest, now: UtcMs) -> Result<Result<Welcome, EnrolRefusal>, StoreError> {
         self.write(|tx| roster::enrol(tx, &self.identity, request, now))
-    }
-
-    /// See [`super::HubStore::ingest`]. Who serves the store is asked in the transaction that writes: where an enrolment says
-    /// that what is held ends is where the next box begins, and nothing of the one before may come later.
-    pub fn ingest(
-        &self,
-        (store, issuer): (&StoreId, Issuer),
-        batch: Batch,
-        fence: &Fence,
-    ) -> Result<Vec<OrderNo>, Refused> {
-        let run = ingest::Run::from(batch);
-        // Before the one writer is taken: its time is everybody's.
-        let decoded = ingest::decode(&run);
-        for (fact, number) in decoded.iter().zip(run.first.number..) {
-            if *fact == Err(FactError::Malformed) {
-                return Err(Refused::NoFact(FactNo { epoch: run.first.epoch, number }));
-            }
-        }
-        self.write(|tx| {
-            if fence.is_raised() || roster::issuer_in_force(tx, store)? != Some(issuer) {
-                return Err(Refused::Fenced);
-            }
-            let issuers = roster::issuers(tx, store)?;
-            let facts = ingest::append_decoded(tx, &JournalId::node(store.clone()), Some(&issuers), &run, decoded)?;
-            let mut told = BTreeSet::new();
-            Ok(facts.iter().flat_map(numbers).filter(|no| told.insert(*no)).collect())
-        })
     }
 
     /// See [`super::HubStore::load`].
@@ -486,11 +464,6 @@ fn addressees(known: &[StoreId], named: &[String]) -> Result<Vec<StoreId>, Lette
         }
     }
     Ok(to)
-}
-
-/// The rows a fact is about: its payment, and the void's or refund's own number.
-fn numbers(fact: &Fact) -> Vec<OrderNo> {
-    fact.order_no().into_iter().chain(fact.return_no()).collect()
 }
 
 #[cfg(test)]

@@ -12,6 +12,12 @@ const SQLITE_MIN: i32 = 3_051_003;
 /// How long a shared writer waits for another one's transaction, in ms: the longest of ours takes some ten.
 const SHARED_WAIT_MS: u32 = 5_000;
 
+/// Pages that a bulk writer keeps, in KiB: the upper levels of a million payments' indexes and what was written lately.
+const BULK_CACHE_KIB: u32 = 64 * 1024;
+
+/// A bulk writer copies pages to the file when the WAL has so many: 32 MiB, half of what the WAL may keep on disk.
+const BULK_CHECKPOINT_PAGES: u32 = 8_192;
+
 /// The path of one database, opened once for writing and any number of times for reading.
 #[derive(Clone, Debug)]
 pub struct Database {
@@ -59,6 +65,19 @@ impl Database {
     /// What SQLite says.
     pub fn shared_writer(&self) -> Result<Connection, StoreError> {
         self.connect(SHARED_WAIT_MS)
+    }
+
+    /// A shared writer for the file of many stores, whose facts land all over large indexes: it keeps more pages, and copies them
+    /// from the WAL to the file less often.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn bulk_writer(&self) -> Result<Connection, StoreError> {
+        let connection = self.shared_writer()?;
+        connection.execute_batch(&format!(
+            "PRAGMA cache_size=-{BULK_CACHE_KIB}; PRAGMA wal_autocheckpoint={BULK_CHECKPOINT_PAGES};"
+        ))?;
+        Ok(connection)
     }
 
     /// A writing connection whose commits cost no fsync: after a power cut the last of them may be gone, never half of one. For

@@ -1,4 +1,4 @@
-use guitai_core::secret::Wallet;
+use guitai_core::{secret::Wallet, sync::journal_lane::Batch};
 
 use super::*;
 use crate::testing::{Rig, key, rig, store_id};
@@ -222,4 +222,54 @@ fn a_much_edited_document_is_kept_short() {
     let change = Change { title: Some("新".into()), ..Change::default() };
     assert_eq!(after_restart.edit("a1", &change, UtcMs(200)).unwrap(), [node.store]);
     assert_eq!(rig.sqlite.letters(None).unwrap()[0].1[0].title, "新", "two processes under two actors");
+}
+
+#[test]
+fn what_comes_at_once_is_written_together_and_answered_apart() {
+    let rig = rig();
+    let mut nodes = Vec::new();
+    for (n, seed) in (1..=6).zip(2..) {
+        let store = format!("S{n:03}");
+        let mut node = rig.store(&store, &store, seed);
+        for minute in 0..3 {
+            node.sale(100 * n, Wallet::Wechat, minute);
+        }
+        nodes.push(node);
+    }
+    let mut ends = Vec::new();
+    let raised = Fence::default();
+    raised.raise();
+    let taken: Vec<Result<Vec<OrderNo>, Refused>> = std::thread::scope(|scope| {
+        // Held until all of them wait: then one of them writes what all came with.
+        let writer = rig.sqlite.lock();
+        let mut taking = Vec::new();
+        for (n, node) in nodes.iter_mut().enumerate() {
+            let mut batch = node.batches().remove(0);
+            ends.push(batch.seal.no);
+            let fence = if n == 2 { raised.clone() } else { Fence::default() };
+            if n == 4 {
+                // It does not follow what is held: the others must not suffer.
+                batch.first.number += 1;
+            }
+            let (sqlite, store, issuer) = (&rig.sqlite, node.store.clone(), node.issuer);
+            taking.push(scope.spawn(move || sqlite.ingest((&store, issuer), batch, &fence)));
+        }
+        while rig.sqlite.intake.count() < nodes.len() {
+            std::thread::yield_now();
+        }
+        drop(writer);
+        taking.into_iter().map(|one| one.join().unwrap()).collect()
+    });
+    for (n, (taken, node)) in taken.iter().zip(&nodes).enumerate() {
+        let held = rig.sqlite.stores().unwrap()[n].facts;
+        match (n, taken) {
+            (2, Err(Refused::Fenced)) | (4, Err(Refused::Store(StoreError::Corrupt(_)))) => assert_eq!(held, None),
+            (0 | 1 | 3 | 5, Ok(numbers)) => {
+                let own = |no: &OrderNo| rig.sqlite.payment(no.as_str()).unwrap().unwrap().store == node.store.as_str();
+                assert!(!numbers.is_empty() && numbers.iter().all(own), "each is told its own: {numbers:?}");
+                assert_eq!(held, Some(ends[n]));
+            }
+            _ => panic!("{n}: {taken:?}"),
+        }
+    }
 }
