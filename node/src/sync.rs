@@ -1,5 +1,6 @@
 //! The line to the hub: dial, sync, dial again. Payments never wait for any of it.
 
+mod pacing;
 mod shell;
 
 use std::{
@@ -40,6 +41,7 @@ use crate::{
     usage::Usage,
 };
 
+use pacing::Counter;
 use shell::NodeShell;
 
 /// The name of the note that keeps what the hub acknowledged.
@@ -204,15 +206,17 @@ impl Uplink {
             news: news.clone(),
             opened: watch::Sender::new(false),
             lost: Arc::default(),
+            counter: Counter::default(),
         };
+        let counter = shell.counter.clone();
         // A node that cannot read its backlog does not connect: the session would tell of none.
         news.try_send(self.status()?)?;
-        let telling = tokio::spawn(self.clone().tell(news));
+        let telling = tokio::spawn(self.clone().tell(news, counter));
         Ok((Admitted { standing, shell, events }, telling))
     }
 
     /// Passes this node's news into the running session until it ends.
-    async fn tell(self, news: mpsc::Sender<Event>) {
+    async fn tell(self, news: mpsc::Sender<Event>, counter: Counter) {
         let mut documents = self.announcements.changes();
         let mut committed = self.committed.clone();
         let mut status = tokio::time::interval(STATUS_EVERY);
@@ -222,7 +226,10 @@ impl Uplink {
         loop {
             let event = tokio::select! {
                 changed = committed.changed() => match changed {
-                    Ok(()) => Event::Appended(*committed.borrow_and_update()),
+                    Ok(()) => {
+                        counter.committed();
+                        Event::Appended(*committed.borrow_and_update())
+                    }
                     Err(_) => return,
                 },
                 changed = documents.changed() => match changed {

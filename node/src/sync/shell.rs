@@ -28,7 +28,10 @@ use guitai_store::{
 use guitai_till::Command;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::{ACKED_NOTE, Uplink, forked};
+use super::{
+    ACKED_NOTE, Uplink, forked,
+    pacing::{self, Counter},
+};
 
 /// What the node does for one session.
 pub(super) struct NodeShell {
@@ -36,6 +39,7 @@ pub(super) struct NodeShell {
     pub(super) news: mpsc::Sender<Event>,
     pub(super) opened: watch::Sender<bool>,
     pub(super) lost: Arc<Mutex<Lost>>,
+    pub(super) counter: Counter,
 }
 
 impl NodeShell {
@@ -70,6 +74,9 @@ impl Shell for NodeShell {
     }
 
     async fn load(&self, _: Writer, from: FactNo, max_bytes: usize) -> Result<Option<Loaded>, ShellError> {
+        if pacing::is_backlog(from, *self.line.committed.borrow()) {
+            self.counter.give_way().await;
+        }
         self.blocking(move |line| {
             let max_bytes = max_bytes.min(limits::CHUNK_MAX_BYTES);
             let run = line.reader.read(|connection| ingest::load(connection, &line.journal, from, max_bytes))?;
