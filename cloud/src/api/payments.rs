@@ -6,29 +6,54 @@ use axum::{
     Json,
     extract::{Path, State},
 };
-use guitai_core::{ids::OrderNo, payment, time::UtcMs};
+use guitai_core::{
+    ids::{AccountId, OrderNo},
+    payment,
+    time::UtcMs,
+};
 use guitai_http::{
     bearer::{Principal, Scope},
     dto::{Payment, PaymentsQuery, Time},
-    paging::{Page, Query, decode_cursor, encode_cursor},
+    paging::{FromParams, Page, Params, Query, decode_cursor, encode_cursor},
     problem::{Code, Problem, ProblemBody},
 };
 use guitai_store::list::PaymentFilter;
+use utoipa::IntoParams;
 
 use super::internal;
 use crate::{app::App, rows};
 
+/// What the hub's list filters by besides.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct CashierQuery {
+    /// Taken by this account or program; with `store`, by that store's.
+    #[param(value_type = Option<String>)]
+    cashier: Option<AccountId>,
+}
+
+/// `GET /payments` of the hub.
+#[derive(Debug)]
+pub(super) struct ListQuery(PaymentsQuery, CashierQuery);
+
+impl FromParams for ListQuery {
+    fn read(params: &mut Params) -> Result<Self, Problem> {
+        let cashier = params.parsed("cashier", |text| AccountId::parse(text).ok())?;
+        Ok(Self(PaymentsQuery::read(params)?, CashierQuery { cashier }))
+    }
+}
+
 /// A page of payments, newest first; voids and refunds are rows of their own.
-#[utoipa::path(get, path = "/payments", operation_id = "list_payments", params(PaymentsQuery), responses(
+#[utoipa::path(get, path = "/payments", operation_id = "list_payments", params(PaymentsQuery, CashierQuery), responses(
     (status = 200, body = Page<Payment>), (status = 400, body = ProblemBody), (status = 401, body = ProblemBody)))]
 pub(super) async fn list(
     State(app): State<Arc<App>>,
     caller: Principal,
-    Query(query): Query<PaymentsQuery>,
+    Query(query): Query<ListQuery>,
 ) -> Result<Json<Page<Payment>>, Problem> {
     caller.require(Scope::Read)?;
     let as_of = Time(app.clock.now().wall);
-    let limit = query.limit;
+    let limit = query.0.limit;
     let mut rows = app.store.payments(filter(query, app.clock.now().wall)?, limit + 1).await.map_err(internal)?;
     let more = rows.len() > limit;
     rows.truncate(limit);
@@ -51,7 +76,7 @@ pub(super) async fn one(
     row.as_ref().map(rows::payment).map(Json).ok_or_else(|| Code::NotFound.into())
 }
 
-fn filter(query: PaymentsQuery, now: UtcMs) -> Result<PaymentFilter, Problem> {
+fn filter(ListQuery(query, of): ListQuery, now: UtcMs) -> Result<PaymentFilter, Problem> {
     let after = query.cursor.as_deref().map(decode_cursor::<(i64, String)>).transpose()?;
     let after = after.map(|(at, no)| match OrderNo::parse(&no) {
         Some(no) => Ok((UtcMs(at), no.to_string())),
@@ -59,7 +84,7 @@ fn filter(query: PaymentsQuery, now: UtcMs) -> Result<PaymentFilter, Problem> {
     });
     Ok(PaymentFilter {
         store: query.store.map(|store| store.to_string()),
-        cashier: None,
+        cashier: of.cashier.map(|cashier| cashier.to_string()),
         state: query.state.and_then(|state| payment::State::parse(state.as_str())),
         kind: query.kind.map(|kind| kind.as_str().to_owned()),
         from: query.from,
