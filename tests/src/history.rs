@@ -164,11 +164,16 @@ pub fn write(journal: &mut Journal, past: &mut Past, payments: u64, sample: u64)
     Ok(sampled)
 }
 
-/// Writes so many payments into the journal of a stopped node, as if it had made them, up to `end`.
+/// Writes so many payments into the journal of a stopped node of `store`, as if it had made them, up to `end`.
 ///
 /// # Errors
 /// A folder of no enrolled node, or what the journal says.
-pub fn write_node(journal: &Path, payments: u64, every_ms: i64, end: UtcMs) -> anyhow::Result<Vec<OrderNo>> {
+pub fn write_node(
+    (store, journal): (&str, &Path),
+    payments: u64,
+    every_ms: i64,
+    end: UtcMs,
+) -> anyhow::Result<Vec<OrderNo>> {
     let folder = journal.parent().context("the data folder")?;
     let key: [u8; 32] = std::fs::read(folder.join("identity.key"))?.as_slice().try_into()?;
     let issuer: u32 = {
@@ -179,7 +184,7 @@ pub fn write_node(journal: &Path, payments: u64, every_ms: i64, end: UtcMs) -> a
     };
     let issuer = Issuer::new(issuer).context("an issuer")?;
     let begin = UtcMs(end.0 - i64::try_from(payments)? * every_ms);
-    let id = JournalId::node(StoreId::parse("S001").ok().context("a store")?);
+    let id = JournalId::node(StoreId::parse(store).ok().context("a store")?);
     let database = Database::open(journal)?;
     let mut journal = Journal::open(&database, id, issuer, SigningKey::from_bytes(&key), None, begin)?;
     write(&mut journal, &mut Past::new(issuer, begin, every_ms), payments, (payments / 100).max(1))
@@ -189,6 +194,7 @@ pub fn write_node(journal: &Path, payments: u64, every_ms: i64, end: UtcMs) -> a
 #[derive(Debug)]
 pub struct Delivery {
     journal: JournalId,
+    issuer: Issuer,
     identity: SigningKey,
     /// Its sales.
     pub past: Past,
@@ -214,13 +220,19 @@ impl Delivery {
         };
         let head = chain::start(&journal, 1);
         let begun = vec![Fact::Opened(opened)];
-        Self { journal, identity, past, last: FactNo { epoch: 1, number: 0 }, head, begun }
+        Self { journal, issuer, identity, past, last: FactNo { epoch: 1, number: 0 }, head, begun }
     }
 
     /// Its journal.
     #[must_use]
     pub const fn journal(&self) -> &JournalId {
         &self.journal
+    }
+
+    /// The number its box draws under.
+    #[must_use]
+    pub const fn issuer(&self) -> Issuer {
+        self.issuer
     }
 
     /// The next run, of so many payments.

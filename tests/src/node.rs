@@ -126,6 +126,14 @@ impl Node {
         self.process.take().context("the node is not running")?.kill()
     }
 
+    /// Its process id, to watch it.
+    ///
+    /// # Errors
+    /// It is not running.
+    pub fn pid(&self) -> anyhow::Result<u32> {
+        self.process.as_ref().map(Process::id).context("the node is not running")
+    }
+
     /// A command of the program.
     ///
     /// # Errors
