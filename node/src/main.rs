@@ -26,6 +26,9 @@ mod waiters;
 
 use std::process::ExitCode;
 
+// Where anyone can sign as anyone, this program must not exist.
+const _: () = assert!(!guitai_core::signature::STAND_IN);
+
 fn main() -> ExitCode {
     command::main()
 }

@@ -10,10 +10,12 @@ mod roster;
 use alloc::{format, string::String, vec::Vec};
 use core::fmt;
 
-use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
+use ed25519_dalek::{SigningKey, VerifyingKey};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use zeroize::{Zeroize, ZeroizeOnDrop};
+
+use crate::signature;
 
 pub use roster::{Bar, Grant, InForce, Instance, RosterEntry, key_short};
 
@@ -93,7 +95,7 @@ impl Channel {
     /// Signs `parts` as `side` on this channel.
     #[must_use]
     pub fn sign(&self, identity: &SigningKey, side: Side, parts: &[&[u8]]) -> [u8; 64] {
-        identity.sign(&self.hello_bytes(side, parts)).to_bytes()
+        signature::sign(identity, &self.hello_bytes(side, parts))
     }
 
     /// Whether `side` signed exactly `parts` on this channel, by RFC 8032's strict rules.
@@ -104,7 +106,7 @@ impl Channel {
             Side::Hub => &self.hub_key,
         };
         let Some(key) = usable_key(signer) else { return false };
-        key.verify_strict(&self.hello_bytes(side, parts), &Signature::from_bytes(signature)).is_ok()
+        signature::verify(&key, &self.hello_bytes(side, parts), signature)
     }
 
     /// Six digits that both screens show during enrolment; people compare them.

@@ -7,12 +7,13 @@
 //! - [`world`]: the events and their order.
 //! - [`oracle`]: what must hold; [`mutant`]: worlds that are wrong on purpose; [`situation`]: what a run must have met.
 //! - [`counter`], [`hub`], [`bank`]: a store's box, the hub, the acquirer.
-//! - [`plan`]: what will happen, drawn from the seed; [`chance`]; [`story`]: what happened, in words.
+//! - [`plan`]: what will happen, drawn from the seed; [`chance`]; [`identity`]; [`story`]: what happened, in words.
 
 pub mod bank;
 pub mod chance;
 pub mod counter;
 pub mod hub;
+pub mod identity;
 pub mod mutant;
 pub mod oracle;
 pub mod plan;

@@ -13,6 +13,7 @@ use std::{
 use anyhow::Context;
 use clap::Parser;
 use guitai_sim::{
+    identity::signs_for_real,
     mutant::Mutant,
     oracle::Violation,
     plan::Plan,
@@ -101,6 +102,7 @@ struct Sum {
     intents: Vec<u64>,
     faults: Vec<u64>,
     restarts: u64,
+    signed: u64,
     situations: Situations,
     violations: Vec<(u64, Violation)>,
     unlike: Vec<u64>,
@@ -113,6 +115,7 @@ impl Sum {
         self.intents.push(outcome.intents);
         self.faults.push(outcome.faults);
         self.restarts += outcome.restarts;
+        self.signed += u64::from(signs_for_real(seed));
         self.situations.add(&outcome.situations);
         self.violations.extend(outcome.violation.map(|violation| (seed, violation)));
     }
@@ -180,11 +183,12 @@ fn report(arguments: &Arguments, mutant: Option<Mutant>, mut sum: Sum, begun: In
     }
     let all = Situation::ALL.len();
     println!(
-        "intents {} (median {} a seed), faults median {} a seed, restarts {}, played twice {}, {} s",
+        "intents {} (median {} a seed), faults median {} a seed, restarts {}, real signatures in {}, played twice {}, {} s",
         sum.intents.iter().sum::<u64>(),
         median(&mut sum.intents),
         median(&mut sum.faults),
         sum.restarts,
+        sum.signed,
         arguments.twice.min(sum.seeds),
         begun.elapsed().as_secs()
     );

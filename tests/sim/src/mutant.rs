@@ -35,6 +35,8 @@ mutants! {
     LosesSynced => [AcknowledgedIsDurable, ChainWhole],
     /// A byte of a fact changes while the box is off.
     ChangesAFact => [ChainWhole],
+    /// A seal bears the signature of another while the box is off.
+    MovesASignature => [ChainWhole],
     /// The hub acknowledges what it does not keep.
     AcknowledgesFirst => [HubIsTheNode, HubKeepsWhatItAcknowledged],
     /// A hub that is killed loses what it acknowledged.

@@ -38,6 +38,7 @@ use crate::{
     chance::Chance,
     counter::{Counter, Enrolment, Folder, Truth},
     hub::Hub,
+    identity::identity,
     mutant::Mutant,
     oracle::{Oracle, Violation},
     plan::{HOUR_MS, MINUTE_MS, Plan, What},
@@ -191,8 +192,7 @@ impl World {
     fn begin(plan: Plan, mutant: Option<Mutant>, keep_story: bool) -> anyhow::Result<Self> {
         let seed = plan.seed;
         let truth: Truth = Arc::new(AtomicU64::new(0));
-        let key = |what: &str, number: usize| SigningKey::from_bytes(&Chance::of(seed, (what, number)).bytes());
-        let mut hub = Hub::new(Disk::new(Chance::of(seed, "hub disk").draw()), key("hub", 0));
+        let mut hub = Hub::new(Disk::new(Chance::of(seed, "hub disk").draw()), identity(seed, ("hub", 0_usize)));
         hub.start(0)?;
         let mut world = Self {
             truth,
@@ -221,7 +221,7 @@ impl World {
             let store = StoreId::parse(&format!("S{:03}", number + 1)).map_err(|error| anyhow::anyhow!("{error:?}"))?;
             world.hub.add_store(&store, world.now())?;
             world.stores.push(store);
-            let counter = world.new_box(number, key("box", number))?;
+            let counter = world.new_box(number, identity(seed, ("box", number)))?;
             world.in_force.push(counter);
             world.schedule(0, Event::Start(counter));
         }

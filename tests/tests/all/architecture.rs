@@ -85,6 +85,8 @@ struct Manifest {
     dev_dependencies: BTreeMap<String, toml::Value>,
     #[serde(default)]
     target: BTreeMap<String, toml::Value>,
+    #[serde(default)]
+    features: BTreeMap<String, Vec<String>>,
 }
 
 #[derive(Deserialize)]
@@ -125,6 +127,41 @@ fn arrows_point_inwards() -> anyhow::Result<()> {
         }
     }
     ensure!(wrong.is_empty(), "new arrows: {wrong:?}");
+    Ok(())
+}
+
+/// Features, and what they turn on. None is on unless it is named, and a build of the whole workspace names none: cargo builds a
+/// crate once for all that ask for it, so what tests turn on by default would be in the product.
+const FEATURES: &[(&str, &str, &[&str])] =
+    &[("guitai-core", "stand-in-signatures", &[]), ("guitai-sim", "stand-in", &["guitai-core/stand-in-signatures"])];
+
+/// Without this line a program could be built where anyone can sign as anyone.
+const NO_STAND_IN: &str = "const _: () = assert!(!guitai_core::signature::STAND_IN);";
+
+#[test]
+fn no_program_of_the_product_takes_stand_ins_for_signatures() -> anyhow::Result<()> {
+    let root = tidy::root();
+    for program in ["node/src/main.rs", "cloud/src/main.rs"] {
+        let text = std::fs::read_to_string(root.join(program))?;
+        ensure!(text.lines().any(|line| line == NO_STAND_IN), "{program} lacks: {NO_STAND_IN}");
+    }
+    for manifest in manifests()? {
+        let name = manifest.package.name.as_str();
+        for (feature, on) in &manifest.features {
+            let known = FEATURES.iter().any(|(of, known, turns_on)| *of == name && known == feature && on == turns_on);
+            ensure!(known, "{name} has a feature {feature} = {on:?} that the table does not know");
+        }
+        for (dependency, how) in [&manifest.dependencies, &manifest.dev_dependencies].into_iter().flatten() {
+            let asks = dependency.starts_with("guitai-") && how.get("features").is_some();
+            ensure!(!asks, "{name} turns on features of {dependency}");
+        }
+    }
+    let workspace: toml::Value = read(&root.join("Cargo.toml"))?;
+    let ours =
+        workspace.get("workspace").and_then(|workspace| workspace.get("dependencies")).context("no dependencies")?;
+    let ours = ours.as_table().context("no table")?.iter().filter(|(name, _)| name.starts_with("guitai-"));
+    let asking: Vec<_> = ours.filter(|(_, how)| how.get("features").is_some()).map(|(name, _)| name).collect();
+    ensure!(asking.is_empty(), "the workspace turns on features of {asking:?}");
     Ok(())
 }
 

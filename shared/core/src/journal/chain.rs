@@ -4,11 +4,14 @@
 //! integers and length-prefixed texts, so no two different inputs hash the same bytes. Facts carry no signature of their own:
 //! each commit ends with one seal over the chain's head, since a signature a fact would triple the bytes on the wire.
 
-use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
+use ed25519_dalek::{SigningKey, VerifyingKey};
 use minicbor::{Decode, Encode, bytes::ByteArray};
 use sha2::{Digest, Sha256};
 
-use crate::ids::{FactNo, JournalId};
+use crate::{
+    ids::{FactNo, JournalId},
+    signature,
+};
 
 /// The chain's value after a fact.
 pub type ChainHash = [u8; 32];
@@ -57,7 +60,7 @@ impl Seal {
     /// Signs the head with the writer's identity.
     #[must_use]
     pub fn sign(identity: &SigningKey, journal: &JournalId, no: FactNo, head: ChainHash) -> Self {
-        let signature = identity.sign(&signed_bytes(journal, no, &head)).to_bytes();
+        let signature = signature::sign(identity, &signed_bytes(journal, no, &head));
         Self { no, head: head.into(), signature: signature.into() }
     }
 
@@ -82,8 +85,7 @@ impl Seal {
     /// Whether `identity` signed exactly this, by RFC 8032's strict rules.
     #[must_use]
     pub fn verify(&self, identity: &VerifyingKey, journal: &JournalId) -> bool {
-        let signature = Signature::from_bytes(&self.signature);
-        identity.verify_strict(&signed_bytes(journal, self.no, &self.head), &signature).is_ok()
+        signature::verify(identity, &signed_bytes(journal, self.no, &self.head), &self.signature)
     }
 }
 

@@ -7,7 +7,7 @@
 use alloc::{collections::BTreeMap, vec::Vec};
 use core::fmt;
 
-use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
+use ed25519_dalek::{SigningKey, VerifyingKey};
 use sha2::{Digest, Sha256};
 
 pub use super::chain::Point;
@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     ids::{FactNo, JournalId},
+    signature,
     trust::{KeyBytes, usable_key},
 };
 
@@ -138,12 +139,11 @@ pub fn opening(
 impl Opened {
     /// The key before signs for the new one.
     pub fn vouch(&mut self, previous: &SigningKey) {
-        self.vouch = Some(previous.sign(&self.vouched_bytes()).to_bytes().into());
+        self.vouch = Some(signature::sign(previous, &self.vouched_bytes()).into());
     }
 
     fn is_vouched_by(&self, previous: &VerifyingKey) -> bool {
-        let signature = self.vouch.as_ref().map(|bytes| Signature::from_bytes(bytes));
-        signature.is_some_and(|signature| previous.verify_strict(&self.vouched_bytes(), &signature).is_ok())
+        self.vouch.as_ref().is_some_and(|vouch| signature::verify(previous, &self.vouched_bytes(), vouch))
     }
 
     fn vouched_bytes(&self) -> [u8; 32] {

@@ -8,13 +8,14 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use ed25519_dalek::{Signature, Signer, SigningKey};
+use ed25519_dalek::SigningKey;
 use minicbor::{Decode, Encode};
 use sha2::{Digest, Sha256};
 
 use super::{KeyBytes, key_text, usable_key};
 use crate::{
     ids::{Issuer, StoreId},
+    signature,
     time::UtcMs,
 };
 
@@ -48,7 +49,7 @@ impl Grant {
     #[must_use]
     pub fn sign(hub: &SigningKey, store: StoreId, issuer: Issuer, key: KeyBytes, serial: u64) -> Self {
         let mut grant = Self { store, issuer, key, serial, signature: [0; 64] };
-        grant.signature = hub.sign(&grant.digest(hub.verifying_key().as_bytes())).to_bytes();
+        grant.signature = signature::sign(hub, &grant.digest(hub.verifying_key().as_bytes()));
         grant
     }
 
@@ -129,7 +130,7 @@ impl RosterEntry {
     #[must_use]
     pub fn sign(hub: &SigningKey, store: StoreId, serial: u64, in_force: Option<InForce>, at: UtcMs) -> Self {
         let mut entry = Self { store, serial, in_force, at, signature: [0; 64] };
-        entry.signature = hub.sign(&entry.digest(hub.verifying_key().as_bytes())).to_bytes();
+        entry.signature = signature::sign(hub, &entry.digest(hub.verifying_key().as_bytes()));
         entry
     }
 
@@ -272,7 +273,7 @@ fn encoded(word: &impl Encode<()>) -> Vec<u8> {
 }
 
 fn signed(hub: &KeyBytes, digest: &[u8; 32], signature: &[u8; 64]) -> bool {
-    usable_key(hub).is_some_and(|key| key.verify_strict(digest, &Signature::from_bytes(signature)).is_ok())
+    usable_key(hub).is_some_and(|key| signature::verify(&key, digest, signature))
 }
 
 #[cfg(test)]

@@ -1,6 +1,5 @@
 //! What befalls a world, and its mending.
 
-use ed25519_dalek::SigningKey;
 use guitai_core::payment::State;
 use guitai_store::list::{self, PaymentFilter};
 use guitai_vfs::{Disk, Fault, Survival};
@@ -8,6 +7,7 @@ use guitai_vfs::{Disk, Fault, Survival};
 use super::{Event, World};
 use crate::{
     counter::Counter,
+    identity::identity,
     mutant::Mutant,
     oracle::Violation,
     plan::{DiskFault, Wall, What},
@@ -181,7 +181,7 @@ impl World {
     /// Another box is let in, with an empty folder; people use it from now on. The one before goes on asking about what is open.
     fn replace(&mut self, store: usize) {
         let number = self.counters.len();
-        let key = SigningKey::from_bytes(&self.chance(("box", number)).bytes());
+        let key = identity(self.plan.seed, ("box", number));
         match self.new_box(store, key) {
             Ok(counter) => {
                 self.mark(Situation::BoxReplaced);

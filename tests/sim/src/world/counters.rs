@@ -26,6 +26,10 @@ impl World {
         if self.mutant == Some(Mutant::ChangesAFact) && self.counters[counter].starts > 0 {
             self.corrupt(counter, "UPDATE fact SET head = zeroblob(32) WHERE number = 2");
         }
+        if self.mutant == Some(Mutant::MovesASignature) && self.counters[counter].starts > 0 {
+            let moved = "UPDATE seal SET signature = (SELECT signature FROM seal ORDER BY epoch, number LIMIT 1)";
+            self.corrupt(counter, moved);
+        }
         let (hub_key, traits) = (self.hub.key(), (self.plan.traits.begins_at_ms, self.plan.traits.cut_off));
         self.counters[counter].unfail();
         let started = self.counters[counter].start((&self.truth, traits.0), &hub_key, traits.1);
