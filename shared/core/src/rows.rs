@@ -209,6 +209,7 @@ fn of_payment(fact: &payment::Fact, before: Option<&Standing>, after: &Standing)
         | payment::Fact::RefundRefused(_) => vec![RowChange::ChargeStands(row)],
     };
     rows.extend(of_return(fact));
+    rows.extend(of_ended_voids(fact, before, after));
     if let Some(idempotency) = fact.idempotency() {
         rows.push(RowChange::Requested { idempotency: idempotency.clone(), order_no: Some(fact.order_no()) });
     }
@@ -269,8 +270,6 @@ fn of_return(fact: &payment::Fact) -> Option<RowChange> {
                 remark: None,
             })))
         }
-        payment::Fact::Reversed(f) => stands(f.void_no?, State::Reversed, None, None, f.at),
-        payment::Fact::ReversalRefused(f) => stands(f.void_no?, State::Declined, f.message.as_ref(), None, f.at),
         payment::Fact::RefundIntended(f) => Some(RowChange::ReturnOpened(Box::new(ReturnRow {
             no: f.refund_no,
             original: f.order_no,
@@ -294,12 +293,38 @@ fn of_return(fact: &payment::Fact) -> Option<RowChange> {
         | payment::Fact::HandedOver(_)
         | payment::Fact::NotHandedOver(_)
         | payment::Fact::CancelAsked(_)
+        | payment::Fact::Reversed(_)
+        | payment::Fact::ReversalRefused(_)
         | payment::Fact::GiveBackOwed(_)
         | payment::Fact::LateChecked(_)
         | payment::Fact::NumberUsed(_)
         | payment::Fact::Settled(_)
         | payment::Fact::DayCorrected(_) => None,
     }
+}
+
+/// The void that a fact names ends with it, and so does any other that was under way and is not any more: the branches of a copied
+/// box may each have asked for one of the same money.
+fn of_ended_voids(fact: &payment::Fact, before: Option<&Standing>, after: &Standing) -> Vec<RowChange> {
+    let (named, message) = match fact {
+        payment::Fact::Reversed(f) => (f.void_no, None),
+        payment::Fact::ReversalRefused(f) => (f.void_no, text(f.message.as_ref())),
+        _ => (None, None),
+    };
+    let mut ended: Vec<OrderNo> = before.into_iter().flat_map(Standing::voids).chain(named).collect();
+    ended.sort_unstable();
+    ended.dedup();
+    ended.retain(|no| after.voids().all(|left| left != *no));
+    let state = if after.state() == State::Reversed { State::Reversed } else { State::Declined };
+    let stands = |no| RowChange::ReturnStands {
+        no,
+        original: fact.order_no(),
+        state,
+        message: message.clone(),
+        acquirer_no: None,
+        at: fact.at(),
+    };
+    ended.into_iter().map(stands).collect()
 }
 
 fn text(text: Option<&Text>) -> Option<String> {

@@ -1,10 +1,13 @@
 //! What goes back to the customer: voids, refunds, and what is owed.
 
+use alloc::collections::BTreeMap;
+
 use super::*;
 use crate::{
     bill::Claim,
     payment::fact::TakeBack,
     receipt::{Kind, Occasion},
+    rows::{self, RowChange},
     stats::{self, Movement},
 };
 
@@ -406,4 +409,51 @@ fn a_void_that_both_branches_of_a_copied_box_did_counts_once() {
         before = Some(after);
     }
     assert_eq!(counted, [(Movement::Paid, Fen::new(1250)), (Movement::Voided, Fen::new(1250))]);
+}
+
+/// How the rows of voids stand after these facts.
+fn void_rows(facts: &[Fact]) -> BTreeMap<OrderNo, State> {
+    let (mut before, mut stand) = (None, BTreeMap::new());
+    for (place, fact) in facts.iter().enumerate() {
+        let after = Standing::replay(&facts[..=place]).expect("begins with its intent");
+        for change in rows::changes(&fact.clone().into(), before.as_ref(), Some(&after)) {
+            match change {
+                RowChange::ReturnOpened(row) => drop(stand.insert(row.no, row.state)),
+                RowChange::ReturnStands { no, state, .. } => drop(stand.insert(no, state)),
+                _ => {}
+            }
+        }
+        before = Some(after);
+    }
+    stand
+}
+
+#[test]
+fn voids_that_both_branches_of_a_copied_box_asked_for_end_together() {
+    let at_backup = in_state(State::Paid).facts.len();
+    let begun = |later_ms| {
+        let mut story = in_state(State::Paid);
+        story.now.wall.0 += later_ms;
+        let (approval, place) = (approval(), place(story.now.wall));
+        story.input(Input::Void { approval, place });
+        story
+    };
+    let (living, dead) = (begun(0), begun(60_000));
+    let facts: Vec<Fact> = living.facts.iter().chain(&dead.facts[at_backup..]).cloned().collect();
+    let rows = void_rows(&facts);
+    assert_eq!(rows.values().copied().collect::<Vec<_>>(), [State::Reversing; 2]);
+    for (answers, found, end) in [
+        (vec![ReversalAnswer::Done], QueryAnswer::Reversed, State::Reversed),
+        // It is tried once more under a number of its own.
+        (vec![ReversalAnswer::Refused(refusal()); 2], QueryAnswer::Paid(evidence()), State::Declined),
+    ] {
+        let payment = Payment::replay(&facts, &TERMS).expect("an intent");
+        let mut joined = Story { payment, facts: facts.clone(), calls: vec![], ..begun(120_000) };
+        let step = joined.payment.resume(joined.now);
+        joined.take(step);
+        joined.wait();
+        joined = answers.into_iter().fold(joined, Story::reversal).query(found);
+        let rows = void_rows(&joined.facts);
+        assert_eq!(rows.values().copied().collect::<Vec<_>>(), [end; 2], "{:?}", joined.calls);
+    }
 }
