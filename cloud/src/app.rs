@@ -110,7 +110,7 @@ impl App {
             since: since.map(Time),
             last_seen_at: seen.as_ref().map(|seen| Time(seen.at)),
             facts: line.facts.map(|no| no.to_string()),
-            unsent: seen.as_ref().map(|seen| seen.status.unsent),
+            unsent: seen.as_ref().and_then(|seen| seen.status.unsent),
             oldest_unsent_at: seen.as_ref().and_then(|seen| seen.status.oldest_unsent_at).map(Time),
             clock_offset_ms: seen.as_ref().and_then(|seen| seen.status.clock_offset_ms),
             clock: seen.as_ref().and_then(|seen| seen.status.clock_offset_ms).map(|off| Deviation::of(off).into()),

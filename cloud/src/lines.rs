@@ -242,7 +242,7 @@ impl Lines {
 
     /// How many facts a connected store has not sent, if it has said so.
     pub(crate) fn unsent(&self, store: &StoreId) -> Option<u64> {
-        self.lock().get(store)?.seen.as_ref().map(|seen| seen.status.unsent)
+        self.lock().get(store)?.seen.as_ref()?.status.unsent
     }
 
     /// How many there are.
@@ -326,7 +326,7 @@ mod tests {
         assert!(take(&lines, instance(1, 1), at(0)));
         assert_eq!((lines.unsent(&store()), lines.unnoted().len()), (None, 0), "not told is not zero");
         let fence = lines.lock()[&store()].fence.clone();
-        let status = Status { unsent: 3, ..Status::default() };
+        let status = Status { unsent: Some(3), ..Status::default() };
         assert!(lines.heard(&store(), &fence, status.clone(), at(1)), "the first word is news");
         assert!(!lines.heard(&store(), &fence, status, at(2)));
         assert_eq!((lines.unsent(&store()), lines.unnoted().len()), (Some(3), 1));

@@ -255,7 +255,7 @@ pub(super) fn seen(connection: &Connection, store: &StoreId, seen: &Seen) -> Res
         .execute(params![
             store.as_str(),
             seen.at.0,
-            integer(seen.status.unsent),
+            seen.status.unsent,
             seen.status.oldest_unsent_at.map(|at| at.0),
             seen.status.app_version,
         ])?;
@@ -265,7 +265,7 @@ pub(super) fn seen(connection: &Connection, store: &StoreId, seen: &Seen) -> Res
 /// What grows with every change of who serves a store.
 pub(super) fn newest_entry(connection: &Connection) -> Result<u64, StoreError> {
     let mut statement = connection.prepare_cached("SELECT coalesce(max(entry_serial), 0) FROM hub_store")?;
-    Ok(unsigned(statement.query_row([], |row| row.get(0))?))
+    Ok(statement.query_row([], |row| row.get(0))?)
 }
 
 /// The number of the box in force. It names the grant: a key that is let in again has another.
@@ -282,13 +282,13 @@ fn entry(connection: &Connection, hub: &SigningKey, line: &StoreLine) -> Result<
         .prepare_cached("SELECT entry_serial, coalesce(entry_at, created_at) FROM hub_store WHERE id = ?1")?;
     let (serial, at) = statement.query_row([line.id.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let in_force = line.in_force().map(|one| InForce { key: one.key, issuer: one.issuer });
-    Ok(RosterEntry::sign(hub, line.id.clone(), unsigned(serial), in_force, UtcMs(at)))
+    Ok(RosterEntry::sign(hub, line.id.clone(), serial, in_force, UtcMs(at)))
 }
 
 fn set_entry(connection: &Connection, store: &StoreId, serial: u64, now: UtcMs) -> Result<(), StoreError> {
     connection
         .prepare_cached("UPDATE hub_store SET entry_serial = ?2, entry_at = ?3 WHERE id = ?1")?
-        .execute(params![store.as_str(), integer(serial), now.0])?;
+        .execute(params![store.as_str(), serial, now.0])?;
     Ok(())
 }
 
@@ -296,9 +296,9 @@ fn set_entry(connection: &Connection, store: &StoreId, serial: u64, now: UtcMs) 
 /// are above every word of that life that a node has shown.
 fn next_serial(connection: &Connection, now: UtcMs) -> Result<u64, StoreError> {
     let mut statement = connection.prepare_cached("SELECT coalesce(max(serial), 0) FROM hub_grant")?;
-    let granted = unsigned(statement.query_row([], |row| row.get(0))?);
+    let granted: u64 = statement.query_row([], |row| row.get(0))?;
     let shown = admission::serial_floor(connection)?;
-    Ok((granted.max(newest_entry(connection)?).max(shown) + 1).max(unsigned(now.0)))
+    Ok((granted.max(newest_entry(connection)?).max(shown) + 1).max(u64::try_from(now.0).unwrap_or(0)))
 }
 
 /// Writes a grant down; it is in force unless it comes with its end.
@@ -307,14 +307,14 @@ fn insert(connection: &Connection, grant: &Grant, now: UtcMs, ended: Option<&End
     connection.prepare_cached("INSERT INTO hub_grant VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")?.execute(
         params![
             grant.issuer.get(),
-            integer(grant.serial),
+            grant.serial,
             grant.store.as_str(),
             grant.key,
             now.0,
             ended.map(|ended| ended.at.0),
             ended.map(|ended| ended.why.as_str()),
             last.map(|no| no.epoch),
-            last.map(|no| integer(no.number)),
+            last.map(|no| no.number),
         ],
     )?;
     Ok(())
@@ -332,7 +332,7 @@ fn end(connection: &Connection, line: &StoreLine, one: &BoxLine, why: Why, now: 
             now.0,
             why.as_str(),
             line.facts.map(|no| no.epoch),
-            line.facts.map(|no| integer(no.number)),
+            line.facts.map(|no| no.number),
         ])?;
     Ok(ended)
 }
@@ -349,16 +349,16 @@ fn boxes(connection: &Connection, store: &StoreId) -> Result<Vec<BoxLine>, Store
 fn box_line(row: &Row<'_>) -> Result<BoxLine, StoreError> {
     let ended = row.get::<_, Option<i64>>(4)?.map(|at| -> Result<EndedBox, StoreError> {
         let why = Why::parse(&row.get::<_, String>(5)?);
-        let last = row.get::<_, Option<u32>>(6)?.zip(row.get::<_, Option<i64>>(7)?);
+        let last = row.get::<_, Option<u32>>(6)?.zip(row.get(7)?);
         Ok(EndedBox {
             at: UtcMs(at),
             why: why.ok_or_else(|| StoreError::Corrupt("hub_grant.ended".into()))?,
-            last: last.map(|(epoch, number)| FactNo { epoch, number: unsigned(number) }),
+            last: last.map(|(epoch, number)| FactNo { epoch, number }),
         })
     });
     Ok(BoxLine {
         issuer: issuer(row.get(0)?)?,
-        serial: unsigned(row.get(1)?),
+        serial: row.get(1)?,
         key: row.get(2)?,
         granted_at: UtcMs(row.get(3)?),
         ended: ended.transpose()?,
@@ -368,9 +368,9 @@ fn box_line(row: &Row<'_>) -> Result<BoxLine, StoreError> {
 fn store_line(row: &Row<'_>) -> Result<StoreLine, StoreError> {
     let seen = row.get::<_, Option<i64>>(3)?.map(|at| -> Result<Seen, StoreError> {
         let status = Status {
-            unsent: unsigned(row.get::<_, Option<i64>>(4)?.unwrap_or(0)),
+            unsent: row.get(4)?,
             oldest_unsent_at: row.get::<_, Option<i64>>(5)?.map(UtcMs),
-            app_version: row.get::<_, Option<String>>(6)?.unwrap_or_default(),
+            app_version: row.get(6)?,
             // Only a connected node's clock is known.
             clock_offset_ms: None,
         };
@@ -398,16 +398,6 @@ fn store_id(text: &str) -> Result<StoreId, StoreError> {
 fn issuer(number: u32) -> Result<Issuer, StoreError> {
     let known = Issuer::new(number).filter(|issuer| limits::ISSUERS_OF_NODES.contains(&issuer.get()));
     known.ok_or_else(|| StoreError::Corrupt(format!("hub_grant.issuer {number}")))
-}
-
-/// SQLite integers are signed; every count is far below 2^63.
-fn integer(value: u64) -> i64 {
-    i64::try_from(value).unwrap_or(i64::MAX)
-}
-
-/// A stored count back.
-fn unsigned(value: i64) -> u64 {
-    u64::try_from(value).unwrap_or(0)
 }
 
 #[cfg(test)]

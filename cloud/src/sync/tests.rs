@@ -128,9 +128,19 @@ impl Node {
 
     /// Runs a session until it ends.
     fn run(&self, secured: Secured, side: &NodeSide, head: FactNo) -> (mpsc::Sender<Event>, JoinHandle<Ended>) {
-        let (sender, events) = mpsc::channel(EVENTS_MAX);
+        let run = self.run_without_a_status(secured, side, head);
         let status = Event::Status { unsent: BACKLOG, oldest_unsent_at: None, clock_offset_ms: None };
-        sender.try_send(status).unwrap();
+        run.0.try_send(status).unwrap();
+        run
+    }
+
+    fn run_without_a_status(
+        &self,
+        secured: Secured,
+        side: &NodeSide,
+        head: FactNo,
+    ) -> (mpsc::Sender<Event>, JoinHandle<Ended>) {
+        let (sender, events) = mpsc::channel(EVENTS_MAX);
         sender.try_send(Event::Documents(self.digest())).unwrap();
         let standing = Standing { store: side.store.clone(), outgoing: Some(head), incoming: None };
         let (shell, identity) = (self.clone(), side.identity.clone());
@@ -325,6 +335,21 @@ async fn a_hub_that_cannot_read_its_roster_tells_the_node_to_come_later() {
     file.execute_batch("ALTER TABLE elsewhere RENAME TO hub_grant").unwrap();
     let (_events, _session) = node.run(hub.dial(&key(2)).await, &side, side.last());
     until("it is let in", || hub.rig.app.lines.count() == 1).await;
+    hub.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_backlog_of_a_store_that_never_told_one_is_not_zero() {
+    let hub = hub();
+    let side = hub.rig.store("S001", "一号店", 2);
+    let row = || hub.rig.app.store_row(&hub.rig.sqlite.stores().unwrap().remove(0), &[]).unwrap();
+    let node = Node::of(&side);
+    let (events, session) = node.run_without_a_status(hub.dial(&key(2)).await, &side, side.last());
+    until("it is in", || row().state == StoreState::Connected).await;
+    drop(events);
+    timeout(PATIENCE, session).await.unwrap().unwrap();
+    until("it is gone", || row().state == StoreState::Offline).await;
+    assert_eq!((row().unsent, row().last_seen_at.is_some()), (None, true));
     hub.stop().await;
 }
 

@@ -6,7 +6,7 @@ mod order_no;
 use alloc::string::{String, ToString};
 use core::fmt;
 
-use minicbor::{Decode, Encode};
+use minicbor::{Decode, Decoder, Encode, decode::Error};
 
 use crate::limits;
 
@@ -19,9 +19,18 @@ pub struct FactNo {
     /// Counts from 1.
     #[n(0)]
     pub epoch: u32,
-    /// Counts from 1 within the epoch.
-    #[n(1)]
+    /// Counts from 1 within the epoch, up to [`limits::COUNT_MAX`].
+    #[cbor(n(1), decode_with = "decode_count")]
     pub number: u64,
+}
+
+/// A count of the wire, which must fit where counts are kept.
+///
+/// # Errors
+/// No integer, or one above [`limits::COUNT_MAX`].
+pub(crate) fn decode_count<C>(decoder: &mut Decoder<'_>, _: &mut C) -> Result<u64, Error> {
+    let count = decoder.u64()?;
+    if count > limits::COUNT_MAX { Err(Error::message("a count above 2^63 - 1")) } else { Ok(count) }
 }
 
 impl FactNo {
@@ -29,7 +38,8 @@ impl FactNo {
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let (epoch, number) = text.split_once('-')?;
-        Some(Self { epoch: epoch.parse().ok()?, number: number.parse().ok()? })
+        let number = number.parse().ok().filter(|number| *number <= limits::COUNT_MAX)?;
+        Some(Self { epoch: epoch.parse().ok()?, number })
     }
 }
 
@@ -123,4 +133,19 @@ fn check_name(text: &str) -> Result<(), NameError> {
     }
     let fine = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
     if text.bytes().all(fine) { Ok(()) } else { Err(NameError::BadCharacter) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_that_no_column_holds_is_no_number() {
+        let last = FactNo { epoch: 1, number: limits::COUNT_MAX };
+        assert_eq!(FactNo::parse(&last.to_string()), Some(last));
+        assert_eq!(minicbor::decode(&minicbor::to_vec(last).unwrap()).ok(), Some(last));
+        let beyond = FactNo { number: limits::COUNT_MAX + 1, ..last };
+        assert_eq!(FactNo::parse(&beyond.to_string()), None);
+        assert!(minicbor::decode::<FactNo>(&minicbor::to_vec(beyond).unwrap()).is_err());
+    }
 }

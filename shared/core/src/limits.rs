@@ -3,6 +3,9 @@
 /// Largest single charge: 500,000.00 yuan. Far above any counter sale, far below the 12 digits acquirers accept.
 pub const AMOUNT_MAX_FEN: u64 = 50_000_000;
 
+/// Largest count or number of a fact on the wire: what a signed column holds.
+pub const COUNT_MAX: u64 = u64::MAX >> 1;
+
 /// Longest text a scan may hold before it is classified (devices: framing rule).
 pub const SCAN_MAX_BYTES: usize = 512;
 

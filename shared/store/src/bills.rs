@@ -12,7 +12,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::{
     StoreError,
-    column::{bill_day, money, unsigned},
+    column::{bill_day, money},
     query::{PAYMENT_COLUMNS, PaymentRow, payment_row},
 };
 
@@ -126,7 +126,7 @@ pub fn open_count(connection: &Connection) -> Result<u64, StoreError> {
              + (SELECT count(*) FROM payment INDEXED BY payment_by_state
                 WHERE state IN ('unknown', 'held', 'reversing', 'refunding') AND state NOT IN ('pending', 'paid'))",
     )?;
-    Ok(unsigned(statement.query_row([], |row| row.get(0))?))
+    Ok(statement.query_row([], |row| row.get(0))?)
 }
 
 /// Charges intended since a moment, oldest first.

@@ -1,4 +1,4 @@
-//! How values of core lie in columns: SQLite integers are signed, every amount and count is far below 2^63.
+//! How values of core lie in columns. SQLite integers are signed: a count or an amount that no column holds is an error.
 
 use std::borrow::Cow;
 
@@ -12,17 +12,7 @@ use rusqlite::Row;
 
 use crate::StoreError;
 
-/// What a statement takes for a count or a fact's number.
-pub(crate) fn integer(value: u64) -> i64 {
-    i64::try_from(value).unwrap_or(i64::MAX)
-}
-
-/// What [`integer`] wrote.
-pub(crate) fn unsigned(value: i64) -> u64 {
-    u64::try_from(value).unwrap_or(0)
-}
-
-/// What [`fen`] wrote.
+/// An amount.
 ///
 /// # Errors
 /// `Corrupt` for an amount below zero, which is no other amount.
@@ -30,9 +20,12 @@ pub(crate) fn money(value: i64) -> Result<Fen, StoreError> {
     u64::try_from(value).map(Fen::new).map_err(|_| StoreError::Corrupt(format!("an amount of {value} fen")))
 }
 
-/// An amount, in fen.
-pub(crate) fn fen(amount: Fen) -> i64 {
-    integer(amount.get())
+/// An amount that is added to figures, in fen.
+///
+/// # Errors
+/// One that no column holds.
+pub(crate) fn summand(amount: Fen) -> Result<i64, StoreError> {
+    i64::try_from(amount.get()).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()).into())
 }
 
 /// A bill whose source numbers on for ever has day 0.
@@ -50,5 +43,5 @@ pub(crate) fn of(journal: &JournalId) -> (&str, Cow<'static, str>) {
 /// # Errors
 /// What SQLite says.
 pub(crate) fn fact_no(row: &Row<'_>) -> rusqlite::Result<FactNo> {
-    Ok(FactNo { epoch: row.get(0)?, number: unsigned(row.get(1)?) })
+    Ok(FactNo { epoch: row.get(0)?, number: row.get(1)? })
 }

@@ -9,7 +9,7 @@ use rusqlite::{Connection, ErrorCode, params};
 
 use crate::{
     StoreError,
-    column::{integer, of, unsigned},
+    column::of,
     rows::{self, Unwritten},
     standings::Standings,
 };
@@ -131,7 +131,7 @@ pub(crate) fn flag(connection: &Connection, journal: &JournalId, no: FactNo, why
         journal.store.as_str(),
         journal.writer.text(),
         no.epoch,
-        integer(no.number),
+        no.number,
         why
     ])?;
     Ok(())
@@ -144,7 +144,7 @@ pub(crate) fn flag(connection: &Connection, journal: &JournalId, no: FactNo, why
 pub(crate) fn unflag(connection: &Connection, journal: &JournalId, no: FactNo) -> Result<(), StoreError> {
     connection
         .prepare_cached("DELETE FROM undigested WHERE store = ?1 AND writer = ?2 AND epoch = ?3 AND number = ?4")?
-        .execute(params![journal.store.as_str(), journal.writer.text(), no.epoch, integer(no.number)])?;
+        .execute(params![journal.store.as_str(), journal.writer.text(), no.epoch, no.number])?;
     Ok(())
 }
 
@@ -155,6 +155,6 @@ pub(crate) fn unflag(connection: &Connection, journal: &JournalId, no: FactNo) -
 pub fn undigested(connection: &Connection, journal: &JournalId) -> Result<u64, StoreError> {
     let count = connection
         .prepare_cached("SELECT count(*) FROM undigested WHERE store = ?1 AND writer = ?2")?
-        .query_row(of(journal), |row| row.get::<_, i64>(0))?;
-    Ok(unsigned(count))
+        .query_row(of(journal), |row| row.get(0))?;
+    Ok(count)
 }

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::{StoreError, column::unsigned};
+use crate::StoreError;
 
 /// The stored changes of a document, oldest first.
 ///
@@ -28,8 +28,8 @@ pub fn append(connection: &Connection, document: &str, bytes: &[u8]) -> Result<u
         .execute(params![document, bytes])?;
     let pieces = connection
         .prepare_cached("SELECT count(*) FROM document_change WHERE document = ?1")?
-        .query_row([document], |row| row.get::<_, i64>(0))?;
-    Ok(unsigned(pieces))
+        .query_row([document], |row| row.get(0))?;
+    Ok(pieces)
 }
 
 /// Replaces all pieces of a document by one snapshot of them.

@@ -10,10 +10,7 @@ use guitai_core::{
 };
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::{
-    StoreError,
-    column::{fact_no, integer},
-};
+use crate::{StoreError, column::fact_no};
 
 const EPOCH_END: &str = "SELECT epoch, number FROM fact WHERE store = ?1 AND writer = ?2 AND epoch < ?3
      ORDER BY epoch DESC, number DESC LIMIT 1";
@@ -38,7 +35,7 @@ pub(crate) fn insert(
         journal.store.as_str(),
         journal.writer.text(),
         no.epoch,
-        integer(no.number),
+        no.number,
         body,
         head,
         order_no
@@ -55,7 +52,7 @@ pub(crate) fn insert_seal(connection: &Connection, journal: &JournalId, seal: &S
         journal.store.as_str(),
         journal.writer.text(),
         seal.no.epoch,
-        integer(seal.no.number),
+        seal.no.number,
         seal.signature(),
     ])?;
     Ok(())
@@ -68,7 +65,7 @@ pub(crate) fn insert_seal(connection: &Connection, journal: &JournalId, seal: &S
 pub(crate) fn body(connection: &Connection, journal: &JournalId, no: FactNo) -> Result<Option<Vec<u8>>, StoreError> {
     let mut statement = connection
         .prepare_cached("SELECT body FROM fact WHERE store = ?1 AND writer = ?2 AND epoch = ?3 AND number = ?4")?;
-    let place = params![journal.store.as_str(), journal.writer.text(), no.epoch, integer(no.number)];
+    let place = params![journal.store.as_str(), journal.writer.text(), no.epoch, no.number];
     Ok(statement.query_row(place, |row| row.get(0)).optional()?)
 }
 

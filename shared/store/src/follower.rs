@@ -10,16 +10,11 @@
 use guitai_core::{
     ids::{FactNo, JournalId, OrderNo},
     journal::fact::Fact,
-    payment,
+    limits, payment,
 };
 use rusqlite::{Connection, params};
 
-use crate::{
-    Database, StoreError,
-    column::{fact_no, integer},
-    journal::Reach,
-    note, query, record, standings,
-};
+use crate::{Database, StoreError, column::fact_no, journal::Reach, note, query, record, standings};
 
 /// Its cursors are notes under this and the follower's name.
 const NOTE_PREFIX: &str = "follower/";
@@ -134,7 +129,7 @@ impl Follower {
                 Ok(News { facts, upto: reach.last, healed: true })
             }
             ahead => {
-                let end = ahead.map_or(FactNo { epoch: u32::MAX, number: u64::MAX }, |reach| reach.fork);
+                let end = ahead.map_or(FactNo { epoch: u32::MAX, number: limits::COUNT_MAX }, |reach| reach.fork);
                 let (facts, upto) = read(&snapshot, &self.journal, (at, end), most)?;
                 Ok(News { facts, upto: upto.unwrap_or(at), healed: false })
             }
@@ -221,9 +216,9 @@ fn read(
         journal.store.as_str(),
         journal.writer.text(),
         after.epoch,
-        integer(after.number),
+        after.number,
         upto.epoch,
-        integer(upto.number),
+        upto.number,
         i64::try_from(most).unwrap_or(i64::MAX),
     ];
     let mut rows = statement.query(place)?;

@@ -19,7 +19,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::{
     StoreError,
-    column::{fact_no, integer, of},
+    column::{fact_no, of},
     digest::{self, Folding},
     facts, record, refold,
 };
@@ -67,7 +67,7 @@ pub fn load(
              LEFT JOIN seal s USING (store, writer, epoch, number)
          WHERE f.store = ?1 AND f.writer = ?2 AND (f.epoch, f.number) >= (?3, ?4) ORDER BY f.epoch, f.number",
     )?;
-    let place = params![journal.store.as_str(), journal.writer.text(), first.epoch, integer(first.number)];
+    let place = params![journal.store.as_str(), journal.writer.text(), first.epoch, first.number];
     let mut rows = statement.query(place)?;
     let (mut bodies, mut records, mut bytes) = (Vec::new(), Vec::new(), 0);
     let mut begun: Option<FactNo> = None;
@@ -118,7 +118,7 @@ pub fn head_at(connection: &Connection, journal: &JournalId, no: FactNo) -> Resu
     }
     let mut statement = connection
         .prepare_cached("SELECT head FROM fact WHERE store = ?1 AND writer = ?2 AND epoch = ?3 AND number = ?4")?;
-    let place = params![journal.store.as_str(), journal.writer.text(), no.epoch, integer(no.number)];
+    let place = params![journal.store.as_str(), journal.writer.text(), no.epoch, no.number];
     let held = statement.query_row(place, |row| row.get(0)).optional()?;
     match held {
         Some(head) => Ok(Some(head)),
@@ -335,7 +335,7 @@ pub fn keep_fork(connection: &Connection, journal: &JournalId, seal: &Seal) -> R
             journal.store.as_str(),
             journal.writer.text(),
             seal.no.epoch,
-            integer(seal.no.number),
+            seal.no.number,
             seal.head(),
             seal.signature(),
         ],

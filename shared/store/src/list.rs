@@ -9,7 +9,6 @@ use rusqlite::{params_from_iter, types::Value};
 
 use crate::{
     StoreError,
-    column::integer,
     query::{Connection, PAYMENT_COLUMNS, PaymentRow, payment_row},
 };
 
@@ -174,7 +173,7 @@ fn searched(filter: &PaymentFilter, search: &search::Query, limit: &Value) -> Dr
     if let Some(amount) = search.amount {
         page.add(
             "SELECT * FROM (SELECT p.no, p.store FROM payment p INDEXED BY payment_by_amount WHERE p.amount = ?",
-            [Value::Integer(integer(amount.get()))],
+            [Value::Integer(i64::try_from(amount.get()).unwrap_or(i64::MAX))],
         );
         page.conditions(filter);
         page.newest_first(limit.clone());

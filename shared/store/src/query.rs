@@ -17,7 +17,7 @@ use rusqlite::{OptionalExtension, Row, params};
 
 use crate::{
     Database, StoreError,
-    column::{fact_no, integer, money, of, unsigned},
+    column::{fact_no, money, of},
     facts,
 };
 
@@ -193,7 +193,7 @@ pub(crate) fn payment_row(row: &Row<'_>) -> Result<PaymentRow, StoreError> {
         locked: amount(31)?,
         settled: row.get(32)?,
         given_up: row.get(33)?,
-        fact: FactNo { epoch: row.get(25)?, number: unsigned(row.get(26)?) },
+        fact: FactNo { epoch: row.get(25)?, number: row.get(26)? },
     })
 }
 
@@ -225,7 +225,7 @@ fn stat_row(row: &Row<'_>) -> Result<StatRow, StoreError> {
         wallet: Wallet::parse(&row.get::<_, String>(2)?).ok_or_else(corrupt)?,
         cashier: row.get(3)?,
         hour: row.get(4)?,
-        count: unsigned(row.get(5)?),
+        count: row.get(5)?,
         sum: money(row.get(6)?)?,
     })
 }
@@ -245,8 +245,8 @@ pub fn in_doubt(
          WHERE state IN ('unknown', 'held', 'reversing', 'quarantined') AND state NOT IN ('pending', 'paid')
          AND kind = 'charge' AND business_day = ?1 AND (?2 IS NULL OR store = ?2) AND (?3 IS NULL OR cashier = ?3)",
     )?;
-    let found = statement
-        .query_row(params![day.number(), store, cashier], |row| Ok((unsigned(row.get(0)?), money(row.get(1)?))))?;
+    let found =
+        statement.query_row(params![day.number(), store, cashier], |row| Ok((row.get(0)?, money(row.get(1)?))))?;
     Ok((found.0, found.1?))
 }
 
@@ -308,7 +308,7 @@ pub fn unsent(connection: &Connection, journal: &JournalId, acked: FactNo) -> Re
     let mut statement = connection.prepare_cached(
         "SELECT body FROM fact WHERE store = ?1 AND writer = ?2 AND (epoch, number) > (?3, ?4) ORDER BY epoch, number LIMIT 1",
     )?;
-    let place = params![journal.store.as_str(), journal.writer.text(), acked.epoch, integer(acked.number)];
+    let place = params![journal.store.as_str(), journal.writer.text(), acked.epoch, acked.number];
     let oldest: Option<Vec<u8>> = statement.query_row(place, |row| row.get(0)).optional()?;
     Ok((count, oldest.and_then(|body| Some(Fact::from_bytes(&body).ok()?.at()))))
 }
@@ -364,7 +364,7 @@ pub fn changed_after(
          ORDER BY epoch, number LIMIT ?5",
     )?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let number = integer(no.number);
+    let number = no.number;
     let place = params![journal.store.as_str(), journal.writer.text(), no.epoch, number, limit];
     let rows = statement.query_map(place, |row| Ok((fact_no(row)?, row.get(2)?)))?;
     rows.map(|row| Ok(row?)).collect()

@@ -9,7 +9,7 @@ use guitai_core::{
 };
 use rusqlite::{Connection, params};
 
-use crate::{StoreError, column::integer};
+use crate::StoreError;
 
 /// Commits to every text of a fact about to be written; answers their records.
 ///
@@ -53,7 +53,7 @@ pub(crate) fn insert(
         journal.store.as_str(),
         journal.writer.text(),
         no.epoch,
-        integer(no.number),
+        no.number,
         record.slot,
         record.salt(),
         record.text,
@@ -69,7 +69,7 @@ pub fn of_fact(connection: &Connection, journal: &JournalId, no: FactNo) -> Resu
     let mut statement = connection.prepare_cached(
         "SELECT slot, salt, text FROM record WHERE store = ?1 AND writer = ?2 AND epoch = ?3 AND number = ?4 ORDER BY slot",
     )?;
-    let place = params![journal.store.as_str(), journal.writer.text(), no.epoch, integer(no.number)];
+    let place = params![journal.store.as_str(), journal.writer.text(), no.epoch, no.number];
     let rows = statement.query_map(place, |row| Ok(Record::from_parts(row.get(0)?, row.get(1)?, row.get(2)?)))?;
     rows.map(|row| Ok(row?)).collect()
 }
@@ -99,7 +99,7 @@ pub fn read(
 /// # Errors
 /// What SQLite says.
 pub fn erase(connection: &Connection, journal: &JournalId, no: FactNo) -> Result<usize, StoreError> {
-    let place = params![journal.store.as_str(), journal.writer.text(), no.epoch, integer(no.number)];
+    let place = params![journal.store.as_str(), journal.writer.text(), no.epoch, no.number];
     Ok(connection
         .execute("DELETE FROM record WHERE store = ?1 AND writer = ?2 AND epoch = ?3 AND number = ?4", place)?)
 }

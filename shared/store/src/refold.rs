@@ -9,7 +9,6 @@ use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
 use crate::{
     StoreError,
-    column::{integer, unsigned},
     digest::{self, Care, Folding},
     note, record, schema,
 };
@@ -156,11 +155,11 @@ fn next(connection: &Connection, cursor: &Option<Place>) -> Result<Vec<(JournalI
     let none = (String::new(), String::new(), FactNo::default());
     let (store, writer, no) = cursor.as_ref().unwrap_or(&none);
     let limit = i64::try_from(SLICE_FACTS).unwrap_or(i64::MAX);
-    let mut rows = statement.query(params![store, writer, no.epoch, integer(no.number), limit])?;
+    let mut rows = statement.query(params![store, writer, no.epoch, no.number, limit])?;
     let mut facts = Vec::new();
     while let Some(row) = rows.next()? {
         let journal = journal(&row.get::<_, String>(0)?, &row.get::<_, String>(1)?)?;
-        facts.push((journal, FactNo { epoch: row.get(2)?, number: unsigned(row.get(3)?) }, row.get(4)?));
+        facts.push((journal, FactNo { epoch: row.get(2)?, number: row.get(3)? }, row.get(4)?));
     }
     Ok(facts)
 }

@@ -17,7 +17,7 @@ use rusqlite::{Connection, ToSql, params};
 
 use crate::{
     StoreError,
-    column::{bill_day, fen, integer},
+    column::{bill_day, summand},
     request,
     standings::Standings,
 };
@@ -94,13 +94,13 @@ fn write_row(connection: &Connection, store: &StoreId, fact_no: FactNo, change: 
                 at.0,
                 store.as_str(),
                 fact_no.epoch,
-                integer(fact_no.number),
+                fact_no.number,
                 original.as_str(),
             ],
         ),
         RowChange::Requested { idempotency, order_no } => request::insert(connection, store, idempotency, *order_no),
         RowChange::Counted(change) => {
-            let (figure, moved, sum) = Figure::moved(change);
+            let (figure, moved, sum) = Figure::moved(change)?;
             count(connection, store, &figure, (moved, sum))
         }
         RowChange::BillTotal { bill, total, opened } => bill_total(connection, store, bill, *total, opened.as_ref()),
@@ -145,7 +145,7 @@ fn insert_charge(
         params![
             f.order_no.as_str(),
             store.as_str(),
-            fen(f.amount),
+            f.amount.get(),
             f.code.last_two,
             f.code.hash.cast_signed(),
             f.acquirer,
@@ -159,14 +159,14 @@ fn insert_charge(
             row.reason,
             row.message,
             row.wallet.as_str(),
-            row.received.map(fen),
+            row.received.map(Fen::get),
             row.acquirer_no,
             row.wallet_no,
             row.paid_at.map(|at| at.0),
-            fen(row.refunded),
-            fen(row.owed),
-            fen(row.claim.covered),
-            fen(row.claim.locked),
+            row.refunded.get(),
+            row.owed.get(),
+            row.claim.covered.get(),
+            row.claim.locked.get(),
             row.settled.map(|how| how.as_str()),
             row.given_up,
             row.unfinished,
@@ -174,7 +174,7 @@ fn insert_charge(
             row.business_day.number(),
             row.changed_at.0,
             no.epoch,
-            integer(no.number),
+            no.number,
         ],
     )
 }
@@ -197,18 +197,18 @@ fn update_charge(connection: &Connection, store: &StoreId, no: FactNo, row: &Cha
         row.reason,
         row.message,
         row.wallet.as_str(),
-        row.received.map(fen),
+        row.received.map(Fen::get),
         row.paid_at.map(|at| at.0),
-        fen(row.refunded),
-        fen(row.owed),
-        fen(row.claim.covered),
-        fen(row.claim.locked),
+        row.refunded.get(),
+        row.owed.get(),
+        row.claim.covered.get(),
+        row.claim.locked.get(),
         row.settled.map(|how| how.as_str()),
         row.given_up,
         row.unfinished,
         row.changed_at.0,
         no.epoch,
-        integer(no.number),
+        no.number,
         row.acquirer_no,
         row.wallet_no,
     ];
@@ -240,7 +240,7 @@ fn insert_return(connection: &Connection, store: &StoreId, no: FactNo, row: &Ret
             row.kind,
             row.original.as_str(),
             row.state.as_str(),
-            fen(row.amount),
+            row.amount.get(),
             row.place.till.as_str(),
             row.place.cashier.as_str(),
             row.place.business_day.number(),
@@ -248,7 +248,7 @@ fn insert_return(connection: &Connection, store: &StoreId, no: FactNo, row: &Ret
             row.remark,
             row.approver.as_ref().map(|account| account.as_str()),
             no.epoch,
-            integer(no.number),
+            no.number,
         ],
     )
 }
@@ -264,12 +264,12 @@ fn bill_total(
         Some((day, at)) => run(
             connection,
             "INSERT INTO bill VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-            params![store.as_str(), bill.source, bill.number, bill_day(bill), fen(total), day.number(), at.0],
+            params![store.as_str(), bill.source, bill.number, bill_day(bill), total.get(), day.number(), at.0],
         ),
         None => run(
             connection,
             "UPDATE bill SET total = ?5 WHERE store = ?1 AND source = ?2 AND number = ?3 AND day = ?4",
-            params![store.as_str(), bill.source, bill.number, bill_day(bill), fen(total)],
+            params![store.as_str(), bill.source, bill.number, bill_day(bill), total.get()],
         ),
     }
 }
@@ -286,7 +286,7 @@ struct Figure {
 
 impl Figure {
     /// Which one a change moves, by how many and by how much.
-    fn moved(change: &StatChange) -> (Self, i64, i64) {
+    fn moved(change: &StatChange) -> Result<(Self, i64, i64), StoreError> {
         let place = &change.place;
         let figure = Self {
             day: place.business_day,
@@ -295,8 +295,8 @@ impl Figure {
             cashier: place.cashier.clone(),
             hour: place.hour,
         };
-        let (count, sum) = if change.off { (-1, -fen(change.amount)) } else { (1, fen(change.amount)) };
-        (figure, count, sum)
+        let sum = summand(change.amount)?;
+        Ok(if change.off { (figure, -1, -sum) } else { (figure, 1, sum) })
     }
 }
 

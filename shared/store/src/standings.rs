@@ -10,11 +10,7 @@ use guitai_core::{
 };
 use rusqlite::{Connection, params};
 
-use crate::{
-    StoreError,
-    column::{fact_no, integer},
-    record,
-};
+use crate::{StoreError, column::fact_no, record};
 
 /// Payments kept at a time: far more than are open at once at any store; beyond, all are let go and read again when needed.
 const KEPT_MAX: usize = 8_192;
@@ -81,7 +77,7 @@ pub(crate) fn before(
         "SELECT epoch, number, body FROM fact INDEXED BY fact_of_order WHERE order_no = ?1 AND store = ?2 AND writer = ?3
              AND (epoch, number) < (?4, ?5) ORDER BY epoch, number",
     )?;
-    let place = params![order_no.as_str(), journal.store.as_str(), journal.writer.text(), no.epoch, integer(no.number)];
+    let place = params![order_no.as_str(), journal.store.as_str(), journal.writer.text(), no.epoch, no.number];
     let bodies = statement.query_map(place, |row| Ok((fact_no(row)?, row.get::<_, Vec<u8>>(2)?)))?;
     let mut facts = Vec::new();
     for found in bodies {

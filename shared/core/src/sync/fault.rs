@@ -25,7 +25,7 @@ pub enum PeerFault {
     WrongKey,
     /// The hello is not signed for this channel: a box in between, or a replay.
     BadSignature,
-    /// A text or message longer than allowed.
+    /// A text or message longer than allowed, or a count above what is counted.
     TooLong,
     /// Facts missing, doubled or out of order.
     Gap {

@@ -396,9 +396,9 @@ pub struct DocMessage {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct Status {
-    /// Facts of its own journal not yet acknowledged.
+    /// Facts of its own journal not yet acknowledged; none: it has not counted them yet.
     #[n(0)]
-    pub unsent: u64,
+    pub unsent: Option<u64>,
     /// When the oldest of them was recorded.
     #[n(1)]
     pub oldest_unsent_at: Option<UtcMs>,

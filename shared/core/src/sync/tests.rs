@@ -388,7 +388,7 @@ fn the_status_goes_out_on_change_and_every_few_seconds() {
     pair.node.session.wake(pair.now);
     pair.drive();
     let status = Status {
-        unsent: 5,
+        unsent: Some(5),
         oldest_unsent_at: Some(UtcMs(7)),
         app_version: "0.1.0".into(),
         clock_offset_ms: Some(-61_000),

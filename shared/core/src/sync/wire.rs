@@ -199,7 +199,7 @@ mod tests {
             DocDigest { digest: [9; 32] }.into(),
             DocMessage { doc: "staff".into(), bytes: b"opaque".to_vec() }.into(),
             Status {
-                unsent: 3,
+                unsent: Some(3),
                 oldest_unsent_at: Some(UtcMs(5)),
                 app_version: "0.1.0".into(),
                 clock_offset_ms: Some(7000)

@@ -16,7 +16,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::{
     StoreError,
-    column::{fact_no, integer, of},
+    column::{fact_no, of},
     facts, ingest, note,
 };
 
@@ -159,8 +159,7 @@ impl Walk {
              WHERE store = ?1 AND writer = ?2 AND (epoch, number) > (?3, ?4) ORDER BY epoch, number LIMIT ?5",
         )?;
         // Whatever stands before the first fact stands wrongly.
-        let (epoch, number) =
-            if self.begun { (i64::from(self.last.epoch), integer(self.last.number)) } else { (-1, -1) };
+        let (epoch, number) = if self.begun { (i64::from(self.last.epoch), self.last.number) } else { (-1, 0) };
         let (store, writer) = (self.journal.store.as_str().to_owned(), self.journal.writer.text().into_owned());
         let limit = i64::try_from(facts).unwrap_or(i64::MAX);
         let mut rows = statement.query(params![store, writer, epoch, number, limit])?;
@@ -224,9 +223,7 @@ fn check_seal(
 ) -> Result<(), Integrity> {
     let signature: Option<[u8; 64]> = connection
         .prepare_cached("SELECT signature FROM seal WHERE store = ?1 AND writer = ?2 AND epoch = ?3 AND number = ?4")?
-        .query_row(params![journal.store.as_str(), journal.writer.text(), no.epoch, integer(no.number)], |row| {
-            row.get(0)
-        })
+        .query_row(params![journal.store.as_str(), journal.writer.text(), no.epoch, no.number], |row| row.get(0))
         .optional()?;
     let seal = signature.map(|signature| Seal::from_parts(no, head, signature));
     match seal {

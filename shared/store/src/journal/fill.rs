@@ -16,7 +16,7 @@ use rusqlite::{Connection, ErrorCode, params};
 use super::Journal;
 use crate::{
     StoreError,
-    column::{fact_no, integer},
+    column::fact_no,
     ingest::{self, Run},
     note, record, refold, request,
     standings::Standings,
@@ -291,7 +291,7 @@ impl Journal {
                 self.id.writer.text(),
                 first.head,
                 no.epoch,
-                integer(no.number),
+                no.number,
                 body,
                 head,
                 signature,
@@ -307,8 +307,8 @@ impl Journal {
         Ok(())
     }
 
-    fn place(&self, no: FactNo) -> (&str, std::borrow::Cow<'static, str>, u32, i64) {
-        (self.id.store.as_str(), self.id.writer.text(), no.epoch, integer(no.number))
+    fn place(&self, no: FactNo) -> (&str, std::borrow::Cow<'static, str>, u32, u64) {
+        (self.id.store.as_str(), self.id.writer.text(), no.epoch, no.number)
     }
 }
 

@@ -65,10 +65,7 @@ impl Unwritten {
                 self.write_charge(connection, store, row.original)?;
                 write_row(connection, store, no, &RowChange::ReturnOpened(row))
             }
-            RowChange::Counted(change) => {
-                self.count(&change);
-                Ok(())
-            }
+            RowChange::Counted(change) => self.count(&change),
             RowChange::ReturnStands { .. }
             | RowChange::Requested { .. }
             | RowChange::BillTotal { .. }
@@ -77,10 +74,11 @@ impl Unwritten {
         }
     }
 
-    fn count(&mut self, change: &StatChange) {
-        let (figure, count, sum) = Figure::moved(change);
+    fn count(&mut self, change: &StatChange) -> Result<(), StoreError> {
+        let (figure, count, sum) = Figure::moved(change)?;
         let moved = self.counts.entry(figure).or_default();
         *moved = (moved.0 + count, moved.1 + sum);
+        Ok(())
     }
 
     fn write_charge(&mut self, connection: &Connection, store: &StoreId, no: OrderNo) -> Result<(), StoreError> {

@@ -67,7 +67,10 @@ impl Session {
     pub fn hub(now: Ticks, config: HubConfig) -> Self {
         let until = now.after_ms(HELLO_TIMEOUT_MS);
         let phase = Phase::AwaitHello { peer_key: config.peer_key, exporter: config.exporter, until };
-        Self::new(config.identity, config.app_version, phase)
+        let mut session = Self::new(config.identity, config.app_version, phase);
+        // It has no facts of its own, so far.
+        session.status.status.unsent = Some(0);
+        session
     }
 
     /// The hub's time, to be told with [`Self::authorised`].

@@ -36,7 +36,7 @@ use crate::{
         chain::{ChainHash, Seal},
         epoch::Point,
     },
-    limits::{CHUNK_MAX_BYTES, RECALL_POINTS_MAX},
+    limits::{CHUNK_MAX_BYTES, COUNT_MAX, RECALL_POINTS_MAX},
     time::{Ticks, UtcMs},
     trust::{Channel, KeyBytes},
 };
@@ -286,7 +286,8 @@ impl Session {
 
     /// How this end fares; sent at most once in [`STATUS_GAP_MS`].
     pub fn status(&mut self, now: Ticks, unsent: u64, oldest_unsent_at: Option<UtcMs>, clock_offset_ms: Option<i64>) {
-        let status = Status { unsent, oldest_unsent_at, app_version: self.app_version.clone(), clock_offset_ms };
+        let status =
+            Status { unsent: Some(unsent), oldest_unsent_at, app_version: self.app_version.clone(), clock_offset_ms };
         self.status.changed |= status != self.status.status;
         self.status.status = status;
         self.wake(now);
@@ -379,9 +380,11 @@ impl Session {
                     Ok(())
                 }
                 Frame::Status(status) => {
-                    let long = status.app_version.len() > APP_VERSION_MAX_BYTES;
+                    if status.app_version.len() > APP_VERSION_MAX_BYTES || status.unsent > Some(COUNT_MAX) {
+                        return Err(PeerFault::TooLong);
+                    }
                     self.outputs.push_back(Output::PeerStatus(status));
-                    if long { Err(PeerFault::TooLong) } else { Ok(()) }
+                    Ok(())
                 }
                 Frame::Hello(_)
                 | Frame::HelloAnswer(_)
