@@ -53,6 +53,10 @@ const CLOCK_NOTE: &str = "clock_offset_ms";
 /// A smaller change of the offset is not noted.
 const CLOCK_NEWS_MS: u64 = 2_000;
 
+/// From a commit to its upload, for the followers' reasons: what a charge commits twice goes up once, is acknowledged once, and that is
+/// noted once.
+const GATHERED: Duration = Duration::from_millis(20);
+
 /// How often the hub is told how this end fares.
 const STATUS_EVERY: Duration = Duration::from_secs(5);
 
@@ -228,6 +232,7 @@ impl Uplink {
                 changed = committed.changed() => match changed {
                     Ok(()) => {
                         counter.committed();
+                        tokio::time::sleep(GATHERED).await;
                         Event::Appended(*committed.borrow_and_update())
                     }
                     Err(_) => return,
