@@ -29,7 +29,7 @@ const SUPERSEDED_MAX: usize = 8;
 
 /// A connected store.
 #[derive(Debug)]
-struct Line {
+struct Connected {
     /// Raised when a newer line takes over.
     fence: Fence,
     /// News for its session.
@@ -105,7 +105,7 @@ pub(crate) struct LineState {
 
 /// All connected stores.
 #[derive(Debug, Default)]
-pub struct Lines(Mutex<HashMap<StoreId, Line>>);
+pub struct Lines(Mutex<HashMap<StoreId, Connected>>);
 
 impl Lines {
     /// Whether a caller may take its store's line; one that names no store takes none.
@@ -142,7 +142,7 @@ impl Lines {
         // The first of an empty channel.
         sender.try_send(Event::Documents(digest)).ok();
         let (fence, at) = (Fence::default(), now.wall);
-        let line = Line {
+        let line = Connected {
             fence: fence.clone(),
             events: sender,
             since: at,
@@ -257,7 +257,7 @@ impl Lines {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<StoreId, Line>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<StoreId, Connected>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -21,7 +21,7 @@ use guitai_http::{
     throttle::Throttle,
 };
 use guitai_store::{Reader, StoreError, query};
-use guitai_till::{Accepted, Command, Handle, Refusal};
+use guitai_till::{Accepted, Command, Handle, NotAccepted};
 use tokio::sync::{broadcast, oneshot, watch};
 
 use crate::{
@@ -118,7 +118,7 @@ impl App {
     ) -> Result<(Accepted, Wait), Problem> {
         let (sender, receiver) = oneshot::channel();
         let waiters = Arc::clone(&self.waiters);
-        let reply = Box::new(move |answer: Result<Accepted, Refusal>| {
+        let reply = Box::new(move |answer: Result<Accepted, NotAccepted>| {
             let answer = answer.map(|accepted| (accepted, waiters.enter(accepted)));
             // The caller may have hung up; the payment goes on.
             let _ = sender.send(answer);

@@ -2,70 +2,70 @@
 
 use guitai_core::{ids::NameError, money::AmountError, payment::Refused, secret::CodeError};
 use guitai_http::problem::{Code, Facts, Problem};
-use guitai_till::{NotTaken, Refusal};
+use guitai_till::{NotAccepted, NotTaken};
 
 use crate::membership;
 
-pub(crate) fn problem(refusal: Refusal) -> Problem {
+pub(crate) fn problem(refusal: NotAccepted) -> Problem {
     match refusal {
-        Refusal::IdempotencyConflict => Code::IdempotencyConflict.into(),
-        Refusal::CodeUsed => Problem::new(Code::PaymentCodeUsed).field("auth_code"),
-        Refusal::BillCovered { free } => {
+        NotAccepted::IdempotencyConflict => Code::IdempotencyConflict.into(),
+        NotAccepted::CodeUsed => Problem::new(Code::PaymentCodeUsed).field("auth_code"),
+        NotAccepted::BillCovered { free } => {
             let problem = Problem::new(Code::BillCovered).field("amount_fen").detail(
                 format!("这张单还可收 {} 元，其余已收。", free.yuan()),
                 format!("{} yuan of this bill are free; the rest is paid.", free.yuan()),
             );
             problem.facts(Facts { free_fen: Some(free.get()), ..Facts::default() })
         }
-        Refusal::BillLocked { free } => {
+        NotAccepted::BillLocked { free } => {
             let problem = Problem::new(Code::BillLocked).field("amount_fen").detail(
                 format!("这张单现在还可收 {} 元，其余正在确认或退回。", free.yuan()),
                 format!("{} yuan of this bill are free now; the rest is in doubt or being taken back.", free.yuan()),
             );
             problem.facts(Facts { free_fen: Some(free.get()), ..Facts::default() })
         }
-        Refusal::TotalDiffers { total } => {
+        NotAccepted::TotalDiffers { total } => {
             let problem = Problem::new(Code::TotalDiffers).field("bill.total_fen").detail(
                 format!("这张单登记的总额是 {} 元。", total.yuan()),
                 format!("This bill is on record with {} yuan.", total.yuan()),
             );
             problem.facts(Facts { total_fen: Some(total.get()), ..Facts::default() })
         }
-        Refusal::TotalTooLow { held } => Problem::new(Code::TotalTooLow).field("total_fen").detail(
+        NotAccepted::TotalTooLow { held } => Problem::new(Code::TotalTooLow).field("total_fen").detail(
             format!("已收和正在确认的共 {} 元。", held.yuan()),
             format!("{} yuan are paid or in doubt.", held.yuan()),
         ),
-        Refusal::BillDayNeeded { before, today } => {
+        NotAccepted::BillDayNeeded { before, today } => {
             let days = Some(vec![before.to_string(), today.to_string()]);
             Problem::new(Code::BillDayNeeded).field("bill.day").facts(Facts { days, ..Facts::default() })
         }
-        Refusal::BillUnknown => {
+        NotAccepted::BillUnknown => {
             Problem::new(Code::NotFound).detail("还没有人收过这张单。", "Nothing was ever charged on this bill.")
         }
-        Refusal::CashierUnknown => Problem::new(Code::CashierUnknown).field("cashier"),
-        Refusal::AccountExists => Problem::new(Code::AccountExists).field("account"),
-        Refusal::Barred(bar) => {
+        NotAccepted::CashierUnknown => Problem::new(Code::CashierUnknown).field("cashier"),
+        NotAccepted::AccountExists => Problem::new(Code::AccountExists).field("account"),
+        NotAccepted::Barred(bar) => {
             let words = membership::bar_words(bar);
             Problem::new(Code::NotAccepting).detail(words.0, words.1)
         }
-        Refusal::TooManyOpen => Code::NotAccepting.into(),
-        Refusal::NotFound => Code::NotFound.into(),
-        Refusal::Payment(Refused::BillSettled) => Problem::new(Code::BillCovered).detail(
+        NotAccepted::TooManyOpen => Code::NotAccepting.into(),
+        NotAccepted::NotFound => Code::NotFound.into(),
+        NotAccepted::Payment(Refused::BillSettled) => Problem::new(Code::BillCovered).detail(
             "这张单已由别的收款付清，这笔钱只能退回。",
             "Its bill was paid otherwise meanwhile: this money can only go back.",
         ),
-        Refusal::Payment(Refused::SaidAlready) => Code::SaidAlready.into(),
-        Refusal::Payment(Refused::State) => Code::StateForbids.into(),
-        Refusal::Payment(Refused::TooEarly(ms)) => {
+        NotAccepted::Payment(Refused::SaidAlready) => Code::SaidAlready.into(),
+        NotAccepted::Payment(Refused::State) => Code::StateForbids.into(),
+        NotAccepted::Payment(Refused::TooEarly(ms)) => {
             let seconds = ms.div_ceil(1000);
             Problem::new(Code::PaymentOpen).retry_after(seconds).detail(
                 format!("还要等 {seconds} 秒，正在向收单机构查询。"),
                 format!("Wait {seconds} s; the acquirer is being asked."),
             )
         }
-        Refusal::Payment(Refused::PastWindow) => Problem::new(Code::NotReversible)
+        NotAccepted::Payment(Refused::PastWindow) => Problem::new(Code::NotReversible)
             .detail("只能撤销当天的交易，请用退货。", "Only today's payments can be voided; refund it instead."),
-        Refusal::Payment(Refused::OverRemaining) => Problem::new(Code::OverRemaining).field("amount_fen"),
+        NotAccepted::Payment(Refused::OverRemaining) => Problem::new(Code::OverRemaining).field("amount_fen"),
     }
 }
 

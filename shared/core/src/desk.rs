@@ -11,7 +11,7 @@ use crate::{
 
 /// Why a request was not taken in. Nothing happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
+pub enum NotAccepted {
     /// The key was used with another request.
     IdempotencyConflict,
     /// This payment code went out before; it is good for one call.
@@ -80,21 +80,21 @@ pub struct Known<'a> {
 ///
 /// # Errors
 /// The first door that is shut.
-pub fn admit(amount: Fen, known: &Known<'_>) -> Result<(), Refusal> {
+pub fn admit(amount: Fen, known: &Known<'_>) -> Result<(), NotAccepted> {
     if let Some(bar) = known.bar.filter(|bar| bar.stops_charges()) {
-        return Err(Refusal::Barred(bar));
+        return Err(NotAccepted::Barred(bar));
     }
     if known.full {
-        return Err(Refusal::TooManyOpen);
+        return Err(NotAccepted::TooManyOpen);
     }
     if !known.cashier {
-        return Err(Refusal::CashierUnknown);
+        return Err(NotAccepted::CashierUnknown);
     }
     if known.code_used {
-        return Err(Refusal::CodeUsed);
+        return Err(NotAccepted::CodeUsed);
     }
     match (known.bill, known.total) {
-        (Some(bill), Some(total)) if bill.total() != total => Err(Refusal::TotalDiffers { total: bill.total() }),
+        (Some(bill), Some(total)) if bill.total() != total => Err(NotAccepted::TotalDiffers { total: bill.total() }),
         (Some(bill), _) => bill.admit(amount).map_err(shut),
         (None, Some(total)) => Bill::new(total).admit(amount).map_err(shut),
         (None, None) => Ok(()),
@@ -105,17 +105,17 @@ pub fn admit(amount: Fen, known: &Known<'_>) -> Result<(), Refusal> {
 ///
 /// # Errors
 /// What forbids it.
-pub const fn may_give_back(bar: Option<Bar>) -> Result<(), Refusal> {
+pub const fn may_give_back(bar: Option<Bar>) -> Result<(), NotAccepted> {
     match bar {
-        Some(bar) => Err(Refusal::Barred(bar)),
+        Some(bar) => Err(NotAccepted::Barred(bar)),
         None => Ok(()),
     }
 }
 
-const fn shut(full: Full) -> Refusal {
+const fn shut(full: Full) -> NotAccepted {
     match full {
-        Full::Covered { free } => Refusal::BillCovered { free },
-        Full::Locked { free } => Refusal::BillLocked { free },
+        Full::Covered { free } => NotAccepted::BillCovered { free },
+        Full::Locked { free } => NotAccepted::BillLocked { free },
     }
 }
 
@@ -131,13 +131,16 @@ mod tests {
         let bill = Bill::new(Fen::new(50));
         assert_eq!(admit(amount, &OPEN), Ok(()));
         for (known, refusal) in [
-            (Known { bar: Some(Bar::Revoked), ..OPEN }, Refusal::Barred(Bar::Revoked)),
-            (Known { full: true, ..OPEN }, Refusal::TooManyOpen),
-            (Known { cashier: false, ..OPEN }, Refusal::CashierUnknown),
-            (Known { code_used: true, ..OPEN }, Refusal::CodeUsed),
-            (Known { bill: Some(&bill), ..OPEN }, Refusal::BillCovered { free: Fen::new(50) }),
-            (Known { bill: Some(&bill), total: Some(amount), ..OPEN }, Refusal::TotalDiffers { total: Fen::new(50) }),
-            (Known { total: Some(Fen::new(99)), ..OPEN }, Refusal::BillCovered { free: Fen::new(99) }),
+            (Known { bar: Some(Bar::Revoked), ..OPEN }, NotAccepted::Barred(Bar::Revoked)),
+            (Known { full: true, ..OPEN }, NotAccepted::TooManyOpen),
+            (Known { cashier: false, ..OPEN }, NotAccepted::CashierUnknown),
+            (Known { code_used: true, ..OPEN }, NotAccepted::CodeUsed),
+            (Known { bill: Some(&bill), ..OPEN }, NotAccepted::BillCovered { free: Fen::new(50) }),
+            (
+                Known { bill: Some(&bill), total: Some(amount), ..OPEN },
+                NotAccepted::TotalDiffers { total: Fen::new(50) },
+            ),
+            (Known { total: Some(Fen::new(99)), ..OPEN }, NotAccepted::BillCovered { free: Fen::new(99) }),
         ] {
             assert_eq!(admit(amount, &known), Err(refusal));
         }

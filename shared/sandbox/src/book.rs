@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use guitai_core::time::UtcMs;
 use serde::{Deserialize, Serialize};
 
-use crate::outcome::{Refusal, ending};
+use crate::outcome::{Denial, ending};
 
 /// Whose order it is; order numbers of different acquirers do not collide.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -72,7 +72,7 @@ pub struct Order {
     /// Reversals met.
     pub reversals: u32,
     /// Why it failed.
-    pub refusal: Option<Refusal>,
+    pub refusal: Option<Denial>,
 }
 
 /// One reversal with a number of its own, and the status it was answered with; its queries answer the same.

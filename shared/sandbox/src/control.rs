@@ -18,7 +18,7 @@ const ADVANCE_MAX_MS: i64 = 10 * 366 * 24 * 3600 * 1000;
 /// How the line to the acquirer is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Line {
+pub enum LineCondition {
     /// As it should be.
     #[default]
     Up,
@@ -46,7 +46,7 @@ pub enum Command {
         advance_ms: i64,
     },
     /// Change the line.
-    Line(Line),
+    Line(LineCondition),
     /// Refuse every new refund or cancel, or take them again.
     Refuse {
         /// Refunds or cancels; charges are refused by their amounts.
@@ -88,7 +88,7 @@ struct ClockBody {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct LineBody {
-    mode: Line,
+    mode: LineCondition,
     // One acquirer is played, so naming it changes nothing; naming another is an error.
     #[serde(default, rename = "acquirer")]
     _acquirer: Option<Acquirer>,
@@ -214,9 +214,9 @@ mod tests {
         assert_eq!(read("GET", "/control/book", ""), Ok(Command::Book));
         assert_eq!(read("POST", "/control/clock", r#"{"advance_ms":5}"#), Ok(Command::Clock { advance_ms: 5 }));
         assert_eq!(read("POST", "/control/clock", r#"{"advance_ms":-5}"#), Err(400));
-        assert_eq!(read("POST", "/control/line", r#"{"mode":"mute"}"#), Ok(Command::Line(Line::Mute)));
+        assert_eq!(read("POST", "/control/line", r#"{"mode":"mute"}"#), Ok(Command::Line(LineCondition::Mute)));
         let named = r#"{"mode":"cut","acquirer":"allinpay"}"#;
-        assert_eq!(read("POST", "/control/line", named), Ok(Command::Line(Line::Cut)));
+        assert_eq!(read("POST", "/control/line", named), Ok(Command::Line(LineCondition::Cut)));
         assert_eq!(read("POST", "/control/line", r#"{"mode":"up","acquirer":"nobody"}"#), Err(400));
         assert_eq!(read("POST", "/control/line", r#"{"mode":"sideways"}"#), Err(400));
         let refuse = r#"{"what":"refund","mode":"refuse"}"#;

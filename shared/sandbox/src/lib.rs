@@ -25,16 +25,16 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// A whole answer.
-    Answer(Answer),
+    Answer(HttpAnswer),
     /// The answer breaks off half-way through its body.
-    CutShort(Answer),
+    CutShort(HttpAnswer),
     /// The line stays open and silent.
     Silent,
 }
 
 /// One HTTP answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
+pub struct HttpAnswer {
     /// The status code.
     pub status: u16,
     /// Value of the Content-Type header.

@@ -26,9 +26,9 @@ pub enum Course {
     /// The customer acts for ever.
     Pending,
     /// The customer acts; this query is the first to say refused.
-    RefusedAtQuery(u32, Refusal),
+    RefusedAtQuery(u32, Denial),
     /// Refused with the charge.
-    Refused(Refusal),
+    Refused(Denial),
     /// The acquirer loses the order: no money, and nobody knows it.
     Lost,
     /// Answered as pending, then unknown to queries, then taken this long after the charge.
@@ -98,7 +98,7 @@ impl Amounts {
 /// Why money is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Refusal {
+pub enum Denial {
     /// The customer pressed cancel.
     UserCancelled,
     /// The wallet holds too little.
@@ -133,14 +133,14 @@ const LOST: Ending = Ending { course: Course::Lost, ..PAID };
 const ENDINGS: [(u64, Ending); 21] = [
     (2, Ending { course: Course::PaidAtQuery(3), ..PAID }),
     (3, PENDING),
-    (4, Ending { course: Course::RefusedAtQuery(2, Refusal::UserCancelled), ..PAID }),
+    (4, Ending { course: Course::RefusedAtQuery(2, Denial::UserCancelled), ..PAID }),
     (5, Ending { manner: Manner::Silent, ..PAID }),
     (6, Ending { manner: Manner::Silent, ..LOST }),
     (7, Ending { manner: Manner::SystemError, ..PAID }),
     (8, Ending { manner: Manner::SystemError, ..LOST }),
-    (9, Ending { course: Course::Refused(Refusal::BalanceTooSmall), ..PAID }),
-    (10, Ending { course: Course::Refused(Refusal::CodeExpired), ..PAID }),
-    (11, Ending { course: Course::Refused(Refusal::Risk), ..PAID }),
+    (9, Ending { course: Course::Refused(Denial::BalanceTooSmall), ..PAID }),
+    (10, Ending { course: Course::Refused(Denial::CodeExpired), ..PAID }),
+    (11, Ending { course: Course::Refused(Denial::Risk), ..PAID }),
     (12, Ending { manner: Manner::WrongSignature, ..PAID }),
     (13, Ending { amounts: Amounts::OneMore, ..PAID }),
     (14, Ending { manner: Manner::HtmlPage, ..PAID }),

@@ -145,9 +145,9 @@ fn fold(
     Ok(undigested)
 }
 
-type Place = (String, String, FactNo);
+type FactKey = (String, String, FactNo);
 
-fn next(connection: &Connection, cursor: &Option<Place>) -> Result<Vec<(JournalId, FactNo, Vec<u8>)>, StoreError> {
+fn next(connection: &Connection, cursor: &Option<FactKey>) -> Result<Vec<(JournalId, FactNo, Vec<u8>)>, StoreError> {
     let mut statement = connection.prepare_cached(
         "SELECT store, writer, epoch, number, body FROM fact WHERE (store, writer, epoch, number) > (?1, ?2, ?3, ?4)
          ORDER BY store, writer, epoch, number LIMIT ?5",
@@ -172,7 +172,7 @@ pub(crate) fn behind(connection: &Connection, id: &JournalId) -> Result<bool, St
 }
 
 /// Where the fold is: none if rows are whole, `Some(None)` before the first fact.
-fn cursor(connection: &Connection) -> Result<Option<Option<Place>>, StoreError> {
+fn cursor(connection: &Connection) -> Result<Option<Option<FactKey>>, StoreError> {
     let Some(bytes) = note::get(connection, CURSOR_NOTE)? else { return Ok(None) };
     let corrupt = || StoreError::Corrupt(format!("note {CURSOR_NOTE}"));
     let text = String::from_utf8(bytes).map_err(|_| corrupt())?;

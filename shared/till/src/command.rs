@@ -16,7 +16,7 @@ use guitai_core::{
 };
 use guitai_store::{Filled, ingest::Run};
 
-pub use guitai_core::{acquirer::Answer, desk::Refusal};
+pub use guitai_core::{acquirer::Answer, desk::NotAccepted};
 
 /// One thing to do. Replies come after the commit that makes them true.
 pub enum Command {
@@ -66,10 +66,10 @@ pub enum Command {
 }
 
 /// Called once with what became of a command about a payment.
-pub type Reply = Box<dyn FnOnce(Result<Accepted, Refusal>) + Send>;
+pub type Reply = Box<dyn FnOnce(Result<Accepted, NotAccepted>) + Send>;
 
 /// Called once when a fact is durable, or refused.
-pub type Done = Box<dyn FnOnce(Result<(), Refusal>) + Send>;
+pub type Done = Box<dyn FnOnce(Result<(), NotAccepted>) + Send>;
 
 /// Called once when what came back is durable, or with why nothing was changed.
 pub type FillDone = Box<dyn FnOnce(Result<Filled, String>) + Send>;

@@ -22,7 +22,7 @@ use guitai_core::{
 };
 use guitai_store::{Journal, StoreError, bills, ingest::Run};
 
-use crate::command::{Accepted, Command, FillDone, Refusal, Reply};
+use crate::command::{Accepted, Command, FillDone, NotAccepted, Reply};
 
 /// What would give money back is looked at again after this, in ms, while this box is barred.
 const BARRED_RETRY_MS: u64 = 60_000;
@@ -410,13 +410,13 @@ impl Engine {
             Some(payment) => Some(payment),
             None => self.recall(order_no)?,
         };
-        let Some(mut payment) = payment else { return self.reply(reply, Err(Refusal::NotFound)) };
+        let Some(mut payment) = payment else { return self.reply(reply, Err(NotAccepted::NotFound)) };
         self.unwait(&payment);
         let step = payment.step(now, input, &mut self.numbers);
         let refused = step.refused();
         let accepted = accepted(&payment);
         self.put(payment, step)?;
-        self.reply(reply, refused.map_or(Ok(accepted), |why| Err(Refusal::Payment(why))))
+        self.reply(reply, refused.map_or(Ok(accepted), |why| Err(NotAccepted::Payment(why))))
     }
 
     fn step(&mut self, now: Now, order_no: OrderNo, input: Input) -> Result<(), StoreError> {
@@ -456,7 +456,7 @@ impl Engine {
     }
 
     /// Replies leave after the commit, before the effects, so that a caller knows its number before it hears of its payment.
-    fn reply(&mut self, reply: Reply, answer: Result<Accepted, Refusal>) -> Result<(), StoreError> {
+    fn reply(&mut self, reply: Reply, answer: Result<Accepted, NotAccepted>) -> Result<(), StoreError> {
         self.after.push(Box::new(move || reply(answer)));
         Ok(())
     }

@@ -14,7 +14,7 @@ pub mod till;
 
 pub use clock::{Clock, ClockState, Machine};
 pub use command::{
-    Accepted, Answer, Cashier, ChargeRequest, Command, Done, NamedBill, Pays, Refusal, Reply, ReturnRequest,
+    Accepted, Answer, Cashier, ChargeRequest, Command, Done, NamedBill, NotAccepted, Pays, Reply, ReturnRequest,
     SettleRequest, TotalRequest,
 };
 pub use engine::{Engine, Output, Setup};

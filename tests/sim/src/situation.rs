@@ -1,7 +1,7 @@
 //! The situations a run must meet, by name: a run that misses one has not tried it. They follow the list of faults we promise to
 //! survive, and the kinds of money trouble found by running the product hard, as far as they can be played here.
 
-use guitai_core::{desk::Refusal, payment::State, sync::frame::Verdict, trust::Bar};
+use guitai_core::{desk::NotAccepted, payment::State, sync::frame::Verdict, trust::Bar};
 
 use crate::plan::{Line, Wall};
 
@@ -151,21 +151,21 @@ impl Situations {
         Situation::ALL.iter().copied().zip(self.0)
     }
 
-    pub(crate) fn refused(&mut self, refusal: Refusal) {
+    pub(crate) fn refused(&mut self, refusal: NotAccepted) {
         self.mark(match refusal {
-            Refusal::CodeUsed => Situation::CodeScannedTwice,
-            Refusal::BillCovered { .. } => Situation::BillCovered,
-            Refusal::BillLocked { .. } => Situation::BillLocked,
-            Refusal::TotalDiffers { .. } | Refusal::TotalTooLow { .. } => Situation::TotalDiffers,
-            Refusal::Payment(_) => Situation::WrongMoment,
-            Refusal::Barred(_) => Situation::GiveBackBarred,
-            Refusal::IdempotencyConflict
-            | Refusal::BillDayNeeded { .. }
-            | Refusal::BillUnknown
-            | Refusal::CashierUnknown
-            | Refusal::AccountExists
-            | Refusal::TooManyOpen
-            | Refusal::NotFound => return,
+            NotAccepted::CodeUsed => Situation::CodeScannedTwice,
+            NotAccepted::BillCovered { .. } => Situation::BillCovered,
+            NotAccepted::BillLocked { .. } => Situation::BillLocked,
+            NotAccepted::TotalDiffers { .. } | NotAccepted::TotalTooLow { .. } => Situation::TotalDiffers,
+            NotAccepted::Payment(_) => Situation::WrongMoment,
+            NotAccepted::Barred(_) => Situation::GiveBackBarred,
+            NotAccepted::IdempotencyConflict
+            | NotAccepted::BillDayNeeded { .. }
+            | NotAccepted::BillUnknown
+            | NotAccepted::CashierUnknown
+            | NotAccepted::AccountExists
+            | NotAccepted::TooManyOpen
+            | NotAccepted::NotFound => return,
         });
     }
 

@@ -54,12 +54,12 @@ impl OrderNo {
         self.place().0
     }
 
-    fn compose(place: Place, issuer: Issuer) -> Self {
-        let Place(place) = place;
+    fn compose(place: Position, issuer: Issuer) -> Self {
+        let Position(place) = place;
         let (day, second, sequence) = (
-            place / (Place::SECONDS * Place::SEQUENCES),
-            place / Place::SEQUENCES % Place::SECONDS,
-            place % Place::SEQUENCES,
+            place / (Position::SECONDS * Position::SEQUENCES),
+            place / Position::SEQUENCES % Position::SECONDS,
+            place % Position::SEQUENCES,
         );
         let body = (u128::from(day) * 1_000_000 + u128::from(issuer.0)) * 10_000_000
             + u128::from(second) * 100
@@ -69,8 +69,8 @@ impl OrderNo {
         Self(text.as_bytes().try_into().expect("18 digits and 2 check digits"))
     }
 
-    fn place(&self) -> Place {
-        Place::new(self.field(0..5), self.field(11..16), self.field(16..18))
+    fn place(&self) -> Position {
+        Position::new(self.field(0..5), self.field(11..16), self.field(16..18))
     }
 
     fn field(&self, digits: core::ops::Range<usize>) -> u32 {
@@ -109,9 +109,9 @@ impl<'b, C> Decode<'b, C> for OrderNo {
 /// Where a number stands among its issuer's: day, second and sequence read as one number, so that the next place is one more.
 /// A burst that uses up its second, or its day's 100,000 seconds, runs on into the next.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-struct Place(u64);
+struct Position(u64);
 
-impl Place {
+impl Position {
     const SECONDS: u64 = 100_000;
     const SEQUENCES: u64 = 100;
 
@@ -137,7 +137,7 @@ impl Place {
 #[derive(Clone, Debug)]
 pub struct Numbering {
     issuer: Issuer,
-    last: Place,
+    last: Position,
     stride_s: u64,
 }
 
@@ -151,13 +151,13 @@ impl Numbering {
     /// Goes on after `last`, the greatest number this box knows to be issued.
     #[must_use]
     pub fn resume(issuer: Issuer, last: Option<OrderNo>) -> Self {
-        let last = last.map_or(Place::default(), |no| no.place());
+        let last = last.map_or(Position::default(), |no| no.place());
         Self { issuer, last, stride_s: Self::STRIDE_FIRST_S }
     }
 
     /// The next number: the larger of now and the last one plus one.
     pub fn next(&mut self, now: UtcMs) -> OrderNo {
-        let present = Place::at(now);
+        let present = Position::at(now);
         if present > self.last {
             self.last = present;
             // The clock has overtaken what was jumped over.
@@ -176,7 +176,7 @@ impl Numbering {
     /// A number turned out to be used: the next ones lie ahead by a stride that doubles with every jump, so that even a day's
     /// worth of used numbers is left in a dozen tries.
     pub fn jump(&mut self) {
-        self.last = self.last.after(self.stride_s * Place::SEQUENCES);
+        self.last = self.last.after(self.stride_s * Position::SEQUENCES);
         self.stride_s = (self.stride_s * 2).min(Self::STRIDE_MAX_S);
     }
 }
@@ -296,7 +296,7 @@ mod tests {
         let now = parse_beijing("20260105101112").expect("a time");
         let mut numbering = Numbering::resume(issuer(), None);
         let first = numbering.next(now);
-        let ahead = |no: OrderNo| (no.place().0 - first.place().0) / Place::SEQUENCES;
+        let ahead = |no: OrderNo| (no.place().0 - first.place().0) / Position::SEQUENCES;
         numbering.jump();
         assert_eq!(ahead(numbering.next(now)), 60);
         numbering.jump();
@@ -310,12 +310,12 @@ mod tests {
         let much_later = UtcMs(now.0 + 10 * 86_400_000);
         let caught_up = numbering.next(much_later);
         numbering.jump();
-        assert_eq!((numbering.next(much_later).place().0 - caught_up.place().0) / Place::SEQUENCES, 60);
+        assert_eq!((numbering.next(much_later).place().0 - caught_up.place().0) / Position::SEQUENCES, 60);
     }
 
     #[test]
     fn a_burst_that_uses_its_day_up_runs_into_the_next() {
-        let last = OrderNo::compose(Place::new(9_501, 99_999, 99), issuer());
+        let last = OrderNo::compose(Position::new(9_501, 99_999, 99), issuer());
         let next = Numbering::resume(issuer(), Some(last)).next(UtcMs(0));
         assert_eq!((next.day(), &next.as_str()[11..18]), (Day::parse("2026-01-06"), "0000000"));
     }
@@ -352,14 +352,14 @@ mod tests {
                 let issuer = Issuer::new(number).expect("in range");
                 let mut numbering = Numbering::resume(issuer, None);
                 let mut last: Option<OrderNo> = None;
-                let mut floor = Place::default();
+                let mut floor = Position::default();
                 for act in acts {
                     match act {
                         Act::Next(ms) => {
                             let no = numbering.next(UtcMs(ms));
                             prop_assert_eq!(OrderNo::parse(no.as_str()), Some(no));
                             prop_assert_eq!(no.issuer(), Some(issuer));
-                            let end = Place::new(*limits::ORDER_DAYS.end(), 99_999, 99);
+                            let end = Position::new(*limits::ORDER_DAYS.end(), 99_999, 99);
                             prop_assert!(no.place() > floor || floor == end, "{} after {:?}", no, last);
                             floor = no.place();
                             last = Some(no);
@@ -372,7 +372,7 @@ mod tests {
                         }
                         Act::Restart => {
                             numbering = Numbering::resume(issuer, last);
-                            floor = last.map_or(Place::default(), |no| no.place());
+                            floor = last.map_or(Position::default(), |no| no.place());
                         }
                     }
                 }

@@ -12,7 +12,7 @@ use std::{
 
 use tokio::sync::oneshot;
 
-use super::line::{Line, Opener};
+use super::line::{Opener, Spare};
 
 /// How long things may take. Tests have shorter ones.
 #[derive(Clone, Copy, Debug)]
@@ -51,7 +51,7 @@ pub(super) struct Ahead {
 #[derive(Default)]
 struct State {
     /// Where the keeper hands its spare over; none while there is none that may be used.
-    door: Option<oneshot::Sender<oneshot::Sender<Line>>>,
+    door: Option<oneshot::Sender<oneshot::Sender<Spare>>>,
     /// Whether somebody keeps, opens or tries one.
     kept: bool,
     last_call: Option<Instant>,
@@ -80,7 +80,7 @@ impl Ahead {
     }
 
     /// The spare, if there is one on which a request may go out now.
-    pub(super) async fn take(&self) -> Option<Line> {
+    pub(super) async fn take(&self) -> Option<Spare> {
         let (door, good_for) = {
             let mut state = self.state();
             (state.door.take()?, self.good_for(&state)?)
@@ -125,7 +125,7 @@ impl Ahead {
         may
     }
 
-    async fn watch(&self, mut line: Line) -> Ended {
+    async fn watch(&self, mut line: Spare) -> Ended {
         let opened = line.opened();
         let (door, mut asked) = oneshot::channel();
         let good_for = {

@@ -13,12 +13,12 @@ use hyper_util::rt::TokioIo;
 
 use super::{
     failure::{self, Said},
-    line::Line,
+    line::Spare,
 };
 
 /// Sends the request; or says why there is no whole answer. The line lives no longer than this future: when it is dropped, nothing
 /// can write any more, and `said` has the last word.
-pub(super) async fn exchange(line: Line, said: Said, request: Request<Full<Bytes>>) -> Result<Reply, String> {
+pub(super) async fn exchange(line: Spare, said: Said, request: Request<Full<Bytes>>) -> Result<Reply, String> {
     let (mut sender, connection) =
         http1::handshake(TokioIo::new(line.speak(said))).await.map_err(|error| cut(&error))?;
     let drive = async move {

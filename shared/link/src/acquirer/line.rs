@@ -47,9 +47,9 @@ impl Opener {
     }
 
     /// Name, route, TCP, TLS; or why not. No byte of any request is written.
-    pub(super) async fn open(&self) -> Result<Line, String> {
+    pub(super) async fn open(&self) -> Result<Spare, String> {
         match timeout(self.connect_timeout, self.connect()).await {
-            Ok(Ok(stream)) => Ok(Line { stream, opened: Instant::now(), opened_at: SystemTime::now() }),
+            Ok(Ok(stream)) => Ok(Spare { stream, opened: Instant::now(), opened_at: SystemTime::now() }),
             Ok(Err(why)) => Err(why),
             Err(_) => Err("timed out: no connection".into()),
         }
@@ -86,14 +86,14 @@ impl Carrier for TlsStream<TcpStream> {
 }
 
 /// A connection on which no request was written yet.
-pub(super) struct Line {
+pub(super) struct Spare {
     stream: Box<dyn Carrier>,
     opened: Instant,
     /// A machine that slept did not count the time.
     opened_at: SystemTime,
 }
 
-impl Line {
+impl Spare {
     /// When it stood.
     pub(super) const fn opened(&self) -> Instant {
         self.opened

@@ -18,7 +18,7 @@ use guitai_core::{
 
 use self::odd::Spelled;
 use crate::{
-    Answer, Outcome, Played,
+    HttpAnswer, Outcome, Played,
     book::Book,
     credentials::Credentials,
     outcome::Manner,
@@ -132,7 +132,7 @@ impl Unplayed {
     pub fn into_outcome(self) -> Outcome {
         match self {
             Self::NotFound => {
-                Outcome::Answer(Answer { status: 404, content_type: "text/html", body: b"<h1>404</h1>".to_vec() })
+                Outcome::Answer(HttpAnswer { status: 404, content_type: "text/html", body: b"<h1>404</h1>".to_vec() })
             }
             Self::Refused { retcode, retmsg } => Outcome::Answer(unsigned(retcode, retmsg)),
         }
@@ -251,12 +251,12 @@ impl Wire {
             Manner::CutShort => Outcome::CutShort(whole(Wrong::Nothing)),
             Manner::Silent => Outcome::Silent,
             Manner::SystemError => Outcome::Answer(unsigned("SYSTEMERR", "系统异常，请稍后查询")),
-            Manner::HtmlPage => Outcome::Answer(Answer {
+            Manner::HtmlPage => Outcome::Answer(HttpAnswer {
                 status: 200,
                 content_type: "text/html;charset=UTF-8",
                 body: "<html><body><h1>系统维护中</h1></body></html>".into(),
             }),
-            Manner::BadGateway => Outcome::Answer(Answer {
+            Manner::BadGateway => Outcome::Answer(HttpAnswer {
                 status: 502,
                 content_type: "text/html",
                 body: b"<html><body><h1>502 Bad Gateway</h1></body></html>".to_vec(),
@@ -271,7 +271,7 @@ impl Wire {
         odd: Odd,
         random: [u8; 16],
         wrong: Wrong,
-    ) -> Answer {
+    ) -> HttpAnswer {
         let nonce: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
         let keys = self.keys(signtype);
         let ours = [
@@ -295,7 +295,7 @@ impl Wire {
         }
         let sign = Spelled::text("sign", &keys.sign(&signed));
         members.push(sign);
-        Answer { status: 200, content_type: JSON, body: odd::body(members, odd, random).into_bytes() }
+        HttpAnswer { status: 200, content_type: JSON, body: odd::body(members, odd, random).into_bytes() }
     }
 }
 
@@ -382,7 +382,7 @@ const fn trade_code(wallet: Wallet) -> &'static str {
     }
 }
 
-fn unsigned(retcode: &str, retmsg: &str) -> Answer {
+fn unsigned(retcode: &str, retmsg: &str) -> HttpAnswer {
     let body = odd::plain(&[("retcode", retcode), ("retmsg", retmsg)]);
-    Answer { status: 200, content_type: JSON, body: body.into_bytes() }
+    HttpAnswer { status: 200, content_type: JSON, body: body.into_bytes() }
 }

@@ -6,7 +6,7 @@ use super::{Call, Named, Operation};
 use crate::{
     Played,
     book::{Acquirer, Book, Entry, Order, Refund, RefundState, Reversal, State},
-    outcome::{Amounts, Course, Manner, OnReversal, RefundCourse, Refusal, ending, refund_course},
+    outcome::{Amounts, Course, Denial, Manner, OnReversal, RefundCourse, ending, refund_course},
     switches::Switches,
 };
 
@@ -47,8 +47,8 @@ pub(super) fn play(book: &mut Book, switches: &mut Switches, now: UtcMs, operati
 
 fn charge(book: &mut Book, now: UtcMs, mut order: Order) -> Played {
     let code_refusal = match order.code_hash {
-        None => Some(Refusal::CodeMalformed),
-        Some(hash) if book.knows_code(hash) => Some(Refusal::CodeUsed),
+        None => Some(Denial::CodeMalformed),
+        Some(hash) if book.knows_code(hash) => Some(Denial::CodeUsed),
         Some(_) => None,
     };
     let life = ending(order.amount_fen);
@@ -304,7 +304,7 @@ fn is_hidden(order: &Order) -> bool {
     order.state == State::Pending && order.due_ms.is_some()
 }
 
-fn fail(order: Order, refusal: Refusal) -> Order {
+fn fail(order: Order, refusal: Denial) -> Order {
     Order { state: State::Failed, refusal: Some(refusal), ..order }
 }
 
@@ -324,14 +324,14 @@ fn status_of(order: &Order) -> Status {
     }
 }
 
-const fn refusal_status(refusal: Refusal) -> Status {
+const fn refusal_status(refusal: Denial) -> Status {
     match refusal {
-        Refusal::UserCancelled => ("3999", "用户取消支付"),
-        Refusal::BalanceTooSmall => ("3999", "余额不足"),
-        Refusal::CodeExpired => ("3999", "付款码已失效"),
-        Refusal::CodeUsed => ("3999", "付款码已使用"),
-        Refusal::CodeMalformed => ("3999", "付款码格式错误"),
-        Refusal::Risk => ("3889", "风控拒绝"),
+        Denial::UserCancelled => ("3999", "用户取消支付"),
+        Denial::BalanceTooSmall => ("3999", "余额不足"),
+        Denial::CodeExpired => ("3999", "付款码已失效"),
+        Denial::CodeUsed => ("3999", "付款码已使用"),
+        Denial::CodeMalformed => ("3999", "付款码格式错误"),
+        Denial::Risk => ("3889", "风控拒绝"),
     }
 }
 

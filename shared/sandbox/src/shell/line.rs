@@ -3,7 +3,7 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use guitai_sandbox::control::Line;
+use guitai_sandbox::control::LineCondition;
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
@@ -44,17 +44,17 @@ pub(super) async fn serve(listener: TcpListener, at: SocketAddr, mut latch: Latc
 /// Accepts control connections for ever.
 pub(super) async fn serve_control(listener: TcpListener, server: Arc<Server>) {
     // A line of its own that never changes.
-    let (_always, line) = watch::channel(Line::Up);
+    let (_always, line) = watch::channel(LineCondition::Up);
     loop {
         let stream = accept(Some(&listener)).await;
         tokio::spawn(serve_connection(stream, Door::Control, line.clone(), Arc::clone(&server)));
     }
 }
 
-async fn switch(listener: &mut Option<TcpListener>, at: SocketAddr, line: Line) -> Result<(), String> {
+async fn switch(listener: &mut Option<TcpListener>, at: SocketAddr, line: LineCondition) -> Result<(), String> {
     match line {
-        Line::Refuse => *listener = None,
-        Line::Up | Line::Mute | Line::Slow | Line::Cut => {
+        LineCondition::Refuse => *listener = None,
+        LineCondition::Up | LineCondition::Mute | LineCondition::Slow | LineCondition::Cut => {
             if listener.is_none() {
                 *listener =
                     Some(TcpListener::bind(at).await.map_err(|error| format!("cannot listen on {at}: {error}"))?);
@@ -74,7 +74,12 @@ async fn accept(listener: Option<&TcpListener>) -> TcpStream {
     }
 }
 
-async fn serve_connection(stream: TcpStream, door: Door, mut line: watch::Receiver<Line>, server: Arc<Server>) {
+async fn serve_connection(
+    stream: TcpStream,
+    door: Door,
+    mut line: watch::Receiver<LineCondition>,
+    server: Arc<Server>,
+) {
     // Answers are small: waiting to fill a packet would only make them late. A socket that cannot do it works all the
     // same.
     let _ = stream.set_nodelay(true);
@@ -96,8 +101,8 @@ async fn serve_connection(stream: TcpStream, door: Door, mut line: watch::Receiv
     let _ = connection.await;
 }
 
-async fn refused(line: &mut watch::Receiver<Line>) {
-    if line.wait_for(|line| *line == Line::Refuse).await.is_err() {
+async fn refused(line: &mut watch::Receiver<LineCondition>) {
+    if line.wait_for(|line| *line == LineCondition::Refuse).await.is_err() {
         std::future::pending::<()>().await;
     }
 }

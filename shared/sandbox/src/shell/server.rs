@@ -10,9 +10,9 @@ use std::{
 
 use guitai_core::acquirer::date::format_http_date;
 use guitai_sandbox::{
-    Answer, Outcome,
+    HttpAnswer, Outcome,
     allinpay::Wire,
-    control::{self, Command, Line, Rejection, Return},
+    control::{self, Command, LineCondition, Rejection, Return},
     play,
     switches::Switches,
 };
@@ -98,18 +98,18 @@ impl Server {
 
     async fn acquirer(&self, path: &str, form: &[u8]) -> Result<Answered, Hangup> {
         let line = self.gate.line();
-        if line == Line::Refuse {
+        if line == LineCondition::Refuse {
             return Err(Hangup);
         }
         let outcome = self.play(path, form);
         match line {
-            Line::Up | Line::Refuse => {}
-            Line::Slow => sleep(Duration::from_millis(control::SLOW_ANSWER_MS)).await,
-            Line::Mute => {
+            LineCondition::Up | LineCondition::Refuse => {}
+            LineCondition::Slow => sleep(Duration::from_millis(control::SLOW_ANSWER_MS)).await,
+            LineCondition::Mute => {
                 sleep(SILENCE).await;
                 return Err(Hangup);
             }
-            Line::Cut => {
+            LineCondition::Cut => {
                 return match outcome {
                     Outcome::Answer(answer) | Outcome::CutShort(answer) => Ok(cut_short(answer)),
                     Outcome::Silent => Err(Hangup),
@@ -159,7 +159,7 @@ impl Server {
                 book.advance(advance_ms);
                 json!({"now_ms": book.now(wall()).0})
             })),
-            Ok(Command::Line(Line::Refuse)) if !self.has_control_door => {
+            Ok(Command::Line(LineCondition::Refuse)) if !self.has_control_door => {
                 Err(Rejection { status: 409, reason: "a refused line could never be mended without --control".into() })
             }
             Ok(Command::Line(line)) => match self.gate.change(line).await {
@@ -213,15 +213,15 @@ fn die(reason: &str) -> ! {
 }
 
 fn plain(status: u16, value: &Value) -> Answered {
-    whole(Answer { status, content_type: "application/json", body: value.to_string().into_bytes() })
+    whole(HttpAnswer { status, content_type: "application/json", body: value.to_string().into_bytes() })
 }
 
-fn whole(answer: Answer) -> Answered {
+fn whole(answer: HttpAnswer) -> Answered {
     let (status, content_type) = (answer.status, answer.content_type);
     head(status, content_type, Either::Left(Full::new(Bytes::from(answer.body))))
 }
 
-fn cut_short(mut answer: Answer) -> Answered {
+fn cut_short(mut answer: HttpAnswer) -> Answered {
     let length = answer.body.len();
     answer.body.truncate(length / 2);
     let half = FirstHalf { half: Some(Bytes::from(answer.body)), until_cut: Box::pin(sleep(CUT_AFTER)) };

@@ -2,7 +2,7 @@
 
 use guitai_core::{
     bill::{self, BillKey, choose_day},
-    desk::{self, Known, Refusal},
+    desk::{self, Known, NotAccepted},
     ids::{AccountId, OrderNo, TillId},
     limits,
     money::Fen,
@@ -70,7 +70,7 @@ impl Engine {
         self.reply(reply, Ok(taken))
     }
 
-    fn paying(&self, now: Now, pays: Pays, place: &Place) -> Result<Result<Paying, Refusal>, StoreError> {
+    fn paying(&self, now: Now, pays: Pays, place: &Place) -> Result<Result<Paying, NotAccepted>, StoreError> {
         let (connection, store) = (self.setup.journal.connection(), self.setup.journal.store().as_str());
         let named = match pays {
             Pays::Itself => return Ok(Ok(Paying { key: None, bill: None, total: None, opens: None })),
@@ -78,7 +78,7 @@ impl Engine {
                 let bill = bills::bill(connection, store, &key)?;
                 return Ok(match bill {
                     Some(bill) => Ok(Paying { key: Some(key), bill: Some(bill), total: None, opens: None }),
-                    None => Err(Refusal::BillUnknown),
+                    None => Err(NotAccepted::BillUnknown),
                 });
             }
             Pays::Named(named) => named,
@@ -95,7 +95,7 @@ impl Engine {
     }
 
     /// The day belongs to the name of a bill whose source starts its numbers anew each day.
-    fn key_of(&self, named: NamedBill, place: &Place) -> Result<Result<BillKey, Refusal>, StoreError> {
+    fn key_of(&self, named: NamedBill, place: &Place) -> Result<Result<BillKey, NotAccepted>, StoreError> {
         let NamedBill { source, number, total, day, daily } = named;
         if !daily {
             return Ok(Ok(BillKey { source, number, day: None }));
@@ -117,7 +117,7 @@ impl Engine {
         let chosen = choose_day(today, todays.as_ref(), before.as_ref().map(|(day, bill)| (*day, bill)), total);
         Ok(match chosen {
             Ok(day) => Ok(of(day)),
-            Err(needed) => Err(Refusal::BillDayNeeded { before: needed.before, today: needed.today }),
+            Err(needed) => Err(NotAccepted::BillDayNeeded { before: needed.before, today: needed.today }),
         })
     }
 
@@ -181,7 +181,7 @@ impl Engine {
             Some(payment) => self.fits(payment.standing())?,
             None => match self.recall(order_no)? {
                 Some(payment) => self.fits(payment.standing())?,
-                None => return self.reply(reply, Err(Refusal::NotFound)),
+                None => return self.reply(reply, Err(NotAccepted::NotFound)),
             },
         };
         self.act(now, order_no, Input::Settle { how, approval, note, late }, reply)
@@ -206,19 +206,19 @@ impl Engine {
         let TotalRequest { bill: key, total, approval, note } = request;
         if let Some(found) = self.asked_before(&approval.idempotency)? {
             let same = found.body_hash == approval.idempotency.body_hash;
-            return self.done(done, if same { Ok(()) } else { Err(Refusal::IdempotencyConflict) });
+            return self.done(done, if same { Ok(()) } else { Err(NotAccepted::IdempotencyConflict) });
         }
         if key.source == bill::COUNTER_BILLS {
             // One sale of the counter's own comes to what it is.
-            return self.done(done, Err(Refusal::BillUnknown));
+            return self.done(done, Err(NotAccepted::BillUnknown));
         }
         let journal = &self.setup.journal;
         let Some(bill) = bills::bill(journal.connection(), journal.store().as_str(), &key)? else {
-            return self.done(done, Err(Refusal::BillUnknown));
+            return self.done(done, Err(NotAccepted::BillUnknown));
         };
         if !bill.may_total(total) {
             let held = bill.covered().checked_add(bill.locked()).unwrap_or(bill.total());
-            return self.done(done, Err(Refusal::TotalTooLow { held }));
+            return self.done(done, Err(NotAccepted::TotalTooLow { held }));
         }
         let note = note.map(guitai_core::journal::text::Text::new);
         self.record(&bill::TotalChanged { bill: key, total, approval, note, at: now.wall }.into(), done)
@@ -229,7 +229,7 @@ impl Engine {
         let journal = &self.setup.journal;
         let there = query::account(journal.connection(), journal.store().as_str(), account.account.as_str())?;
         if there.is_some() {
-            return self.done(done, Err(Refusal::AccountExists));
+            return self.done(done, Err(NotAccepted::AccountExists));
         }
         self.record(&account.into(), done)
     }
@@ -240,11 +240,11 @@ impl Engine {
     }
 
     /// What the same request did before; the unique index on (caller, key) stands behind this.
-    fn earlier(&self, request: &Idempotency) -> Result<Option<Result<Accepted, Refusal>>, StoreError> {
+    fn earlier(&self, request: &Idempotency) -> Result<Option<Result<Accepted, NotAccepted>>, StoreError> {
         let Some(found) = self.asked_before(request)? else { return Ok(None) };
         let order_no = match found.order_no {
             Some(order_no) if found.body_hash == request.body_hash => order_no,
-            Some(_) | None => return Ok(Some(Err(Refusal::IdempotencyConflict))),
+            Some(_) | None => return Ok(Some(Err(NotAccepted::IdempotencyConflict))),
         };
         let payment = match self.open.get(&order_no) {
             Some(payment) => Some(payment.clone()),
@@ -267,7 +267,7 @@ impl Engine {
         self.done(done, Ok(()))
     }
 
-    fn done(&mut self, done: Done, answer: Result<(), Refusal>) -> Result<(), StoreError> {
+    fn done(&mut self, done: Done, answer: Result<(), NotAccepted>) -> Result<(), StoreError> {
         self.after.push(Box::new(move || done(answer)));
         Ok(())
     }

@@ -24,7 +24,7 @@ use guitai_core::{
 };
 use guitai_store::{Database, Journal, ingest, query};
 use guitai_till::{
-    Accepted, Answer, ChargeRequest, Command, Engine, Output, Refusal, ReturnRequest, Setup,
+    Accepted, Answer, ChargeRequest, Command, Engine, NotAccepted, Output, ReturnRequest, Setup,
     command::{Cashier, NamedBill, Pays},
 };
 
@@ -37,7 +37,7 @@ struct Counter {
     commits: usize,
 }
 
-type Answered = Arc<Mutex<Option<Result<Accepted, Refusal>>>>;
+type Answered = Arc<Mutex<Option<Result<Accepted, NotAccepted>>>>;
 
 fn setup(folder: &std::path::Path, now: Now) -> Setup {
     let database = Database::open(&folder.join("journal.db")).expect("a database");
@@ -152,7 +152,7 @@ impl Counter {
     }
 }
 
-fn taken(answered: &Answered) -> Result<Accepted, Refusal> {
+fn taken(answered: &Answered) -> Result<Accepted, NotAccepted> {
     answered.lock().expect("no panic").take().expect("a reply")
 }
 
@@ -211,7 +211,7 @@ fn a_repeated_request_is_the_same_payment_and_another_body_a_conflict() {
     counter.commit();
     let order_no = taken(&first).expect("taken").order_no;
     assert_eq!(taken(&twin).expect("the same").order_no, order_no, "also within one commit");
-    assert_eq!(taken(&other), Err(Refusal::IdempotencyConflict));
+    assert_eq!(taken(&other), Err(NotAccepted::IdempotencyConflict));
     assert_eq!(*counter.calls.borrow(), ["charge"]);
     counter.answer(order_no, Answer::Charge(ChargeAnswer::Paid(evidence())));
     let mut counter = counter.restart();
@@ -226,7 +226,7 @@ fn a_payment_code_goes_out_once() {
     counter.sale("key-00000001", CODE, 1250);
     let again = counter.charge("key-00000002", CODE, 1250, Pays::Itself);
     counter.commit();
-    assert_eq!(taken(&again), Err(Refusal::CodeUsed));
+    assert_eq!(taken(&again), Err(NotAccepted::CodeUsed));
 }
 
 #[test]
@@ -241,7 +241,7 @@ fn only_what_is_paid_or_in_doubt_is_locked_on_a_bill() {
     let first = taken(&first).expect("taken").order_no;
     let over = counter.charge("key-00000002", OTHER_CODE, 4_001, bill());
     counter.commit();
-    assert_eq!(taken(&over), Err(Refusal::BillLocked { free: Fen::new(4_000) }), "the first may yet fall away");
+    assert_eq!(taken(&over), Err(NotAccepted::BillLocked { free: Fen::new(4_000) }), "the first may yet fall away");
     counter.answer(first, Answer::Charge(ChargeAnswer::NotSent { detail: "refused".into() }));
     let whole = counter.charge("key-00000003", OTHER_CODE, 10_000, bill());
     counter.commit();
@@ -249,7 +249,7 @@ fn only_what_is_paid_or_in_doubt_is_locked_on_a_bill() {
     counter.answer(whole, Answer::Charge(ChargeAnswer::Paid(evidence_of(10_000))));
     let more = counter.charge("key-00000004", "130000000000000003", 1, bill());
     counter.commit();
-    assert_eq!(taken(&more), Err(Refusal::BillCovered { free: Fen::ZERO }), "it is paid");
+    assert_eq!(taken(&more), Err(NotAccepted::BillCovered { free: Fen::ZERO }), "it is paid");
 }
 
 #[test]
@@ -294,7 +294,7 @@ fn a_number_nobody_issued_is_not_found() {
         Box::new(move |answer| *reply.lock().expect("no panic") = Some(answer)),
     ));
     counter.commit();
-    assert_eq!(taken(&answered), Err(Refusal::NotFound));
+    assert_eq!(taken(&answered), Err(NotAccepted::NotFound));
 }
 
 #[test]
@@ -321,8 +321,8 @@ fn a_barred_till_moves_no_money_repeats_what_it_said_and_asks_on() {
         counter.handle(Command::Bar(Some(bar)));
         let refused = counter.charge(&format!("key-{bar}"), "130000000000000002", 500, Pays::Itself);
         counter.commit();
-        assert_eq!(taken(&refused), Err(Refusal::Barred(bar)));
-        assert_eq!(returned(&mut counter, &format!("void-{bar}")), Err(Refusal::Barred(bar)));
+        assert_eq!(taken(&refused), Err(NotAccepted::Barred(bar)));
+        assert_eq!(returned(&mut counter, &format!("void-{bar}")), Err(NotAccepted::Barred(bar)));
     }
     let again = counter.charge("key-0001", "130000000000000001", 1_000, Pays::Itself);
     counter.commit();
@@ -335,9 +335,9 @@ fn a_barred_till_moves_no_money_repeats_what_it_said_and_asks_on() {
     let sold = counter.charge("key-0003", "130000000000000003", 500, Pays::Itself);
     counter.commit();
     assert!(taken(&sold).is_ok(), "a forked node sells on");
-    assert_eq!(returned(&mut counter, "void-forked"), Err(Refusal::Barred(Bar::Forked)));
+    assert_eq!(returned(&mut counter, "void-forked"), Err(NotAccepted::Barred(Bar::Forked)));
     counter.handle(Command::Bar(None));
-    assert!(!matches!(returned(&mut counter, "void-free"), Err(Refusal::Barred(_))));
+    assert!(!matches!(returned(&mut counter, "void-free"), Err(NotAccepted::Barred(_))));
 }
 
 #[test]

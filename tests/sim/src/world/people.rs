@@ -2,7 +2,7 @@
 
 use guitai_core::{
     acquirer::Terminal,
-    desk::Refusal,
+    desk::NotAccepted,
     ids::{AccountId, OrderNo, TillId},
     money::Fen,
     payment::{Say, Settlement, State},
@@ -56,9 +56,9 @@ impl Intent {
 /// What a turn tells the world.
 pub(crate) enum Post {
     /// An answer to a person.
-    Reply { deed: usize, counter: usize, result: Result<Accepted, Refusal> },
+    Reply { deed: usize, counter: usize, result: Result<Accepted, NotAccepted> },
     /// An answer without a payment.
-    Done { deed: usize, result: Result<(), Refusal> },
+    Done { deed: usize, result: Result<(), NotAccepted> },
     /// A journal has back what it lost, or has not.
     Filled { counter: usize, connection: u64, result: Result<Filled, String> },
 }
@@ -277,7 +277,7 @@ impl World {
         &mut self,
         deed: usize,
         counter: usize,
-        result: Result<Accepted, Refusal>,
+        result: Result<Accepted, NotAccepted>,
     ) -> Result<(), Violation> {
         let name = self.counters[counter].name.clone();
         let refusal = match result {
@@ -331,7 +331,7 @@ impl World {
         Ok(())
     }
 
-    pub(super) fn done(&mut self, deed: usize, result: Result<(), Refusal>) {
+    pub(super) fn done(&mut self, deed: usize, result: Result<(), NotAccepted>) {
         match result {
             Ok(()) => self.mark(Situation::TotalChanged),
             Err(refusal) => self.marks.refused(refusal),
