@@ -141,8 +141,14 @@ pub struct Oracle {
     lost: BTreeSet<usize>,
     /// By box and deed: what was answered. Another box of the store does not know what the one before was asked.
     answers: BTreeMap<(usize, usize), (OrderNo, Option<OrderNo>)>,
-    /// By number that went out: amounts, and what it was the number of.
-    numbers: BTreeMap<OrderNo, BTreeSet<(u64, &'static str)>>,
+    /// By number that went out: amounts, and what it was the number of; and the boxes that sent it.
+    numbers: BTreeMap<OrderNo, (BTreeSet<(u64, &'static str)>, BTreeSet<usize>)>,
+    /// By charge: the boxes that asked for its money, or to give it back.
+    movers: BTreeMap<OrderNo, BTreeSet<usize>>,
+    /// By charge: the box where it ended without money, and when, in ms of the world.
+    ended: BTreeMap<OrderNo, (usize, u64)>,
+    /// When a charge first left, in ms of the world.
+    left: BTreeMap<OrderNo, u64>,
 }
 
 impl Oracle {
@@ -190,12 +196,6 @@ impl Oracle {
         self.delivered.clear();
     }
 
-    /// Whether something was put back or copied in this world.
-    #[must_use]
-    pub fn nothing_was_put_back(&self) -> bool {
-        self.forgetful.is_empty()
-    }
-
     /// A person was answered under a key.
     ///
     /// # Errors
@@ -209,7 +209,7 @@ impl Oracle {
         let before = self.answers.insert((counter, deed), (order_no, return_no));
         match before {
             Some((no, back))
-                if self.forgetful.is_empty() && (no != order_no || (back.is_some() && back != return_no)) =>
+                if !self.forgetful.contains(&counter) && (no != order_no || (back.is_some() && back != return_no)) =>
             {
                 let how = format!("deed {deed} was {no} {back:?}, now it is {order_no} {return_no:?}");
                 Err(Invariant::KeyActsOnce.violated(how))
@@ -218,9 +218,32 @@ impl Oracle {
         }
     }
 
-    /// A charge went out under a number.
-    pub fn charged(&mut self, order_no: OrderNo, amount: u64) {
-        self.numbers.entry(order_no).or_default().insert((amount, "charge"));
+    /// A box sent a number.
+    pub fn sent(&mut self, counter: usize, number: OrderNo, (amount, kind): (u64, &'static str)) {
+        let (uses, senders) = self.numbers.entry(number).or_default();
+        uses.insert((amount, kind));
+        senders.insert(counter);
+    }
+
+    /// The boxes that asked for a charge's money, or to give it back.
+    pub fn movers(&self, order_no: OrderNo) -> impl Iterator<Item = usize> {
+        self.movers.get(&order_no).into_iter().flatten().copied()
+    }
+
+    /// When a charge first left, in ms of the world.
+    #[must_use]
+    pub fn left(&self, order_no: OrderNo) -> Option<u64> {
+        self.left.get(&order_no).copied()
+    }
+
+    /// A box says that a charge ended without money, or that it has some.
+    pub fn ends(&mut self, counter: usize, order_no: OrderNo, now_ms: u64) {
+        self.ended.entry(order_no).or_insert((counter, now_ms));
+    }
+
+    /// A charge that had ended has money after all: where and when it had ended.
+    pub fn has_money(&mut self, order_no: OrderNo) -> Option<(usize, u64)> {
+        self.ended.remove(&order_no)
     }
 
     /// A person was asked to end a payment.
@@ -235,20 +258,28 @@ impl Oracle {
     }
 
     /// A call left a till.
-    pub fn called(&mut self, order_no: OrderNo, call: &Call) {
+    pub fn called(&mut self, counter: usize, order_no: OrderNo, call: &Call, now_ms: u64) {
         let (number, amount, kind) = match call {
-            Call::Charge(charge) => return self.charged(order_no, charge.amount.get()),
+            Call::Charge(charge) => (order_no, charge.amount.get(), "charge"),
             Call::Reverse(back) => (back.return_no, back.amount.get(), "reversal"),
             Call::Refund(back) => (back.return_no, back.amount.get(), "refund"),
-            Call::Query(_) | Call::QueryReversal(_) | Call::QueryRefund(_) | Call::Close { .. } => return,
+            Call::Close { .. } => {
+                self.movers.entry(order_no).or_default().insert(counter);
+                return;
+            }
+            Call::Query(_) | Call::QueryReversal(_) | Call::QueryRefund(_) => return,
         };
-        self.numbers.entry(number).or_default().insert((amount, kind));
+        self.left.entry(order_no).or_insert(now_ms);
+        self.movers.entry(order_no).or_default().insert(counter);
+        self.sent(counter, number, (amount, kind));
     }
 
-    /// A number that went out for two things.
+    /// A number that went out for two things, where the boxes that sent it are such that it must not.
     #[must_use]
-    pub fn number_of_two(&self) -> Option<String> {
-        let found = self.numbers.iter().find(|(_, uses)| uses.len() > 1)?;
-        Some(format!("{} went out for {:?}", found.0, found.1))
+    pub fn number_of_two(&self, must_not: impl Fn(&BTreeSet<usize>) -> bool) -> Option<String> {
+        let two =
+            |(_, (uses, senders)): &(&OrderNo, &(BTreeSet<_>, BTreeSet<usize>))| uses.len() > 1 && must_not(senders);
+        let (number, (uses, senders)) = self.numbers.iter().find(two)?;
+        Some(format!("{number} went out for {uses:?} from {senders:?}"))
     }
 }

@@ -37,10 +37,11 @@ impl World {
         let question = call.question();
         let (request, number) = self.bank.encode(call);
         let order_no = question.order_no();
-        self.oracle.called(order_no, call);
+        let now_ms = self.now_ms();
+        self.oracle.called(counter, order_no, call, now_ms);
         if let Call::Charge(charge) = call {
             match self.mutant {
-                Some(Mutant::NumbersTwice) => self.oracle.charged(order_no, charge.amount.get() + 1),
+                Some(Mutant::NumbersTwice) => self.oracle.sent(counter, order_no, (charge.amount.get() + 1, "charge")),
                 Some(Mutant::PaidBeforeAnswered) => {
                     self.saw(counter, Accepted { order_no, state: State::Paid, return_no: None })?;
                 }

@@ -1,6 +1,6 @@
 //! The oracle's looks at the whole world: after the mending, and at the end.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use guitai_core::{
     ids::OrderNo,
@@ -53,10 +53,11 @@ impl World {
 
     /// Everything, at the end.
     pub(super) fn judge(&mut self) -> Result<(), Violation> {
-        if let Some(how) = self.oracle.number_of_two()
-            && self.oracle.nothing_was_put_back()
-            && !self.has_copies()
-        {
+        // Machines that run on one folder may draw the same number at the same moment, before the hub parts them.
+        let apart = |senders: &BTreeSet<usize>| {
+            !senders.iter().any(|one| senders.iter().any(|other| self.shares_a_key(*one, *other)))
+        };
+        if let Some(how) = self.oracle.number_of_two(apart) {
             return Err(Invariant::NumberIsOneOrder.violated(how));
         }
         self.falsify()?;
@@ -85,10 +86,12 @@ impl World {
                 // A box that may move no money leaves late money to people; one that lost what nobody else has cannot know.
                 continue;
             }
-            if !self.was_copied(number) {
-                // Two machines that work on one payment at once: what one of them did after the last delivery dies with it.
-                book_agrees(&one.name, &rows, &orders)?;
-            }
+            // Two machines that work on one payment at once: what one of them did after the last delivery dies with it.
+            let alone: Vec<&PaymentRow> = rows
+                .iter()
+                .filter(|row| !self.oracle.movers(row.no).any(|other| self.shares_a_key(number, other)))
+                .collect();
+            book_agrees(&one.name, &alone, &orders)?;
             figures_add(&one.name, &life.reader, &rows)?;
             self.refold_is_live(number)?;
             self.days_are_true(&rows)?;
@@ -113,14 +116,9 @@ impl World {
         self.counters.iter().enumerate().filter(|(_, one)| one.life.is_some() && !one.retired)
     }
 
-    /// Whether another machine ran on this box's folder.
-    fn was_copied(&self, counter: usize) -> bool {
-        let key = self.counters[counter].key();
-        self.counters.iter().enumerate().any(|(other, one)| other != counter && one.key() == key)
-    }
-
-    pub(super) fn has_copies(&self) -> bool {
-        (0..self.counters.len()).any(|counter| self.is_copy(counter))
+    /// Whether two machines ran on copies of one folder.
+    fn shares_a_key(&self, counter: usize, other: usize) -> bool {
+        counter != other && self.counters[counter].key() == self.counters[other].key()
     }
 
     fn hub_is_the_node(&self) -> Result<(), Violation> {
@@ -244,7 +242,7 @@ const fn is_open(state: State) -> bool {
 }
 
 /// States agree, sums agree.
-fn book_agrees(name: &str, rows: &[PaymentRow], orders: &BTreeMap<String, book::Order>) -> Result<(), Violation> {
+fn book_agrees(name: &str, rows: &[&PaymentRow], orders: &BTreeMap<String, book::Order>) -> Result<(), Violation> {
     for row in rows.iter().filter(|row| row.kind == "charge") {
         if row.reason.as_deref() == Some("number_used") || row.settled.is_some() || row.state == State::Held {
             // Another's order has the number, or a person's word stands for the acquirer's.
@@ -279,7 +277,7 @@ fn book_agrees(name: &str, rows: &[PaymentRow], orders: &BTreeMap<String, book::
 
 /// Over all days, what the figures call paid is what the rows say was paid.
 fn figures_add(name: &str, reader: &Connection, rows: &[PaymentRow]) -> Result<(), Violation> {
-    let days: std::collections::BTreeSet<Day> = rows.iter().map(|row| row.business_day).collect();
+    let days: BTreeSet<Day> = rows.iter().map(|row| row.business_day).collect();
     for day in days {
         let figures = query::day_stats(reader, day, None).map_err(unreadable)?;
         let counted: u64 = figures

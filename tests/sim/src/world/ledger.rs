@@ -73,10 +73,8 @@ impl World {
 
     /// Money that the acquirer took under a number of ours is known to a box or to the hub.
     pub(super) fn the_book_is_known(&self, orders: &BTreeMap<String, book::Order>) -> Result<(), Violation> {
-        let lost = (0..self.counters.len()).any(|counter| self.oracle.has_lost(counter));
-        if lost || self.has_copies() {
-            return Ok(());
-        }
+        // What a box that was put back, or a machine on a copy of its folder, did after its last delivery is gone.
+        let is_gone = |counter: usize| self.oracle.has_lost(counter) || self.counters[counter].retired;
         let mut known = BTreeSet::new();
         for (_, one) in self.living() {
             let Some(life) = &one.life else { continue };
@@ -89,7 +87,12 @@ impl World {
             let rows = hub.sqlite.reader().read(|reader| rows(reader, store.as_str())).map_err(unreadable)?;
             known.extend(rows.into_iter().map(|row| row.no.as_str().to_owned()));
         }
-        let strange = orders.values().find(|order| order.charges > 0 && !known.contains(&order.order_no));
+        let is_strange = |order: &&book::Order| {
+            let by_whom = OrderNo::parse(&order.order_no);
+            let gone = by_whom.is_some_and(|no| self.oracle.movers(no).any(is_gone));
+            order.charges > 0 && !known.contains(&order.order_no) && !gone
+        };
+        let strange = orders.values().find(is_strange);
         match strange {
             Some(order) => {
                 let how = format!("{} took {} fen, and nobody knows it", order.order_no, order.amount_fen);
