@@ -55,6 +55,8 @@ mutants! {
     WaitsForNothing => [OpenIsWaitedFor],
     /// No wait ends.
     NobodyWakes => [AllSettles],
+    /// A till hears nothing of what has ended for two hours.
+    LooksAway => [LateMoneyIsSeen],
     /// Acquirer and hub agree on a time that is forty days off.
     TellsAWrongTime => [DaysAreTrue],
     /// A payment code is written down.

@@ -46,8 +46,10 @@ pub enum Invariant {
     OpenIsWaitedFor,
     /// Mended, everything comes to its end by itself.
     AllSettles,
-    /// A business day lies among the days of the world.
+    /// A charge lies on the business day on which it left.
     DaysAreTrue,
+    /// A box sees money that came late at the first look after it, and looks when it must.
+    LateMoneyIsSeen,
     /// No payment code lies on a disk.
     CodesAreNotKept,
     /// What comes over a whole wire can be read.
@@ -56,7 +58,7 @@ pub enum Invariant {
 
 impl Invariant {
     /// All of them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::ChargedOnce,
         Self::BillPaidOnce,
         Self::BookAgrees,
@@ -74,6 +76,7 @@ impl Invariant {
         Self::OpenIsWaitedFor,
         Self::AllSettles,
         Self::DaysAreTrue,
+        Self::LateMoneyIsSeen,
         Self::CodesAreNotKept,
         Self::WireIsReadable,
     ];
@@ -99,6 +102,7 @@ impl Invariant {
             Self::OpenIsWaitedFor => "open is waited for",
             Self::AllSettles => "all settles",
             Self::DaysAreTrue => "days are true",
+            Self::LateMoneyIsSeen => "late money is seen",
             Self::CodesAreNotKept => "codes are not kept",
             Self::WireIsReadable => "wire is readable",
         }
@@ -126,6 +130,13 @@ impl fmt::Display for Violation {
     }
 }
 
+/// What a number was of: amounts and kinds; and the boxes that sent it.
+#[derive(Debug, Default)]
+struct Number {
+    uses: BTreeSet<(u64, &'static str)>,
+    senders: BTreeSet<usize>,
+}
+
 /// What the oracle remembers of what it saw.
 #[derive(Debug, Default)]
 pub struct Oracle {
@@ -141,8 +152,8 @@ pub struct Oracle {
     lost: BTreeSet<usize>,
     /// By box and deed: what was answered. Another box of the store does not know what the one before was asked.
     answers: BTreeMap<(usize, usize), (OrderNo, Option<OrderNo>)>,
-    /// By number that went out: amounts, and what it was the number of; and the boxes that sent it.
-    numbers: BTreeMap<OrderNo, (BTreeSet<(u64, &'static str)>, BTreeSet<usize>)>,
+    /// Numbers that went out.
+    numbers: BTreeMap<OrderNo, Number>,
     /// By charge: the boxes that asked for its money, or to give it back.
     movers: BTreeMap<OrderNo, BTreeSet<usize>>,
     /// By charge: the box where it ended without money, and when, in ms of the world.
@@ -220,9 +231,9 @@ impl Oracle {
 
     /// A box sent a number.
     pub fn sent(&mut self, counter: usize, number: OrderNo, (amount, kind): (u64, &'static str)) {
-        let (uses, senders) = self.numbers.entry(number).or_default();
-        uses.insert((amount, kind));
-        senders.insert(counter);
+        let number = self.numbers.entry(number).or_default();
+        number.uses.insert((amount, kind));
+        number.senders.insert(counter);
     }
 
     /// The boxes that asked for a charge's money, or to give it back.
@@ -239,6 +250,12 @@ impl Oracle {
     /// A box says that a charge ended without money, or that it has some.
     pub fn ends(&mut self, counter: usize, order_no: OrderNo, now_ms: u64) {
         self.ended.entry(order_no).or_insert((counter, now_ms));
+    }
+
+    /// When a charge ended without money, if it has none since, in ms of the world.
+    #[must_use]
+    pub fn ended(&self, order_no: OrderNo) -> Option<u64> {
+        self.ended.get(&order_no).map(|(_, at_ms)| *at_ms)
     }
 
     /// A charge that had ended has money after all: where and when it had ended.
@@ -277,9 +294,8 @@ impl Oracle {
     /// A number that went out for two things, where the boxes that sent it are such that it must not.
     #[must_use]
     pub fn number_of_two(&self, must_not: impl Fn(&BTreeSet<usize>) -> bool) -> Option<String> {
-        let two =
-            |(_, (uses, senders)): &(&OrderNo, &(BTreeSet<_>, BTreeSet<usize>))| uses.len() > 1 && must_not(senders);
-        let (number, (uses, senders)) = self.numbers.iter().find(two)?;
+        let mut two = self.numbers.iter().filter(|(_, number)| number.uses.len() > 1 && must_not(&number.senders));
+        let (number, Number { uses, senders }) = two.next()?;
         Some(format!("{number} went out for {uses:?} from {senders:?}"))
     }
 }

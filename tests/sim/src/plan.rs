@@ -14,6 +14,9 @@ pub const MINUTE_MS: u64 = 60_000;
 /// One hour, in ms.
 pub const HOUR_MS: u64 = 60 * MINUTE_MS;
 
+/// The longest trouble of the acquirer's line, in ms.
+pub const LINE_MAX_MS: u64 = 20 * MINUTE_MS;
+
 /// A world to be played.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Plan {
@@ -417,7 +420,7 @@ fn accident(chance: &mut Chance, traits: &Traits) -> Vec<Deed> {
         }
         34..=36 => {
             let line = *chance.pick(&[Line::Refuse, Line::Mute, Line::Slow, Line::Cut]);
-            one(What::Line(line, *chance.pick(&[5_000, 40_000, 3 * MINUTE_MS, 20 * MINUTE_MS])))
+            one(What::Line(line, *chance.pick(&[5_000, 40_000, 3 * MINUTE_MS, LINE_MAX_MS])))
         }
         37 => {
             let what = *chance.pick(&[Returns::Refund, Returns::Cancel]);

@@ -14,7 +14,7 @@ use super::{Event, Flight, Landing, World};
 use crate::{
     mutant::Mutant,
     oracle::Violation,
-    plan::{Line, MINUTE_MS},
+    plan::{HOUR_MS, Line, MINUTE_MS},
     situation::Situation,
 };
 
@@ -109,6 +109,11 @@ impl World {
         if self.counters[counter].starts != life || self.counters[counter].life.is_none() {
             return Ok(());
         }
+        let ended = self.oracle.ended(question.order_no()).filter(|_| self.mutant == Some(Mutant::LooksAway));
+        let reply = match ended {
+            Some(ended_ms) if self.now_ms() < ended_ms + 2 * HOUR_MS => Reply::NoAnswer { detail: "no answer".into() },
+            _ => reply,
+        };
         let answer = self.bank.decode(&question, &reply);
         let mut commands = Vec::new();
         if let (Some(said), true) = (reply.date(), answer.is_proven()) {

@@ -6,7 +6,7 @@ use guitai_core::{
     ids::OrderNo,
     money::Fen,
     payment::State,
-    time::{BusinessClock, Day},
+    time::{BusinessClock, Day, UtcMs},
 };
 use guitai_sandbox::book;
 use guitai_store::{
@@ -117,7 +117,7 @@ impl World {
     }
 
     /// Whether two machines ran on copies of one folder.
-    fn shares_a_key(&self, counter: usize, other: usize) -> bool {
+    pub(super) fn shares_a_key(&self, counter: usize, other: usize) -> bool {
         counter != other && self.counters[counter].key() == self.counters[other].key()
     }
 
@@ -168,17 +168,15 @@ impl World {
         Ok(())
     }
 
-    /// Every row lies on a day between two before the world begins and one after it ends: a clock of 1970, 2038 or another month
-    /// dated nothing.
+    /// Every charge lies within a day of the one on which it left, by true time: a clock of 1970, 2038 or another month dated nothing.
     fn days_are_true(&self, rows: &[PaymentRow]) -> Result<(), Violation> {
         let clock = BusinessClock::beijing();
-        let (from, to) = (self.plan.traits.begins_at_ms, self.now().0);
-        let day = |ms: i64| clock.day(guitai_core::time::UtcMs(ms)).count().unwrap_or(0);
-        let (first, last) = (day(from).saturating_sub(2), day(to) + 1);
-        for row in rows {
-            let Some(count) = row.business_day.count() else { continue };
-            if !(first..=last).contains(&count) {
-                let how = format!("{} lies on {:?}, the world's days are {first} to {last}", row.no, row.business_day);
+        for row in rows.iter().filter(|row| row.kind == "charge") {
+            let Some(left_ms) = self.oracle.left(row.no) else { continue };
+            let left = UtcMs(self.plan.traits.begins_at_ms.saturating_add_unsigned(left_ms));
+            let (Some(is), Some(was)) = (row.business_day.count(), clock.day(left).count()) else { continue };
+            if is.abs_diff(was) > 1 {
+                let how = format!("{} lies on {:?}, it left on day {was}", row.no, row.business_day);
                 return Err(Invariant::DaysAreTrue.violated(how));
             }
         }

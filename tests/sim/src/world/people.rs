@@ -5,7 +5,7 @@ use guitai_core::{
     desk::NotAccepted,
     ids::{AccountId, OrderNo, TillId},
     money::Fen,
-    payment::{Say, Settlement, State},
+    payment::{LATE_CHECKS_MS, Say, Settlement, State},
     people::{AccountSet, Approval, Idempotency, Role},
     secret::PaymentCode,
     sync::member::Wish,
@@ -28,6 +28,9 @@ use crate::{
 
 /// Somebody who heard nothing asks again after this, in ms, at the earliest.
 const PATIENCE_MS: u64 = 7_000;
+
+/// What a look for late money takes at most on a whole line, with one that was not answered before it, in ms.
+const LOOK_TAKES_MS: u64 = 2 * plan::MINUTE_MS;
 
 /// So often.
 const TRIES: u8 = 4;
@@ -317,6 +320,7 @@ impl World {
     /// Somebody sees a payment in a state.
     pub(super) fn saw(&mut self, counter: usize, accepted: Accepted) -> Result<(), Violation> {
         self.marks.state(accepted.state);
+        self.saw_late_money(counter, accepted)?;
         let by_word = self.oracle.is_settled(accepted.order_no);
         if !by_word && matches!(accepted.state, State::Paid | State::PartRefunded | State::Refunded) {
             let now = self.now();
@@ -329,6 +333,41 @@ impl World {
             }
         }
         Ok(())
+    }
+
+    /// A charge ended without money, or has some after all: seen at the first look after both.
+    fn saw_late_money(&mut self, counter: usize, Accepted { order_no, state, .. }: Accepted) -> Result<(), Violation> {
+        let now_ms = self.now_ms();
+        match state {
+            State::Closed => self.oracle.ends(counter, order_no, now_ms),
+            State::Paid | State::Refunding | State::PartRefunded | State::Refunded | State::Quarantined => {
+                let Some((there, ended_ms)) = self.oracle.has_money(order_no) else { return Ok(()) };
+                let Some(paid_ms) = self.paid_ms(order_no) else { return Ok(()) };
+                let born_ms = self.counters[counter].life.as_ref().map_or(now_ms, |life| life.born_ms);
+                let look = |late_ms: &u64| (ended_ms + late_ms).max(born_ms);
+                let by_ms = LATE_CHECKS_MS.iter().map(look).find(|look_ms| *look_ms >= paid_ms);
+                let mended_ms = self.plan.traits.trade_ms;
+                // Until all is mended the line may be silent for a while.
+                let takes_ms = |by_ms| LOOK_TAKES_MS + if by_ms < mended_ms { plan::LINE_MAX_MS } else { 0 };
+                // Of two machines on one folder the hub bars one, which then looks at nothing, until people have parted them.
+                let was_copied = (0..self.counters.len()).any(|other| self.shares_a_key(counter, other));
+                if there == counter && !was_copied && by_ms.is_some_and(|by_ms| now_ms > by_ms + takes_ms(by_ms)) {
+                    let name = &self.counters[counter].name;
+                    let how =
+                        format!("{name}: {order_no} ended at {ended_ms}, was paid at {paid_ms}, is seen at {now_ms}");
+                    return Err(Invariant::LateMoneyIsSeen.violated(how));
+                }
+            }
+            State::Pending | State::Unknown | State::Held | State::Reversing | State::Reversed | State::Declined => {}
+        }
+        Ok(())
+    }
+
+    /// When the acquirer took the money of an order, in ms of the world.
+    fn paid_ms(&mut self, order_no: OrderNo) -> Option<u64> {
+        let (now, begins_at_ms) = (self.now(), self.plan.traits.begins_at_ms);
+        let order = self.bank.orders(now).iter().find(|order| order.order_no == order_no.as_str())?;
+        u64::try_from(order.paid_ms?.saturating_sub(begins_at_ms)).ok()
     }
 
     pub(super) fn done(&mut self, deed: usize, result: Result<(), NotAccepted>) {
