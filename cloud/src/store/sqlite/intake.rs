@@ -64,6 +64,11 @@ impl Intake {
         let count = fits.count();
         waiting.drain(..count).collect()
     }
+
+    /// Puts batches back where they were taken out.
+    fn put_back(&self, batches: impl IntoIterator<Item = Arc<Waiting>>) {
+        self.waiting().splice(..0, batches);
+    }
 }
 
 impl Waiting {
@@ -110,27 +115,45 @@ impl Sqlite {
             }
             let group = self.intake.next();
             if group.is_empty() {
-                // Nothing of it is written: the transaction went with its thread.
-                return Err(StoreError::Corrupt("whoever wrote this batch ended early".into()).into());
+                // Whoever took this batch along ended before it was written.
+                return write_alone(&mut writer, &own);
             }
-            if let Err(error) = write_together(&mut writer, &group) {
-                tracing::warn!(%error, batches = group.len(), "what came together is written one by one");
-                for one in &group {
-                    let alone = write_alone(&mut writer, one);
-                    *one.taken() = Some(alone);
+            match write_together(&mut writer, &group) {
+                Ok(true) => {}
+                Ok(false) => {
+                    tracing::warn!(
+                        batches = group.len(),
+                        "of what came together one is not taken; each is written by itself"
+                    );
+                    for one in &group {
+                        let alone = write_alone(&mut writer, one);
+                        *one.taken() = Some(alone);
+                    }
+                }
+                // No batch is to blame: the others try for themselves, and whoever else waits for the writer comes in between.
+                Err(error) => {
+                    let is_own = |one: &Arc<Waiting>| Arc::ptr_eq(one, &own);
+                    let had_own = group.iter().any(is_own);
+                    self.intake.put_back(group.into_iter().filter(|one| !is_own(one)));
+                    if had_own {
+                        return Err(error.into());
+                    }
                 }
             }
         }
     }
 }
 
-/// Writes all or nothing of what no fence keeps out.
-fn write_together(writer: &mut Connection, group: &[Arc<Waiting>]) -> Result<(), StoreError> {
+/// Writes all or nothing of what no fence keeps out; false where one of them cannot be written.
+///
+/// # Errors
+/// The transaction cannot begin or end.
+fn write_together(writer: &mut Connection, group: &[Arc<Waiting>]) -> Result<bool, StoreError> {
     let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let mut taken = Vec::new();
     for one in group {
         match one.write(&transaction) {
-            Err(Refused::Store(error)) => return Err(error),
+            Err(Refused::Store(_)) => return Ok(false),
             // It has written nothing.
             done => taken.push(done),
         }
@@ -139,7 +162,7 @@ fn write_together(writer: &mut Connection, group: &[Arc<Waiting>]) -> Result<(),
     for (one, done) in group.iter().zip(taken) {
         *one.taken() = Some(done);
     }
-    Ok(())
+    Ok(true)
 }
 
 fn write_alone(writer: &mut Connection, one: &Waiting) -> Taken {
