@@ -303,19 +303,18 @@ fn of_return(fact: &payment::Fact) -> Option<RowChange> {
     }
 }
 
-/// The void that a fact names ends with it, and so does any other that was under way and is not any more: the branches of a copied
-/// box may each have asked for one of the same money.
+/// The void that an end names ends so, and with it any other that was under way and is not any more: the branches of a copied box may
+/// each have asked for one of the same money.
 fn of_ended_voids(fact: &payment::Fact, before: Option<&Standing>, after: &Standing) -> Vec<RowChange> {
-    let (named, message) = match fact {
-        payment::Fact::Reversed(f) => (f.void_no, None),
-        payment::Fact::ReversalRefused(f) => (f.void_no, text(f.message.as_ref())),
-        _ => (None, None),
+    let (named, state, message) = match fact {
+        payment::Fact::Reversed(f) => (f.void_no, State::Reversed, None),
+        payment::Fact::ReversalRefused(f) => (f.void_no, State::Declined, text(f.message.as_ref())),
+        _ => return vec![],
     };
     let mut ended: Vec<OrderNo> = before.into_iter().flat_map(Standing::voids).chain(named).collect();
     ended.sort_unstable();
     ended.dedup();
     ended.retain(|no| after.voids().all(|left| left != *no));
-    let state = if after.state() == State::Reversed { State::Reversed } else { State::Declined };
     let stands = |no| RowChange::ReturnStands {
         no,
         original: fact.order_no(),

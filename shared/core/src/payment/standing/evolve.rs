@@ -156,6 +156,11 @@ impl Standing {
         self.refused_void = f.void_no.or(self.refused_void);
         let reversing = self.state == State::Reversing;
         let Some(reversal) = self.reversal.as_mut().filter(|_| reversing) else { return };
+        if let Some(place) = reversal.beside.iter().position(|beside| Some(*beside) == f.void_no) {
+            // It may be refused because the one here worked, which is still asked about.
+            reversal.beside.remove(place);
+            return;
+        }
         if f.void_no.is_none() && !reversal.strays {
             reversal.refused = true;
             return self.stands(State::Reversing, f.message.as_ref());

@@ -457,3 +457,25 @@ fn voids_that_both_branches_of_a_copied_box_asked_for_end_together() {
         assert_eq!(rows.values().copied().collect::<Vec<_>>(), [end; 2], "{:?}", joined.calls);
     }
 }
+
+#[test]
+fn a_void_refused_in_a_dead_branch_ends_no_other() {
+    let at_backup = in_state(State::Paid).facts.len();
+    let begun = |later_ms| {
+        let mut story = in_state(State::Paid);
+        story.now.wall.0 += later_ms;
+        let (approval, place) = (approval(), place(story.now.wall));
+        story.input(Input::Void { approval, place });
+        story
+    };
+    let dead = begun(60_000).reversal(ReversalAnswer::Refused(refusal()));
+    for (living, state, row) in [
+        (begun(0), State::Reversing, State::Reversing),
+        (begun(0).reversal(ReversalAnswer::Done), State::Reversed, State::Reversed),
+    ] {
+        let facts: Vec<Fact> = living.facts.iter().chain(&dead.facts[at_backup..]).cloned().collect();
+        assert_eq!(Standing::replay(&facts).expect("begins with its intent").state(), state);
+        let rows = void_rows(&facts);
+        assert_eq!(rows.values().copied().collect::<Vec<_>>(), [row, State::Declined]);
+    }
+}
