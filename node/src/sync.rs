@@ -224,8 +224,12 @@ impl Uplink {
         let mut documents = self.announcements.changes();
         let mut committed = self.committed.clone();
         let mut status = tokio::time::interval(STATUS_EVERY);
-        if news.send(Event::Documents(self.announcements.digest())).await.is_err() {
-            return;
+        // What was committed before this session is its backlog, and says nothing of how busy the counter is.
+        let begun = [Event::Documents(self.announcements.digest()), Event::Appended(*committed.borrow_and_update())];
+        for event in begun {
+            if news.send(event).await.is_err() {
+                return;
+            }
         }
         loop {
             let event = tokio::select! {
