@@ -86,7 +86,7 @@ pub struct Reversal {
     pub no: OrderNo,
     /// A void's first number, which its row keeps through all tries; none where a doubt is reversed.
     pub void_no: Option<OrderNo>,
-    /// Voids that another branch asked for while this was under way: they end as it does.
+    /// Voids that another branch asked for while this was under way: they end with it, unless one is refused by its own name.
     pub beside: Vec<OrderNo>,
     /// Where it counts.
     pub place: Place,

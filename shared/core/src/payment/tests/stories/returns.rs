@@ -411,6 +411,15 @@ fn a_void_that_both_branches_of_a_copied_box_did_counts_once() {
     assert_eq!(counted, [(Movement::Paid, Fen::new(1250)), (Movement::Voided, Fen::new(1250))]);
 }
 
+/// A void that is under way, begun so much later: another branch's has another number.
+fn void_begun(later_ms: i64) -> Story {
+    let mut story = in_state(State::Paid);
+    story.now.wall.0 += later_ms;
+    let (approval, place) = (approval(), place(story.now.wall));
+    story.input(Input::Void { approval, place });
+    story
+}
+
 /// How the rows of voids stand after these facts.
 fn void_rows(facts: &[Fact]) -> BTreeMap<OrderNo, State> {
     let (mut before, mut stand) = (None, BTreeMap::new());
@@ -431,14 +440,7 @@ fn void_rows(facts: &[Fact]) -> BTreeMap<OrderNo, State> {
 #[test]
 fn voids_that_both_branches_of_a_copied_box_asked_for_end_together() {
     let at_backup = in_state(State::Paid).facts.len();
-    let begun = |later_ms| {
-        let mut story = in_state(State::Paid);
-        story.now.wall.0 += later_ms;
-        let (approval, place) = (approval(), place(story.now.wall));
-        story.input(Input::Void { approval, place });
-        story
-    };
-    let (living, dead) = (begun(0), begun(60_000));
+    let (living, dead) = (void_begun(0), void_begun(60_000));
     let facts: Vec<Fact> = living.facts.iter().chain(&dead.facts[at_backup..]).cloned().collect();
     let rows = void_rows(&facts);
     assert_eq!(rows.values().copied().collect::<Vec<_>>(), [State::Reversing; 2]);
@@ -448,7 +450,7 @@ fn voids_that_both_branches_of_a_copied_box_asked_for_end_together() {
         (vec![ReversalAnswer::Refused(refusal()); 2], QueryAnswer::Paid(evidence()), State::Declined),
     ] {
         let payment = Payment::replay(&facts, &TERMS).expect("an intent");
-        let mut joined = Story { payment, facts: facts.clone(), calls: vec![], ..begun(120_000) };
+        let mut joined = Story { payment, facts: facts.clone(), calls: vec![], ..void_begun(120_000) };
         let step = joined.payment.resume(joined.now);
         joined.take(step);
         joined.wait();
@@ -461,17 +463,10 @@ fn voids_that_both_branches_of_a_copied_box_asked_for_end_together() {
 #[test]
 fn a_void_refused_in_a_dead_branch_ends_no_other() {
     let at_backup = in_state(State::Paid).facts.len();
-    let begun = |later_ms| {
-        let mut story = in_state(State::Paid);
-        story.now.wall.0 += later_ms;
-        let (approval, place) = (approval(), place(story.now.wall));
-        story.input(Input::Void { approval, place });
-        story
-    };
-    let dead = begun(60_000).reversal(ReversalAnswer::Refused(refusal()));
+    let dead = void_begun(60_000).reversal(ReversalAnswer::Refused(refusal()));
     for (living, state, row) in [
-        (begun(0), State::Reversing, State::Reversing),
-        (begun(0).reversal(ReversalAnswer::Done), State::Reversed, State::Reversed),
+        (void_begun(0), State::Reversing, State::Reversing),
+        (void_begun(0).reversal(ReversalAnswer::Done), State::Reversed, State::Reversed),
     ] {
         let facts: Vec<Fact> = living.facts.iter().chain(&dead.facts[at_backup..]).cloned().collect();
         assert_eq!(Standing::replay(&facts).expect("begins with its intent").state(), state);
