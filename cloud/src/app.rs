@@ -13,11 +13,10 @@ use guitai_core::{
 use guitai_http::{
     bearer::{ApiKey, Authenticator, KeyHash},
     dto::{DisabledNode, EndedWord, StoreRow, StoreState, StoreToday, Tally, Time, net_fen},
-    password::Passwords,
+    login::LogIns,
     problem::{Code, Problem},
     session::Sessions,
-    sse::Event,
-    throttle::Throttle,
+    sse::{Event, Streams},
 };
 use guitai_store::query::StatRow;
 use tokio::sync::{broadcast, watch};
@@ -54,8 +53,8 @@ pub(crate) struct App {
     /// Which day it is for figures; the hub shows the stores' own days, and asks for today by Beijing's.
     pub(crate) business: BusinessClock,
     pub(crate) sessions: Sessions,
-    pub(crate) passwords: Passwords,
-    pub(crate) throttle: Throttle,
+    pub(crate) log_ins: LogIns,
+    pub(crate) streams: Arc<Streams>,
     pub(crate) news: broadcast::Sender<Event>,
     due: Due,
     pub(crate) accounts: Accounts,
@@ -66,15 +65,17 @@ pub(crate) struct App {
 impl App {
     /// A hub over this store.
     pub(crate) fn new(store: HubStore, identity: SigningKey, stop: watch::Receiver<bool>) -> Arc<Self> {
-        let sessions = Sessions::new(identity.verifying_key().as_bytes());
+        let process_key = identity.verifying_key().to_bytes();
+        let sessions = Sessions::new(&process_key);
+        let log_ins = LogIns::new(&process_key, identity::request_key(&identity));
         Arc::new(Self {
             store,
             identity,
             clock: Clock::start(),
             business: BusinessClock::beijing(),
             sessions,
-            passwords: Passwords::new(),
-            throttle: Throttle::new(),
+            log_ins,
+            streams: Arc::default(),
             news: broadcast::Sender::new(NEWS_MAX),
             due: Due::default(),
             accounts: Accounts::default(),

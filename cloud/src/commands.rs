@@ -3,10 +3,7 @@
 mod stores;
 
 use std::{
-    fs,
     io::{self, BufRead, Write},
-    os::unix::fs::DirBuilderExt,
-    path::Path,
     process::ExitCode,
 };
 
@@ -22,6 +19,8 @@ use guitai_http::{
     password::{self, Passwords, Weak},
     session::{Person, Role},
 };
+
+use guitai_store::private;
 
 use crate::{
     api,
@@ -69,21 +68,12 @@ pub(crate) fn execute(cli: Cli) -> Result<ExitCode, Failure> {
 /// The configuration, the database and the identity.
 fn open(file: &ConfigFile) -> Result<(Config, Sqlite, SigningKey), Failure> {
     let config = Config::load(&file.path).map_err(Failure::failed)?;
-    make_folder(&config.hub.data)?;
+    private::folder(&config.hub.data).map_err(Failure::failed)?;
     let identity = identity::load_or_make(&config.hub.data).map_err(Failure::failed)?;
     let mut actor = [0; 16];
     getrandom::fill(&mut actor).map_err(Failure::failed)?;
     let sqlite = Sqlite::open(&config.hub.data, identity.clone(), actor).map_err(Failure::failed)?;
     Ok((config, sqlite, identity))
-}
-
-fn make_folder(data: &Path) -> Result<(), Failure> {
-    // Password hashes and open codes are in there.
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(data)
-        .map_err(|error| Failure::failed(format!("无法创建数据目录 cannot make {}: {error}", data.display())))
 }
 
 fn merchant(file: &ConfigFile, name: Option<&str>) -> Result<(), Failure> {
@@ -196,7 +186,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("hub.toml");
         let text = format!("[hub]\nname = \"x\"\ndata = {:?}\nlisten = \"127.0.0.1:1\"\n", rig.data.path());
-        fs::write(&path, text).unwrap();
+        std::fs::write(&path, text).unwrap();
         let file = ConfigFile { path };
         assert!(verify(&file).is_ok());
         let raw = Connection::open(rig.data.path().join("hub.db")).unwrap();

@@ -2,10 +2,15 @@
 
 use std::{
     fmt, fs, io,
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
 };
 
+use guitai_http::{
+    place::Proxies,
+    serve::{Front, Tls},
+};
+use guitai_store::private;
 use serde::Deserialize;
 
 /// A complete file, commented; `config example` prints it.
@@ -47,6 +52,12 @@ pub(crate) struct Web {
     /// More names under which browsers may reach it.
     #[serde(default)]
     pub(crate) hosts: Vec<String>,
+    /// The TLS proxies in front.
+    #[serde(default)]
+    pub(crate) trusted_proxies: Vec<IpAddr>,
+    /// PEM files, if the hub ends TLS itself; relative to the file's own folder.
+    pub(crate) certificate: Option<PathBuf>,
+    pub(crate) private_key: Option<PathBuf>,
 }
 
 /// Enrolment of nodes.
@@ -152,6 +163,9 @@ impl Config {
         let mut config = Self::parse(path, &text)?;
         if let Some(folder) = path.parent() {
             config.hub.data = folder.join(&config.hub.data);
+            for file in [&mut config.web.certificate, &mut config.web.private_key].into_iter().flatten() {
+                *file = folder.join(&*file);
+            }
         }
         Ok(config)
     }
@@ -184,9 +198,32 @@ impl Config {
         self.hub.quic.unwrap_or(self.hub.listen)
     }
 
+    /// Who may connect to the page and the API, and how.
+    ///
+    /// # Errors
+    /// Names the key that is wrong, and what is allowed.
+    pub(crate) fn front(&self) -> Result<Front, String> {
+        let Web { trusted_proxies, certificate, private_key, .. } = &self.web;
+        let tls = match (certificate, private_key) {
+            (None, None) => None,
+            (Some(certificate), Some(key)) => {
+                let certificate = fs::read(certificate)
+                    .map_err(|error| format!("[web] certificate: {}: {error}", certificate.display()))?;
+                let key = private::read(key).map_err(|error| format!("[web] private_key: {error}"))?;
+                Some(Tls::new(&certificate, &key).map_err(|error| format!("[web] {error}"))?)
+            }
+            (Some(_), None) => return Err("[web] private_key is missing: certificate needs it".to_owned()),
+            (None, Some(_)) => return Err("[web] certificate is missing: private_key needs it".to_owned()),
+        };
+        Front::new(self.hub.listen, Proxies::new(trusted_proxies), tls).map_err(|error| format!("[hub] {error}"))
+    }
+
     /// Where browsers and nodes reach the hub.
     pub(crate) fn public_url(&self) -> String {
-        self.hub.public_url.clone().unwrap_or_else(|| format!("http://{}", self.hub.listen))
+        self.hub.public_url.clone().unwrap_or_else(|| {
+            let scheme = if self.web.certificate.is_some() { "https" } else { "http" };
+            format!("{scheme}://{}", self.hub.listen)
+        })
     }
 
     /// The names under which browsers may reach it, that of `public_url` included.
@@ -250,6 +287,24 @@ mod tests {
                 assert!(message.contains(word), "{message:?} says {word:?}");
             }
         }
+    }
+
+    #[test]
+    fn beyond_this_machine_the_page_needs_tls() {
+        let front = |text: &str| Config::parse(Path::new("hub.toml"), text).unwrap().front().err();
+        assert_eq!(front(LEAST), None);
+        let open = LEAST.replace("127.0.0.1", "0.0.0.0");
+        let table = [
+            (open.clone(), "trusted_proxies"),
+            (format!("{open}[web]\ncertificate = \"c.pem\"\n"), "private_key is missing"),
+            (format!("{open}[web]\nprivate_key = \"k.pem\"\n"), "certificate is missing"),
+            (format!("{open}[web]\ncertificate = \"none.pem\"\nprivate_key = \"k.pem\"\n"), "none.pem"),
+        ];
+        for (text, said) in table {
+            let words = front(&text).expect("refused");
+            assert!(words.contains(said), "{words}");
+        }
+        assert_eq!(front(&format!("{open}[web]\ntrusted_proxies = [\"10.0.0.2\"]\n")), None);
     }
 
     #[test]

@@ -3,28 +3,29 @@
 use std::{
     fmt, fs,
     io::{self, Write},
-    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
 
 use ed25519_dalek::SigningKey;
 use guitai_core::trust::key_text;
+use guitai_store::private::{self, PrivateError};
 use sha2::{Digest, Sha256};
 
 /// The file's name in the data folder: the key's 64 hexadecimal digits.
-pub(crate) const FILE: &str = "identity.key";
+pub(crate) const FILE: &str = private::IDENTITY;
 
 const REQUEST_KEY_TAG: &[u8] = b"guitai/hub/request-key/1";
 
 /// Why there is no identity.
 #[derive(Debug)]
 pub(crate) enum IdentityError {
-    /// The file cannot be read or written.
+    /// The file cannot be written.
     Io(PathBuf, io::Error),
     /// The file holds something else.
     NoKey(PathBuf),
-    /// Others may read it.
-    Exposed(PathBuf),
+    /// It cannot be read, or others may read it too.
+    Private(PrivateError),
     /// The system has no randomness.
     NoRandomness,
 }
@@ -34,9 +35,7 @@ impl fmt::Display for IdentityError {
         match self {
             Self::Io(path, error) => write!(f, "无法读写身份文件 cannot use {}: {error}", path.display()),
             Self::NoKey(path) => write!(f, "身份文件损坏 {} holds no key; restore it from a backup", path.display()),
-            Self::Exposed(path) => {
-                write!(f, "身份文件权限过宽 {0} can be read by others: run chmod 600 {0}", path.display())
-            }
+            Self::Private(error) => write!(f, "身份文件 identity: {error}"),
             Self::NoRandomness => f.write_str("系统没有随机数 the system has no randomness"),
         }
     }
@@ -70,15 +69,11 @@ pub(crate) fn request_key(identity: &SigningKey) -> [u8; 32] {
 }
 
 fn load(path: &Path) -> Result<Option<SigningKey>, IdentityError> {
-    let io = |error| IdentityError::Io(path.to_owned(), error);
-    let text = match fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(io(error)),
+    let text = match private::read(path) {
+        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+        Err(error) if error.is_missing() => return Ok(None),
+        Err(error) => return Err(IdentityError::Private(error)),
     };
-    if fs::metadata(path).map_err(io)?.permissions().mode() & 0o077 != 0 {
-        return Err(IdentityError::Exposed(path.to_owned()));
-    }
     let seed = read_hex(text.trim()).ok_or_else(|| IdentityError::NoKey(path.to_owned()))?;
     Ok(Some(SigningKey::from_bytes(&seed)))
 }
@@ -117,6 +112,8 @@ fn read_hex(text: &str) -> Option<[u8; 32]> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     #[test]
@@ -128,7 +125,7 @@ mod tests {
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(fs::read_dir(data.path()).unwrap().count(), 1, "nothing is left beside");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
-        assert!(matches!(load_or_make(data.path()), Err(IdentityError::Exposed(_))));
+        assert!(matches!(load_or_make(data.path()), Err(IdentityError::Private(PrivateError::Exposed(_)))));
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! - `store`: what it keeps; SQL stays in there. `lines`: who is connected.
 //! - `sync`: its end of the sessions with nodes.
 //! - `api`: what people and programs read and write over HTTP.
-//! - `accounts`: by which accounts people are signed in.
+//! - `accounts`: by which accounts people are signed in; `sessions`: that a restart signs nobody out.
 //! - `app`: what the two share while it runs, `due`: what of it is still to be told; `run` starts and stops them.
 //!
 //! What is public besides the program is what the simulated world plays a hub with.
@@ -23,6 +23,7 @@ mod identity;
 mod lines;
 mod rows;
 mod run;
+mod sessions;
 mod store;
 mod sync;
 #[cfg(test)]
@@ -41,6 +42,8 @@ pub use store::{
 /// The program: reads its arguments, does what they say.
 #[must_use]
 pub fn main() -> ExitCode {
+    // Whatever this program writes is for its own user only.
+    rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
     let cli = cli::Cli::parse();
     commands::execute(cli).unwrap_or_else(|failure| failure.report())
 }

@@ -18,7 +18,7 @@ use crate::{
     app::{App, VERSION},
     config::{Config, Format, Level, Log},
     failure::Failure,
-    identity,
+    identity, sessions,
     store::{HubStore, Sqlite},
     sync,
 };
@@ -36,7 +36,8 @@ pub(crate) fn run(config: Config, sqlite: Sqlite, identity: SigningKey) -> Resul
 }
 
 async fn serve_until_stopped(config: Config, sqlite: Sqlite, identity: SigningKey) -> Result<(), Failure> {
-    let http = serve::bind(config.hub.listen).await.map_err(Failure::failed)?;
+    let front = config.front().map_err(Failure::failed)?;
+    let http = serve::bind(config.hub.listen).map_err(Failure::failed)?;
     let listener = Arc::new(listen(&config, &identity)?);
     let bound = http.local_addr().map_err(Failure::failed)?;
     let hosts = Hosts::new(bound, &config.hosts()).map_err(Failure::failed)?;
@@ -54,8 +55,11 @@ async fn serve_until_stopped(config: Config, sqlite: Sqlite, identity: SigningKe
         "hub ready"
     );
     let nodes = tokio::spawn(sync::serve(Arc::clone(&app), Arc::clone(&listener)));
+    sessions::take_back(&app).await.map_err(Failure::failed)?;
     let people = tokio::spawn(api::watch_accounts(Arc::clone(&app)));
-    let pages = tokio::spawn(serve::run(http, guard::protect(api::router(Arc::clone(&app)), hosts), stopped));
+    let written = tokio::spawn(sessions::write_down(Arc::clone(&app)));
+    let pages =
+        tokio::spawn(serve::run(http, guard::protect(api::router(Arc::clone(&app)), hosts), front, stopped.clone()));
 
     signalled().await.map_err(Failure::failed)?;
     info!("stopping");
@@ -66,6 +70,7 @@ async fn serve_until_stopped(config: Config, sqlite: Sqlite, identity: SigningKe
     timeout(GOODBYE, listener.close()).await.ok();
     nodes.abort();
     people.abort();
+    written.await.map_err(Failure::failed)?;
     pages.await.map_err(Failure::failed)
 }
 

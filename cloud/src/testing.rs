@@ -98,7 +98,7 @@ impl Rig {
     /// Makes headquarters' account `admin`, password `correct horse`.
     pub(crate) async fn admin(&self) {
         let password = guitai_core::secret::SecretText::new("correct horse".into());
-        let verifier = self.app.passwords.hash(password).await.unwrap();
+        let verifier = self.app.log_ins.passwords.hash(password).await.unwrap();
         let account = AccountId::parse("admin").unwrap();
         let person = Person { account, name: "总部".into(), role: HttpRole::Headquarters };
         self.sqlite.set_account(&person, &verifier, MORNING).unwrap();

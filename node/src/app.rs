@@ -2,8 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::IpAddr,
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::Instant,
 };
 
@@ -14,11 +13,10 @@ use guitai_core::{
 };
 use guitai_http::{
     bearer::{ApiKey, Authenticator, KeyHash, Scopes},
-    password::Passwords,
+    login::{Found, LogIns},
     problem::{Code, Problem},
     session::Sessions,
-    sse::Event,
-    throttle::Throttle,
+    sse::{Event, Streams},
 };
 use guitai_store::{Reader, StoreError, query};
 use guitai_till::{Accepted, Command, Handle, NotAccepted};
@@ -52,8 +50,8 @@ pub(crate) struct App {
     pub(crate) till: Handle,
     pub(crate) waiters: Arc<Waiters>,
     pub(crate) sessions: Sessions,
-    pub(crate) passwords: Passwords,
-    pub(crate) throttle: Mutex<Throttle>,
+    pub(crate) log_ins: LogIns,
+    pub(crate) streams: Arc<Streams>,
     pub(crate) events: broadcast::Sender<Event>,
     pub(crate) announcements: Arc<Announcements>,
     pub(crate) membership: Arc<Membership>,
@@ -131,32 +129,14 @@ impl App {
         }
     }
 
-    /// Checks an account's password with the slow-down; answers the account if it is right and not disabled.
-    pub(crate) async fn sign_in(
-        self: &Arc<Self>,
-        account: &str,
-        password: guitai_core::secret::SecretText,
-        from: IpAddr,
-    ) -> Result<Option<query::AccountRow>, Problem> {
-        // A malformed account is as unknown as any other, and takes as long.
-        let id = AccountId::parse(account).ok();
-        if let Some(id) = &id {
-            self.throttle().admit(id, from, self.now().up)?;
-        }
-        let store = self.store.as_str().to_owned();
-        let accounts = self.read(move |connection| query::accounts(connection, &store)).await?;
-        let found = accounts.into_iter().find(|row| row.account == account && !row.disabled);
-        let verifier = found.as_ref().map(|row| row.verifier.clone());
-        let right = self.passwords.verify(password, verifier).await?;
-        let row = found.filter(|_| right);
-        if let (Some(id), Some(_)) = (&id, &row) {
-            self.throttle().right(id, from);
-        }
-        Ok(row)
-    }
-
-    fn throttle(&self) -> std::sync::MutexGuard<'_, Throttle> {
-        self.throttle.lock().unwrap_or_else(PoisonError::into_inner)
+    /// An account that may log in, with its password's PHC text.
+    pub(crate) async fn account(self: &Arc<Self>, account: &AccountId) -> Result<Found<query::AccountRow>, Problem> {
+        let (store, account) = (self.store.as_str().to_owned(), account.to_string());
+        let row = self.read(move |connection| query::account(connection, &store, &account)).await?;
+        Ok(row.filter(|row| !row.disabled).map(|row| {
+            let verifier = row.verifier.clone();
+            (row, verifier)
+        }))
     }
 }
 

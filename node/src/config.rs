@@ -4,7 +4,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
 };
 
@@ -18,6 +18,11 @@ use guitai_core::{
     secret::SecretText,
     time::BusinessClock,
 };
+use guitai_http::{
+    place::Proxies,
+    serve::{Front, Tls},
+};
+use guitai_store::private;
 use serde::{Deserialize, Deserializer, de::Error as _};
 
 /// A complete configuration.
@@ -116,6 +121,10 @@ struct BillSourceSection {
 struct WebSection {
     #[serde(default)]
     hosts: Vec<String>,
+    #[serde(default)]
+    trusted_proxies: Vec<IpAddr>,
+    certificate: Option<PathBuf>,
+    private_key: Option<PathBuf>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -197,11 +206,11 @@ const fn default_copies() -> u8 {
 }
 
 /// The configuration, checked.
-#[derive(Debug)]
 pub(crate) struct Config {
     pub(crate) data: PathBuf,
     pub(crate) listen: SocketAddr,
     pub(crate) hosts: Vec<String>,
+    pub(crate) front: Front,
     pub(crate) title: Option<String>,
     pub(crate) clock: BusinessClock,
     pub(crate) acquirer_base: String,
@@ -246,6 +255,7 @@ impl Config {
         Ok(Self {
             data: folder.join(&file.node.data),
             listen: file.node.listen,
+            front: front(file.node.listen, &file.web, folder)?,
             hosts: file.web.hosts,
             title: file.store.title.clone(),
             clock: business_clock(&file.store)?,
@@ -258,6 +268,22 @@ impl Config {
             log: file.log,
         })
     }
+}
+
+fn front(listen: SocketAddr, web: &WebSection, folder: &Path) -> Result<Front, ConfigError> {
+    let tls = match (&web.certificate, &web.private_key) {
+        (None, None) => None,
+        (Some(certificate), Some(key)) => {
+            let certificate = std::fs::read(folder.join(certificate))
+                .map_err(|error| ConfigError(format!("[web] certificate: {}: {error}", certificate.display())))?;
+            let key =
+                private::read(&folder.join(key)).map_err(|error| ConfigError(format!("[web] private_key: {error}")))?;
+            Some(Tls::new(&certificate, &key).map_err(|error| ConfigError(format!("[web] {error}")))?)
+        }
+        (Some(_), None) => return Err(ConfigError("[web] private_key is missing: certificate needs it".into())),
+        (None, Some(_)) => return Err(ConfigError("[web] certificate is missing: private_key needs it".into())),
+    };
+    Front::new(listen, Proxies::new(&web.trusted_proxies), tls).map_err(|error| ConfigError(format!("[node] {error}")))
 }
 
 impl PrinterSection {
@@ -346,15 +372,23 @@ fn acquirer(section: &AcquirerSection, folder: &Path) -> Result<Acquirer, Config
 fn allinpay(section: &AcquirerSection, folder: &Path) -> Result<allinpay::Config, ConfigError> {
     let read = |key: &str, file: &Option<PathBuf>| -> Result<SecretText, ConfigError> {
         let file = file.as_ref().ok_or_else(|| ConfigError(format!("[acquirer] {key} is missing")))?;
-        let text = std::fs::read_to_string(folder.join(file))
-            .map_err(|error| ConfigError(format!("[acquirer] {key}: {}: {error}", file.display())))?;
+        let bytes =
+            private::read(&folder.join(file)).map_err(|error| ConfigError(format!("[acquirer] {key}: {error}")))?;
+        let text = String::from_utf8(bytes)
+            .map_err(|_| ConfigError(format!("[acquirer] {key}: {}: is no text", file.display())))?;
         Ok(SecretText::new(text.trim().to_owned()))
+    };
+    // Everybody may know this one.
+    let public = |key: &str, file: &Option<PathBuf>| -> Result<String, ConfigError> {
+        let file = file.as_ref().ok_or_else(|| ConfigError(format!("[acquirer] {key} is missing")))?;
+        std::fs::read_to_string(folder.join(file))
+            .map_err(|error| ConfigError(format!("[acquirer] {key}: {}: {error}", file.display())))
     };
     let keys = match section.sign {
         SignKind::Md5 => allinpay::Keys::md5(read("md5_key_file", &section.md5_key_file)?.expose()),
         SignKind::Rsa => allinpay::Keys::rsa(
             read("merchant_private_key_file", &section.merchant_private_key_file)?.expose(),
-            read("platform_public_key_file", &section.platform_public_key_file)?.expose(),
+            public("platform_public_key_file", &section.platform_public_key_file)?.trim(),
         ),
     };
     Ok(allinpay::Config {
@@ -367,14 +401,25 @@ fn allinpay(section: &AcquirerSection, folder: &Path) -> Result<allinpay::Config
 
 #[cfg(test)]
 mod tests {
+    use std::{fs::Permissions, os::unix::fs::PermissionsExt};
+
     use super::*;
 
     fn load(text: &str) -> Result<Config, String> {
         let folder = tempfile::tempdir().expect("a folder");
-        std::fs::write(folder.path().join("md5.key"), "allinpay888").expect("written");
+        for (name, text) in [("md5.key", "allinpay888"), ("web.pem", "no key")] {
+            std::fs::write(folder.path().join(name), text).expect("written");
+            std::fs::set_permissions(folder.path().join(name), Permissions::from_mode(0o600)).expect("set");
+        }
+        std::fs::write(folder.path().join("exposed.key"), "allinpay888").expect("written");
+        std::fs::set_permissions(folder.path().join("exposed.key"), Permissions::from_mode(0o644)).expect("set");
         let path = folder.path().join("node.toml");
         std::fs::write(&path, text).expect("written");
         Config::load(&path).map_err(|error| error.to_string())
+    }
+
+    fn refused(text: &str) -> String {
+        load(text).err().expect("refused")
     }
 
     fn example() -> String {
@@ -383,7 +428,7 @@ mod tests {
 
     #[test]
     fn the_example_is_complete() {
-        let config = load(&example()).expect("a good file");
+        let config = load(&example()).unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(config.tills.len(), 2);
         assert!(config.printer.is_some());
         assert_eq!(config.scanners.len(), 1);
@@ -391,7 +436,7 @@ mod tests {
 
     #[test]
     fn an_unknown_key_is_named_with_its_line_and_what_is_allowed() {
-        let error = load(&example().replace("listen =", "lisen =")).expect_err("refused");
+        let error = refused(&example().replace("listen =", "lisen ="));
         assert!(error.contains("lisen") && error.contains("line") && error.contains("listen"), "{error}");
     }
 
@@ -405,10 +450,16 @@ mod tests {
             ("till = \"T1\"", "till = \"T9\"", "no [[till]]"),
             ("kind = \"allinpay\"", "kind = \"alipay\"", "there are: allinpay"),
             ("md5_key_file = \"md5.key\"", "md5_key_file = \"none.key\"", "md5_key_file"),
+            ("md5_key_file = \"md5.key\"", "md5_key_file = \"exposed.key\"", "chmod 600"),
+            ("listen = \"127.0.0.1:8080\"", "listen = \"0.0.0.0:8080\"", "trusted_proxies"),
+            ("hosts = []", "certificate = \"web.pem\"", "private_key is missing"),
+            ("hosts = []", "certificate = \"web.pem\"\nprivate_key = \"exposed.key\"", "chmod 600"),
+            ("hosts = []", "certificate = \"web.pem\"\nprivate_key = \"web.pem\"", "PEM"),
+            ("hosts = []", "trusted_proxies = [\"proxy.lan\"]", "IP address"),
         ] {
             let text = example();
             assert!(text.contains(from), "{from}");
-            let error = load(&text.replace(from, to)).expect_err(to);
+            let error = refused(&text.replace(from, to));
             assert!(error.contains(words), "{error}");
         }
     }

@@ -22,7 +22,11 @@ use guitai_core::{
     sync::kept::Kept,
     trust::{Grant, Instance},
 };
-use guitai_store::{Database, kept, note, query::Connection};
+use guitai_store::{
+    Database, kept, note,
+    private::{self, PrivateError},
+    query::Connection,
+};
 use serde::{Deserialize, Serialize};
 
 const ENROLMENT_NOTE: &str = "enrolment";
@@ -104,9 +108,9 @@ pub(crate) fn addresses(side: &Connection) -> anyhow::Result<Vec<String>> {
 }
 
 impl DataFolder {
-    /// Makes the folder if it is not there.
+    /// Makes the folder if it is not there, and shuts it to others.
     pub(crate) fn open(folder: &Path) -> anyhow::Result<Self> {
-        std::fs::create_dir_all(folder).with_context(|| format!("[node] data: {}", folder.display()))?;
+        private::folder(folder).context("[node] data")?;
         Ok(Self(folder.to_owned()))
     }
 
@@ -120,7 +124,8 @@ impl DataFolder {
 
     pub(crate) fn try_lock(&self) -> anyhow::Result<Option<File>> {
         let path = self.0.join("lock");
-        let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path)?;
+        let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
+        let file = file.map_err(|error| PrivateError::Io(path.clone(), error))?;
         match file.try_lock() {
             Ok(()) => Ok(Some(file)),
             Err(std::fs::TryLockError::WouldBlock) => Ok(None),
@@ -146,7 +151,7 @@ impl DataFolder {
 
     /// This machine's identity, made on first use.
     pub(crate) fn identity(&self) -> anyhow::Result<SigningKey> {
-        Ok(SigningKey::from_bytes(&self.secret("identity.key")?))
+        Ok(SigningKey::from_bytes(&self.secret(private::IDENTITY)?))
     }
 
     pub(crate) fn code_key(&self) -> anyhow::Result<[u8; 32]> {
@@ -160,20 +165,24 @@ impl DataFolder {
 
     fn secret(&self, name: &str) -> anyhow::Result<[u8; 32]> {
         let path = self.0.join(name);
-        match std::fs::read(&path) {
+        match private::read(&path) {
             Ok(bytes) => bytes.try_into().map_err(|_| anyhow::anyhow!("{}: must hold 32 bytes", path.display())),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(error) if error.is_missing() => {
                 let mut bytes = [0; 32];
                 getrandom::fill(&mut bytes).context("no randomness")?;
-                let mut file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(&path)?;
-                file.write_all(&bytes)?;
-                file.sync_all()?;
-                // A key that vanishes with the power would orphan everything it signed.
-                File::open(&self.0)?.sync_all()?;
+                self.make(&path, &bytes).map_err(|error| PrivateError::Io(path, error))?;
                 Ok(bytes)
             }
-            Err(error) => Err(error).with_context(|| path.display().to_string()),
+            Err(error) => Err(error.into()),
         }
+    }
+
+    fn make(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        let mut file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(path)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        // A key that vanishes with the power would orphan everything it signed.
+        File::open(&self.0)?.sync_all()
     }
 
     pub(crate) fn enrolment(&self) -> anyhow::Result<Option<Enrolment>> {

@@ -19,6 +19,7 @@ mod reach;
 mod refusal;
 mod run;
 mod sample;
+mod sessions;
 mod sync;
 mod tasks;
 mod usage;
@@ -30,5 +31,7 @@ use std::process::ExitCode;
 const _: () = assert!(!guitai_core::signature::STAND_IN);
 
 fn main() -> ExitCode {
+    // Whatever this program writes is for its own user only.
+    rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
     command::main()
 }

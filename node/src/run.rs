@@ -8,7 +8,7 @@ use std::{
 use anyhow::Context;
 use guitai_core::{acquirer::Expected, time::Ticks, trust};
 use guitai_devices::scan::ScanBox;
-use guitai_http::{guard, password::Passwords, serve, session::Sessions, throttle::Throttle};
+use guitai_http::{guard, login::LogIns, serve, session::Sessions};
 use guitai_link::acquirer::AcquirerClient;
 use guitai_store::{
     Integrity, Journal, Reader, kept,
@@ -30,7 +30,7 @@ use crate::{
     devices::{self, Printer, ScanSink, Scans},
     followers,
     membership::{self, Membership},
-    news, patrol,
+    news, patrol, sessions,
     sync::{self, Uplink},
     tasks::Tasks,
     waiters::Waiters,
@@ -61,14 +61,14 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
     let folder = DataFolder::open(&config.data)?;
     let _lock = folder.lock()?;
     let enrolment = folder.enrolled()?;
-    let listener = serve::bind(config.listen).await?;
+    let listener = serve::bind(config.listen)?;
     let (stopper, stop) = watch::channel(false);
 
     let mut node = start(&config, &folder, &enrolment, &stop)?;
     let hosts = guard::Hosts::new(listener.local_addr()?, &config.hosts)
         .map_err(|error| anyhow::anyhow!("[web] hosts: {}", error.0))?;
     let web = guard::protect(api::router(Arc::clone(&node.app)), hosts);
-    node.tasks.keep(WEB, serve::run(listener, web, stop.clone()));
+    node.tasks.keep(WEB, serve::run(listener, web, config.front.clone(), stop.clone()));
     tracing::info!(listen = %config.listen, store = %node.app.store, "ready");
 
     let failed = tokio::select! {
@@ -197,6 +197,9 @@ fn start(
     tasks.keep("clock note", line.clone().keep_clock(stop.clone()));
     tasks.keep("line", sync::keep(line, stop.clone()));
 
+    let request_key = folder.request_key()?;
+    // Two nodes on one host must not sign each other's people out.
+    let process_key = [enrolment.store.as_bytes(), &request_key].concat();
     let app = Arc::new(App {
         store,
         store_name: enrolment.store_name.clone(),
@@ -209,11 +212,9 @@ fn start(
         reader: Reader::new(database),
         till,
         waiters,
-        sessions: Sessions::new(
-            &enrolment.store.as_bytes().iter().chain(&folder.request_key()?).copied().collect::<Vec<_>>(),
-        ),
-        passwords: Passwords::new(),
-        throttle: Mutex::new(Throttle::new()),
+        sessions: Sessions::new(&process_key),
+        log_ins: LogIns::new(&process_key, request_key),
+        streams: Arc::default(),
         events,
         announcements,
         sync: sync_state.subscribe(),
@@ -223,11 +224,13 @@ fn start(
         printer,
         committed,
         stop: stop.clone(),
-        request_key: folder.request_key()?,
+        request_key,
         started,
     });
+    sessions::take_back(&app, &side)?;
     followers::start(&app, &source, &mut tasks)?;
     tasks.finish("time", ask_the_time(Arc::clone(&app), clerk));
+    tasks.finish("sessions written down", sessions::write_down(Arc::clone(&app), side.clone()));
     tasks.keep("news", news::tell_pages(Arc::clone(&app)));
     tasks.keep("control", control::serve(folder.control_socket(), app.till.clone(), stop.clone()));
     Ok(Node { app, engine, scan_boxes, tasks })

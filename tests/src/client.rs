@@ -75,13 +75,29 @@ impl Client {
     pub async fn log_in(&self, account: &str, password: &str) -> anyhow::Result<Self> {
         let answer = self.post("/sessions", &json!({ "account": account, "password": password })).await?;
         ensure!(answer.status == 200, "log-in of {account}: {} {}", answer.status, answer.json);
-        let cookie = answer.headers.get(SET_COOKIE).context("no cookie")?.to_str()?;
-        ensure!(cookie.starts_with("__Host-sid-"), "cookie {cookie}");
-        for attribute in ["Secure", "HttpOnly", "SameSite=Strict", "Path=/"] {
-            ensure!(cookie.contains(attribute), "the cookie lacks {attribute}: {cookie}");
+        let mut pairs = Vec::new();
+        for cookie in answer.headers.get_all(SET_COOKIE) {
+            let cookie = cookie.to_str()?;
+            for attribute in ["Secure", "HttpOnly", "SameSite=Strict", "Path=/"] {
+                ensure!(cookie.contains(attribute), "the cookie lacks {attribute}: {cookie}");
+            }
+            pairs.push(cookie.split(';').next().unwrap_or_default().to_owned());
         }
-        let pair = cookie.split(';').next().unwrap_or_default().to_owned();
-        Ok(Self { who: Identity::Cookie(pair), ..self.clone() })
+        ensure!(pairs.first().is_some_and(|pair| pair.starts_with("__Host-sid-")), "cookies {pairs:?}");
+        Ok(Self { who: Identity::Cookie(pairs.join("; ")), ..self.clone() })
+    }
+
+    /// The same browser without its session: what it still carries says only who logged in there before.
+    #[must_use]
+    pub fn without_session(&self) -> Self {
+        let who = match &self.who {
+            Identity::Cookie(pairs) => {
+                let kept: Vec<_> = pairs.split("; ").filter(|pair| !pair.starts_with("__Host-sid-")).collect();
+                Identity::Cookie(kept.join("; "))
+            }
+            other => other.clone(),
+        };
+        Self { who, ..self.clone() }
     }
 
     /// Reads.

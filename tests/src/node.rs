@@ -1,6 +1,8 @@
 //! A store's node.
 
 use std::{
+    fs::Permissions,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Command,
     time::Duration,
@@ -74,7 +76,7 @@ impl Node {
     ) -> anyhow::Result<Self> {
         std::fs::create_dir_all(folder)?;
         let allinpay = sandbox.allinpay()?;
-        std::fs::write(folder.join("merchant.pem"), text(&allinpay, "merchant_private_key"))?;
+        write_secret(&folder.join("merchant.pem"), text(&allinpay, "merchant_private_key"))?;
         std::fs::write(folder.join("platform.pem"), text(&allinpay, "platform_public_key"))?;
         let port = Port::take()?;
         std::fs::write(folder.join("node.toml"), config(&port.address(), &allinpay, sections))?;
@@ -264,6 +266,15 @@ impl Node {
         })
         .await
     }
+}
+
+/// Writes a file that only its owner may read.
+///
+/// # Errors
+/// It cannot be written.
+pub fn write_secret(file: &Path, text: &str) -> anyhow::Result<()> {
+    std::fs::write(file, text)?;
+    Ok(std::fs::set_permissions(file, Permissions::from_mode(0o600))?)
 }
 
 /// A copy of a node's data.

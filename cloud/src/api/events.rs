@@ -17,6 +17,7 @@ use crate::app::App;
     (status = 200, content_type = "text/event-stream", body = String), (status = 401, body = ProblemBody)))]
 pub(super) async fn listen(State(app): State<Arc<App>>, caller: Principal) -> Result<Response, Problem> {
     caller.require(Scope::Read)?;
+    let seat = app.streams.take(&caller)?;
     let live = app.news.subscribe();
     let stop = app.stop.clone();
     let alive: Alive = match caller {
@@ -24,5 +25,5 @@ pub(super) async fn listen(State(app): State<Arc<App>>, caller: Principal) -> Re
         // Keys are not taken back while the hub runs.
         Principal::Key(_) => Box::new(|| true),
     };
-    Ok(sse::respond(Feed { replay: Vec::new(), live, stop, alive, hears: Box::new(|_| true) }))
+    Ok(sse::respond(Feed { replay: Vec::new(), live, stop, alive, hears: Box::new(|_| true), seat }))
 }

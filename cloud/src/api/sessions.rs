@@ -6,12 +6,14 @@ use axum::{
     Json,
     extract::State,
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    response::AppendHeaders,
 };
 use guitai_core::{ids::AccountId, secret::SecretText};
 use guitai_http::{
     bearer::SignedIn,
     body::Body,
     dto::{LogIn, Session, Time},
+    login::Attempt,
     problem::{Code, Problem, ProblemBody},
     serve::Peer,
     session::Current,
@@ -32,32 +34,29 @@ type SetCookie = [(HeaderName, HeaderValue); 1];
 pub(super) async fn open(
     State(app): State<Arc<App>>,
     Peer(from): Peer,
-    Body { value: LogIn { account, password } }: Body<LogIn>,
-) -> Result<(SetCookie, Json<Session>), Problem> {
-    let password = SecretText::new(password);
-    let Ok(account) = AccountId::parse(&account) else {
-        // As long as for a name that could be one.
-        app.passwords.verify(password, None).await?;
-        return Err(Code::WrongPassword.into());
+    headers: HeaderMap,
+    Body { value: asked }: Body<LogIn>,
+) -> Result<(AppendHeaders<[(HeaderName, HeaderValue); 2]>, Json<Session>), Problem> {
+    let (password, current) = (SecretText::new(asked.password), app.sessions.find(&headers, app.clock.now()));
+    let attempt =
+        Attempt { account: &asked.account, password, from: from.ip(), headers: &headers, current: current.as_ref() };
+    let find = async |account: &AccountId| {
+        let found = app.store.account(account.clone()).await.map_err(internal)?;
+        Ok(found.map(|known| (known.clone(), known.1)))
     };
-    app.throttle.admit(&account, from.ip(), app.clock.now().up)?;
-    let found = app.store.account(account.clone()).await.map_err(internal)?;
-    let right = app.passwords.verify(password, found.as_ref().map(|(_, verifier)| verifier.clone())).await?;
-    let Some(known) = found.filter(|_| right) else {
-        info!(%account, from = %from.ip(), "a wrong password");
-        return Err(Code::WrongPassword.into());
-    };
-    app.throttle.right(&account, from.ip());
+    let (known, terminal) = app.log_ins.log_in(attempt, app.clock.now().up, find).await?;
+    let account = known.0.account.clone();
     if app.accounts.known(&known) {
         app.sessions.end_account(&account);
     }
-    let opened = app.sessions.open(known.0.clone(), app.clock.now())?;
+    let opened = app.sessions.open(known.0.clone(), &known.1, app.clock.now())?;
     // The account may have changed while its password was checked; what changes from here on ends this session.
     if app.store.account(account.clone()).await.map_err(internal)? != Some(known) {
         app.sessions.end_account(&account);
         return Err(Code::WrongPassword.into());
     }
-    Ok(([(header::SET_COOKIE, opened.set_cookie)], Json(shown(opened.current))))
+    let cookies = AppendHeaders([(header::SET_COOKIE, opened.set_cookie), (header::SET_COOKIE, terminal)]);
+    Ok((cookies, Json(shown(opened.current))))
 }
 
 /// Who is signed in.

@@ -148,6 +148,16 @@ impl HubStore {
         self.blocking(move |sqlite| sqlite.account(&account)).await?
     }
 
+    /// The sessions as they were last written down.
+    pub(crate) async fn sessions(&self) -> Result<Option<Vec<u8>>, StoreError> {
+        self.blocking(Sqlite::sessions).await?
+    }
+
+    /// Writes the sessions down.
+    pub(crate) async fn keep_sessions(&self, kept: Vec<u8>) -> Result<(), StoreError> {
+        self.blocking(move |sqlite| sqlite.keep_sessions(&kept)).await?
+    }
+
     /// A program's key. Not asynchronous: one look-up by primary key, for a caller that cannot wait.
     pub(crate) fn key(&self, hash: &KeyHash) -> Result<Option<ApiKey>, StoreError> {
         match self {

@@ -56,6 +56,8 @@ const MERCHANT_NOTE: &str = "merchant_name";
 
 const ADDRESS_NOTE: &str = "node_address";
 
+const SESSIONS_NOTE: &str = "sessions";
+
 /// A day's figures, and the stores they are of.
 #[derive(Debug)]
 pub(crate) struct Figures {
@@ -144,6 +146,16 @@ impl Sqlite {
     /// Makes the rows of every store anew from their journals.
     pub(crate) fn rebuild(&self) -> Result<Refolded, StoreError> {
         refold::refold(&mut self.lock(), &draws)
+    }
+
+    /// The sessions as they were last written down.
+    pub(crate) fn sessions(&self) -> Result<Option<Vec<u8>>, StoreError> {
+        self.reader.read(|connection| note::get(connection, SESSIONS_NOTE))
+    }
+
+    /// Writes the sessions down.
+    pub(crate) fn keep_sessions(&self, kept: &[u8]) -> Result<(), StoreError> {
+        self.write(|tx| note::set(tx, SESSIONS_NOTE, kept))
     }
 
     /// The merchant's name, if one was set.

@@ -57,7 +57,7 @@ pub(crate) async fn create(
         .ok_or_else(|| Problem::malformed("role").detail("administrator 或 cashier。", "administrator or cashier."))?;
     let name = normal::name(&asked.name, limits::NAME_MAX_CHARS).map_err(|error| Problem::text("name", error))?;
     check_policy(&asked.password)?;
-    let verifier = app.passwords.hash(SecretText::new(asked.password)).await?;
+    let verifier = app.log_ins.passwords.hash(SecretText::new(asked.password)).await?;
     let fact = AccountSet {
         account: account.clone(),
         name: Some(name.clone().into()),

@@ -1,6 +1,6 @@
 //! Who lets something be done: an administrator by their password, or a key by its scope.
 
-use std::{net::IpAddr, sync::Arc};
+use std::sync::Arc;
 
 use guitai_core::{ids::AccountId, normal, secret::SecretText};
 use guitai_http::{
@@ -16,10 +16,9 @@ pub(super) async fn approver(
     app: &Arc<App>,
     who: &Principal,
     named: Option<dto::Approver>,
-    from: IpAddr,
 ) -> Result<Option<AccountId>, Problem> {
     match (named, who) {
-        (Some(named), _) => administrator(app, named, from).await.map(Some),
+        (Some(named), _) => administrator(app, who, named).await.map(Some),
         (None, Principal::Key(_)) => who.require(Scope::Refund).map(|()| None),
         (None, Principal::Person(_)) => {
             let missing = Problem::new(Code::ApproverWrongPassword).field("approver");
@@ -28,10 +27,11 @@ pub(super) async fn approver(
     }
 }
 
-/// Checks an administrator's password.
-pub(super) async fn administrator(app: &Arc<App>, named: dto::Approver, from: IpAddr) -> Result<AccountId, Problem> {
+/// Checks an administrator's password. What is guessed here is counted for who asks, and locks nobody's log-in.
+pub(super) async fn administrator(app: &Arc<App>, who: &Principal, named: dto::Approver) -> Result<AccountId, Problem> {
     let (account, password) = (normal::typed(&named.account), SecretText::new(named.password));
-    let Some(row) = app.sign_in(&account, password, from).await? else {
+    let find = async |account: &AccountId| app.account(account).await;
+    let Some(row) = app.log_ins.approve(&who.caller(), (&account, password), app.now().up, find).await? else {
         return Err(Problem::new(Code::ApproverWrongPassword).field("approver.password"));
     };
     if row.role != "administrator" {

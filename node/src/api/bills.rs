@@ -13,7 +13,6 @@ use guitai_http::{
     idempotency::{IdempotencyParam, Keyed},
     paging::Query,
     problem::{Code, Problem, ProblemBody},
-    serve::Peer,
 };
 use guitai_store::bills;
 use guitai_till::{Command, TotalRequest};
@@ -45,13 +44,12 @@ pub(crate) async fn one(
 pub(crate) async fn total(
     State(app): Shared,
     who: Principal,
-    Peer(from): Peer,
     Path((source, number)): Path<(String, String)>,
     asked: Keyed<dto::NewTotal>,
 ) -> Result<Json<dto::Bill>, Problem> {
     who.require(Scope::Charge)?;
     let approver = match (asked.value.approver, &who) {
-        (Some(named), _) => Some(approval::administrator(&app, named, from.ip()).await?),
+        (Some(named), _) => Some(approval::administrator(&app, &who, named).await?),
         (None, Principal::Key(_)) => None,
         (None, Principal::Person(_)) => return Err(Problem::new(Code::ApproverWrongPassword).field("approver")),
     };

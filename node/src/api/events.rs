@@ -27,6 +27,7 @@ pub(crate) async fn follow(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     who.require(Scope::Read).or_else(|_| who.require(Scope::Charge))?;
+    let seat = app.streams.take(&who)?;
     // The live end is taken first: what happens while the missed is read comes twice rather than never.
     let live = app.events.subscribe();
     let replay = match last_event_id(&headers) {
@@ -46,7 +47,7 @@ pub(crate) async fn follow(
         Audience::Account(account) => own.as_deref().is_none_or(|own| own == &**account),
         Audience::Chargers => charges,
     });
-    Ok(respond(Feed { replay, live, stop: app.stop.clone(), alive, hears }))
+    Ok(respond(Feed { replay, live, stop: app.stop.clone(), alive, hears, seat }))
 }
 
 async fn missed(app: &Arc<App>, seen: FactNo) -> Result<Vec<Event>, Problem> {

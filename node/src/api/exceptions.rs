@@ -21,7 +21,6 @@ use guitai_http::{
     idempotency::{IdempotencyParam, Keyed},
     paging::{Page, Query},
     problem::{Code, Problem, ProblemBody},
-    serve::Peer,
 };
 use guitai_store::{bills, query::PaymentRow};
 use guitai_till::{Command, SettleRequest};
@@ -81,7 +80,6 @@ pub(crate) async fn list(
 pub(crate) async fn settle(
     State(app): Shared,
     who: Principal,
-    Peer(from): Peer,
     Path((id, action)): Path<(String, String)>,
     asked: Keyed<dto::Settle>,
 ) -> Result<Json<dto::Payment>, Problem> {
@@ -89,7 +87,7 @@ pub(crate) async fn settle(
         Problem::malformed("action")
             .detail("可用 accept、give-back、close、write-off。", "Use accept, give-back, close or write-off.")
     })?;
-    let approver = approval::approver(&app, &who, asked.value.approver, from.ip()).await?;
+    let approver = approval::approver(&app, &who, asked.value.approver).await?;
     let order_no: OrderNo = payments::visible(&app, &who, &id)?.no;
     let request = SettleRequest {
         order_no,

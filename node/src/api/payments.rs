@@ -1,6 +1,6 @@
 //! Collecting, and the payments there are.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Json,
@@ -24,7 +24,6 @@ use guitai_http::{
     idempotency::{IdempotencyParam, Keyed, RequestHash},
     paging::{Page, Query, decode_cursor, encode_cursor},
     problem::{Code, Problem, ProblemBody},
-    serve::Peer,
     session::Role,
 };
 use guitai_store::{
@@ -146,10 +145,9 @@ pub(crate) async fn cancel(
     State(app): Shared,
     who: Principal,
     Path(order_no): Path<String>,
-    Peer(from): Peer,
     asked: Keyed<dto::GiveUp>,
 ) -> Result<Json<dto::Payment>, Problem> {
-    let approver = lets_go(&app, asked.value.approver, from.ip()).await?;
+    let approver = lets_go(&app, &who, asked.value.approver).await?;
     said(&app, &who, &order_no, (asked.key.as_str(), asked.request), approver, Command::Cancel).await
 }
 
@@ -174,17 +172,16 @@ pub(crate) async fn not_handed_over(
     State(app): Shared,
     who: Principal,
     Path(order_no): Path<String>,
-    Peer(from): Peer,
     asked: Keyed<dto::GiveUp>,
 ) -> Result<Json<dto::Payment>, Problem> {
-    let approver = lets_go(&app, asked.value.approver, from.ip()).await?;
+    let approver = lets_go(&app, &who, asked.value.approver).await?;
     said(&app, &who, &order_no, (asked.key.as_str(), asked.request), approver, Command::NotHandedOver).await
 }
 
 /// The administrator who lets the bill go at once.
-async fn lets_go(app: &Arc<App>, named: Option<dto::Approver>, from: IpAddr) -> Result<Option<AccountId>, Problem> {
+async fn lets_go(app: &Arc<App>, who: &Principal, named: Option<dto::Approver>) -> Result<Option<AccountId>, Problem> {
     match named {
-        Some(named) => approval::administrator(app, named, from).await.map(Some),
+        Some(named) => approval::administrator(app, who, named).await.map(Some),
         None => Ok(None),
     }
 }

@@ -12,7 +12,6 @@ use guitai_http::{
     dto,
     idempotency::{IdempotencyParam, Keyed},
     problem::{Code, Problem, ProblemBody},
-    serve::Peer,
 };
 use guitai_till::{Command, ReturnRequest};
 
@@ -31,11 +30,10 @@ const WAIT: Duration = Duration::from_millis(limits::WAIT_DEFAULT_MS);
 pub(crate) async fn void(
     State(app): Shared,
     who: Principal,
-    Peer(from): Peer,
     Path(order_no): Path<String>,
     asked: Keyed<dto::Void>,
 ) -> Result<Json<dto::Payment>, Problem> {
-    let approver = approver(&app, &who, asked.value.approver, from.ip()).await?;
+    let approver = approver(&app, &who, asked.value.approver).await?;
     let approval = Approval {
         by: who.caller(),
         approver,
@@ -57,12 +55,11 @@ pub(crate) async fn void(
 pub(crate) async fn refund(
     State(app): Shared,
     who: Principal,
-    Peer(from): Peer,
     Path(order_no): Path<String>,
     asked: Keyed<dto::Refund>,
 ) -> Result<Json<dto::Payment>, Problem> {
     let amount = Fen::chargeable(asked.value.amount_fen).map_err(refusal::amount)?;
-    let approver = approver(&app, &who, asked.value.approver, from.ip()).await?;
+    let approver = approver(&app, &who, asked.value.approver).await?;
     let approval = Approval {
         by: who.caller(),
         approver,

@@ -6,19 +6,18 @@ use axum::{
     Json,
     extract::State,
     http::{HeaderMap, StatusCode, header::SET_COOKIE},
-    response::{IntoResponse, Response},
+    response::{AppendHeaders, IntoResponse, Response},
 };
 use guitai_core::{ids::AccountId, secret::SecretText};
 use guitai_http::{
     bearer::SignedIn,
     body::Body,
     dto::{self, NameId, TillRef},
+    login::Attempt,
     problem::{Code, Problem, ProblemBody},
     serve::Peer,
     session::{Current, Person, Role},
 };
-
-use guitai_store::query;
 
 use crate::{app::App, refusal};
 
@@ -30,28 +29,28 @@ type Shared = State<Arc<App>>;
 pub(crate) async fn log_in(
     State(app): Shared,
     Peer(from): Peer,
+    headers: HeaderMap,
     Body { value: asked }: Body<dto::LogIn>,
 ) -> Result<Response, Problem> {
-    let password = SecretText::new(asked.password);
-    let Some(row) = app.sign_in(&asked.account, password, from.ip()).await? else {
-        return Err(Code::WrongPassword.into());
-    };
+    let (password, current) = (SecretText::new(asked.password), app.sessions.find(&headers, app.now()));
+    let attempt =
+        Attempt { account: &asked.account, password, from: from.ip(), headers: &headers, current: current.as_ref() };
+    let (row, terminal) = app.log_ins.log_in(attempt, app.now().up, async |account| app.account(account).await).await?;
     let person = Person {
         account: AccountId::parse(&row.account).map_err(refusal::name("account"))?,
         name: row.name,
         role: Role::parse(&row.role).ok_or(Code::Internal)?,
     };
-    let opened = app.sessions.open(person, app.now()).map_err(|_| Code::Internal)?;
+    let opened = app.sessions.open(person, &row.verifier, app.now()).map_err(|_| Code::Internal)?;
     // The account may have changed while its password was checked; what changes from here on ends this session.
-    let store = app.store.as_str().to_owned();
-    let (account, then) = (opened.current.person.account.clone(), (row.role, row.verifier, row.disabled));
-    let now = app.look(|connection| query::account(connection, &store, account.as_str()))?;
-    if now.is_none_or(|now| (now.role, now.verifier, now.disabled) != then) {
+    let account = opened.current.person.account.clone();
+    let then = (row.role, row.verifier);
+    if app.account(&account).await?.is_none_or(|(now, _)| (now.role, now.verifier) != then) {
         app.sessions.end_account(&account);
         return Err(Code::WrongPassword.into());
     }
     let body = Json(session_dto(&app, &opened.current));
-    Ok(([(SET_COOKIE, opened.set_cookie)], body).into_response())
+    Ok((AppendHeaders([(SET_COOKIE, opened.set_cookie), (SET_COOKIE, terminal)]), body).into_response())
 }
 
 /// Who is logged in.

@@ -15,6 +15,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     problem::{Code, Problem},
     random::{self, NoRandomness},
+    serve,
     session::{Current, Person, Role, Sessions},
 };
 
@@ -226,7 +227,7 @@ impl Principal {
     pub fn caller(&self) -> String {
         match self {
             Self::Key(key) => format!("key:{}", key.name),
-            Self::Person(current) => format!("person:{}", current.person.account),
+            Self::Person(current) => current.person.caller(),
         }
     }
 
@@ -263,7 +264,9 @@ impl<S: Authenticator> FromRequestParts<S> for Principal {
             (None | Some(_), _) => None,
         };
         let Some(hash) = key else { return Err(Code::Unauthenticated.into()) };
-        state.key(&hash)?.map(Self::Key).ok_or_else(|| Code::Unauthenticated.into())
+        let found = state.key(&hash)?.map(Self::Key).ok_or(Code::Unauthenticated)?;
+        serve::known(parts, &found.caller());
+        Ok(found)
     }
 }
 
@@ -283,7 +286,9 @@ impl<S: Authenticator> FromRequestParts<S> for SignedIn {
         if parts.headers.contains_key(header::AUTHORIZATION) {
             return Err(Code::Forbidden.into());
         }
-        state.sessions().find(&parts.headers, state.now()).map(Self).ok_or_else(|| Code::Unauthenticated.into())
+        let current = state.sessions().find(&parts.headers, state.now()).ok_or(Code::Unauthenticated)?;
+        serve::known(parts, &current.person.caller());
+        Ok(Self(current))
     }
 }
 

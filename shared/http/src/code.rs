@@ -56,6 +56,8 @@ codes! {
     TooManyTries "too_many_tries" TOO_MANY_REQUESTS,
     /// Too much at this moment; wait.
     Busy "busy" TOO_MANY_REQUESTS,
+    /// The caller follows as many event streams as it may.
+    TooManyStreams "too_many_streams" TOO_MANY_REQUESTS,
     /// The new password is too easy.
     PasswordWeak "password_weak" UNPROCESSABLE_ENTITY,
     /// The account's name is taken.

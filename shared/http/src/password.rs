@@ -1,16 +1,20 @@
 //! Passwords: argon2id, one at a time, and never a hint whether an account exists.
 //!
 //! One hashing takes about 60 ms of one core and 46 MiB. A till has to sell while somebody guesses passwords, so only one runs
-//! at a time, [`QUEUE_MAX`] wait, and the rest are told to come back.
+//! at a time, [`QUEUE_MAX`] of each [`Lane`] wait, and the rest are told to come back. Strangers' hashings begin [`STRANGER_PACE`]
+//! apart, so that they never get more than a quarter of a core.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use argon2::{
     Algorithm, Argon2, Params, Version,
     password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash},
 };
 use guitai_core::secret::SecretText;
-use tokio::sync::Semaphore;
+use tokio::{
+    sync::{Mutex, Semaphore},
+    time::{Instant, sleep_until},
+};
 
 use crate::problem::{Code, Problem};
 
@@ -21,8 +25,12 @@ pub const MEMORY_KIB: u32 = 46 * 1024;
 const PASSES: u32 = 1;
 const LANES: u32 = 1;
 
-/// Hashings that wait for the one under way: at 60 ms each the last is answered within 0.6 s.
+/// Hashings of one lane that wait for the one under way: at 60 ms each the last of the known is answered within 0.6 s, of the
+/// strangers within 2.2 s.
 pub const QUEUE_MAX: usize = 8;
+
+/// Between the beginnings of two strangers' hashings.
+pub const STRANGER_PACE: Duration = Duration::from_millis(240);
 
 /// The shortest password, in characters.
 pub const PASSWORD_MIN_CHARS: usize = 8;
@@ -195,11 +203,26 @@ impl From<PasswordError> for Problem {
     }
 }
 
+/// Whose password it is. Each lane has seats of its own, so that none can fill another's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lane {
+    /// Somebody who logs in where they never did before: anyone on the network.
+    Stranger,
+    /// Somebody who logs in at a known terminal.
+    Known,
+    /// Somebody logged in, or a program with a key, that needs an approver or sets a password.
+    LoggedIn,
+}
+
 /// The one place that hashes passwords. Clones share one queue.
 #[derive(Clone, Debug)]
 pub struct Passwords {
-    seats: Arc<Semaphore>,
+    strangers: Arc<Semaphore>,
+    known: Arc<Semaphore>,
+    logged_in: Arc<Semaphore>,
     turn: Arc<Semaphore>,
+    /// When the last stranger's hashing began.
+    paced: Arc<Mutex<Option<Instant>>>,
 }
 
 impl Default for Passwords {
@@ -209,10 +232,12 @@ impl Default for Passwords {
 }
 
 impl Passwords {
-    /// An empty queue.
+    /// Empty queues.
     #[must_use]
     pub fn new() -> Self {
-        Self { seats: Arc::new(Semaphore::new(QUEUE_MAX + 1)), turn: Arc::new(Semaphore::new(1)) }
+        let seats = || Arc::new(Semaphore::new(QUEUE_MAX + 1));
+        let (strangers, known, logged_in) = (seats(), seats(), seats());
+        Self { strangers, known, logged_in, turn: Arc::new(Semaphore::new(1)), paced: Arc::default() }
     }
 
     /// The PHC text (`$argon2id$v=19$…`) to store for a password. Ask [`check_policy`] first.
@@ -220,7 +245,7 @@ impl Passwords {
     /// # Errors
     /// When too many wait, or the system fails.
     pub async fn hash(&self, password: SecretText) -> Result<String, PasswordError> {
-        self.in_turn(move || hash(&password)).await
+        self.in_turn(Lane::LoggedIn, move || hash(&password)).await
     }
 
     /// Whether a password is the stored one. Without a stored one (an unknown or disabled account) it takes the same time and
@@ -228,20 +253,38 @@ impl Passwords {
     ///
     /// # Errors
     /// When too many wait, or the stored text is no hash.
-    pub async fn verify(&self, password: SecretText, stored: Option<String>) -> Result<bool, PasswordError> {
-        self.in_turn(move || match stored {
+    pub async fn verify(
+        &self,
+        lane: Lane,
+        password: SecretText,
+        stored: Option<String>,
+    ) -> Result<bool, PasswordError> {
+        self.in_turn(lane, move || match stored {
             Some(stored) => matches(&password, &stored),
             None => hash(&password).map(|_| false),
         })
         .await
     }
 
-    async fn in_turn<T, F>(&self, work: F) -> Result<T, PasswordError>
+    async fn in_turn<T, F>(&self, lane: Lane, work: F) -> Result<T, PasswordError>
     where
         T: Send + 'static,
         F: FnOnce() -> Result<T, PasswordError> + Send + 'static,
     {
-        let seat = Arc::clone(&self.seats).try_acquire_owned().map_err(|_| PasswordError::TooBusy)?;
+        let seats = match lane {
+            Lane::Stranger => &self.strangers,
+            Lane::Known => &self.known,
+            Lane::LoggedIn => &self.logged_in,
+        };
+        let seat = Arc::clone(seats).try_acquire_owned().map_err(|_| PasswordError::TooBusy)?;
+        if lane == Lane::Stranger {
+            // The lock is held while waiting: strangers come one after the other.
+            let mut last = self.paced.lock().await;
+            if let Some(last) = *last {
+                sleep_until(last + STRANGER_PACE).await;
+            }
+            *last = Some(Instant::now());
+        }
         let turn = Arc::clone(&self.turn).acquire_owned().await.map_err(|_| PasswordError::Failed)?;
         let worked = tokio::task::spawn_blocking(move || {
             // Held here, not by the caller: a caller that hangs up must not let a second hashing start beside this one.
@@ -285,10 +328,11 @@ mod tests {
         let passwords = Passwords::new();
         let stored = passwords.hash(secret("马马虎虎-电池")).await.unwrap();
         assert!(stored.starts_with("$argon2id$v=19$m=47104,t=1,p=1$"), "{stored}");
-        assert_eq!(passwords.verify(secret("马马虎虎-电池"), Some(stored.clone())).await, Ok(true));
-        assert_eq!(passwords.verify(secret("马马虎虎-电车"), Some(stored)).await, Ok(false));
-        assert_eq!(passwords.verify(secret("x"), None).await, Ok(false));
-        assert_eq!(passwords.verify(secret("x"), Some("plain".to_owned())).await, Err(PasswordError::Failed));
+        let verify = async |password, stored| passwords.verify(Lane::Known, secret(password), stored).await;
+        assert_eq!(verify("马马虎虎-电池", Some(stored.clone())).await, Ok(true));
+        assert_eq!(verify("马马虎虎-电车", Some(stored)).await, Ok(false));
+        assert_eq!(verify("x", None).await, Ok(false));
+        assert_eq!(verify("x", Some("plain".to_owned())).await, Err(PasswordError::Failed));
     }
 
     #[tokio::test]
@@ -298,17 +342,28 @@ mod tests {
         let mut tries = tokio::task::JoinSet::new();
         for _ in 0..200 {
             let passwords = passwords.clone();
-            tries.spawn(async move { passwords.in_turn(|| Ok(())).await });
+            tries.spawn(async move { passwords.in_turn(Lane::Stranger, || Ok(())).await });
         }
         let mut busy = 0;
         while busy < 200 - QUEUE_MAX - 1 {
             assert_eq!(tries.join_next().await.unwrap().unwrap(), Err(PasswordError::TooBusy));
             busy += 1;
         }
+        let others = [Lane::Known, Lane::LoggedIn].map(|lane| {
+            let passwords = passwords.clone();
+            tokio::spawn(async move { passwords.in_turn(lane, || Ok(())).await })
+        });
         drop(turn);
+        let began = Instant::now();
+        for other in others {
+            assert_eq!(other.await.unwrap(), Ok(()), "strangers fill no seats but their own");
+        }
+        assert!(began.elapsed() <= STRANGER_PACE, "{:?}", began.elapsed());
         while let Some(done) = tries.join_next().await {
             assert_eq!(done.unwrap(), Ok(()));
         }
+        let paced = STRANGER_PACE * u32::try_from(QUEUE_MAX).unwrap();
+        assert!(began.elapsed() >= paced - STRANGER_PACE, "strangers never get a whole core");
     }
 
     #[test]

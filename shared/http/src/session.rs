@@ -1,8 +1,7 @@
-//! Sessions of people: random tokens in a cookie, everything else in this process's memory.
+//! Sessions of people: random tokens in a cookie; of a token only its SHA-256 is kept, so nothing here can be turned into a session.
 //!
-//! A restart signs everybody out, and that is meant: nothing on disk can be turned into a session. Of a token only its SHA-256
-//! is kept. A session ends after a while without requests, after [`ABSOLUTE_MS`] in any case, by logging out, and at once when
-//! [`Sessions::end_account`] is called (password change, role change, disabling).
+//! A session ends after a while without requests, after [`ABSOLUTE_MS`] in any case, by logging out, and at once when
+//! [`Sessions::end_account`] is called (password change, role change, disabling). A restart ends none: see [`kept`].
 
 use std::{
     collections::HashMap,
@@ -16,9 +15,15 @@ use guitai_core::{
 };
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use tokio::sync::Notify;
 use utoipa::ToSchema;
 
-use crate::random::{self, NoRandomness};
+use crate::{
+    random::{self, NoRandomness},
+    terminal::TerminalId,
+};
+
+pub mod kept;
 
 /// What the cookie's name starts with. `__Host-` makes browsers refuse it from other hosts, other paths and without Secure.
 pub const COOKIE_PREFIX: &str = "__Host-sid-";
@@ -86,9 +91,26 @@ pub struct Person {
     pub role: Role,
 }
 
+impl Person {
+    /// The name under which a person's requests are kept: `person:01`.
+    #[must_use]
+    pub fn caller(&self) -> String {
+        format!("person:{}", self.account)
+    }
+}
+
 /// A session's name within this process: the SHA-256 of its token. It opens nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SessionId([u8; 32]);
+
+impl SessionId {
+    /// The name of the terminal that holds this session, where it has no other.
+    #[must_use]
+    pub const fn terminal(self) -> TerminalId {
+        let [id, _] = self.0.as_chunks::<16>().0 else { unreachable!() };
+        TerminalId(*id)
+    }
+}
 
 /// A live session.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,15 +135,23 @@ pub struct Opened {
 #[derive(Debug)]
 struct Entry {
     person: Person,
-    opened: Ticks,
-    last_used: Ticks,
+    /// The account as it stood at the log-in: [`standing`].
+    stands: [u8; 32],
+    /// When it ends in any case.
+    latest: Ticks,
+    /// When it ends unless another request comes.
+    idle_until: Ticks,
 }
 
 impl Entry {
     fn ends(&self) -> Ticks {
-        let idle = self.last_used.after_ms(self.person.role.idle_ms());
-        idle.min(self.opened.after_ms(ABSOLUTE_MS))
+        self.idle_until.min(self.latest)
     }
+}
+
+/// What of an account a session goes by: its role and password. Another one ends its sessions.
+fn standing(role: Role, verifier: &str) -> [u8; 32] {
+    Sha256::new().chain_update(role.as_str()).chain_update([0]).chain_update(verifier).finalize().into()
 }
 
 /// All sessions of one server.
@@ -129,6 +159,8 @@ impl Entry {
 pub struct Sessions {
     cookie_name: String,
     entries: Mutex<HashMap<SessionId, Entry>>,
+    /// A session began or ended.
+    changed: Notify,
 }
 
 impl Sessions {
@@ -138,7 +170,7 @@ impl Sessions {
     pub fn new(process_key: &[u8]) -> Self {
         let [a, b, c, d, ..] = <[u8; 32]>::from(Sha256::digest(process_key));
         let cookie_name = format!("{COOKIE_PREFIX}{:08x}", u32::from_be_bytes([a, b, c, d]));
-        Self { cookie_name, entries: Mutex::default() }
+        Self { cookie_name, entries: Mutex::default(), changed: Notify::new() }
     }
 
     /// The cookie's name.
@@ -147,23 +179,31 @@ impl Sessions {
         &self.cookie_name
     }
 
-    /// Opens a session under a new token. Also call it at each gain of rights, so that no older token gains them.
+    /// Opens a session under a new token, for the account with this password's PHC text. Also call it at each gain of rights, so
+    /// that no older token gains them.
     ///
     /// # Errors
     /// When the operating system has no random bytes.
-    pub fn open(&self, person: Person, now: Now) -> Result<Opened, NoRandomness> {
+    pub fn open(&self, person: Person, verifier: &str, now: Now) -> Result<Opened, NoRandomness> {
         let token = random::token()?;
         let session = id_of(&token);
-        let entry = Entry { person: person.clone(), opened: now.up, last_used: now.up };
+        let entry = Entry {
+            stands: standing(person.role, verifier),
+            latest: now.up.after_ms(ABSOLUTE_MS),
+            idle_until: now.up.after_ms(person.role.idle_ms()),
+            person: person.clone(),
+        };
         let expires_at = wall(now, entry.ends());
         let mut entries = self.lock();
         entries.retain(|_, entry| entry.ends() > now.up);
         if entries.len() >= SESSIONS_MAX
-            && let Some(idlest) = entries.iter().min_by_key(|(_, entry)| entry.last_used).map(|(id, _)| *id)
+            && let Some(idlest) = entries.iter().min_by_key(|(_, entry)| entry.idle_until).map(|(id, _)| *id)
         {
             entries.remove(&idlest);
         }
         entries.insert(session, entry);
+        drop(entries);
+        self.changed.notify_one();
         let cookie = format!("{}={token}; Path=/; Secure; HttpOnly; SameSite=Strict", self.cookie_name);
         let mut set_cookie = HeaderValue::try_from(cookie).expect("base64url and fixed words are visible ASCII");
         set_cookie.set_sensitive(true);
@@ -180,7 +220,7 @@ impl Sessions {
             entries.remove(&session);
             return None;
         }
-        entry.last_used = now.up;
+        entry.idle_until = now.up.after_ms(entry.person.role.idle_ms());
         Some(Current { person: entry.person.clone(), session, expires_at: wall(now, entry.ends()) })
     }
 
@@ -194,6 +234,7 @@ impl Sessions {
     pub fn close(&self, headers: &HeaderMap) -> HeaderValue {
         if let Some(session) = self.named(headers) {
             self.lock().remove(&session);
+            self.changed.notify_one();
         }
         let cookie = format!("{}=; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=0", self.cookie_name);
         HeaderValue::try_from(cookie).expect("hex and fixed words are visible ASCII")
@@ -204,7 +245,10 @@ impl Sessions {
         let mut entries = self.lock();
         let before = entries.len();
         entries.retain(|_, entry| entry.person.account != *account);
-        before - entries.len()
+        let ended = before - entries.len();
+        drop(entries);
+        self.changed.notify_one();
+        ended
     }
 
     /// Whether an account has a live session.
@@ -215,7 +259,9 @@ impl Sessions {
 
     /// Ends all sessions; says how many.
     pub fn end_all(&self) -> usize {
-        std::mem::take(&mut *self.lock()).len()
+        let ended = std::mem::take(&mut *self.lock()).len();
+        self.changed.notify_one();
+        ended
     }
 
     /// Sessions held, ended ones included until the next one opens.
@@ -259,15 +305,15 @@ fn wall(now: Now, at: Ticks) -> UtcMs {
 mod tests {
     use super::*;
 
-    fn at(up: u64) -> Now {
+    pub(super) fn at(up: u64) -> Now {
         Now::alone(UtcMs(1_767_579_072_000 + i64::try_from(up).unwrap()), Ticks(up))
     }
 
-    fn person(account: &str, role: Role) -> Person {
+    pub(super) fn person(account: &str, role: Role) -> Person {
         Person { account: AccountId::parse(account).expect("a name"), name: "王".to_owned(), role }
     }
 
-    fn sent_back(opened: &Opened) -> HeaderMap {
+    pub(super) fn sent_back(opened: &Opened) -> HeaderMap {
         let pair = opened.set_cookie.to_str().unwrap().split(';').next().unwrap().to_owned();
         HeaderMap::from_iter([(header::COOKIE, HeaderValue::try_from(format!("other=1; {pair}")).unwrap())])
     }
@@ -275,7 +321,7 @@ mod tests {
     #[test]
     fn the_cookie_has_every_flag_and_256_bits() {
         let sessions = Sessions::new(b"node one");
-        let opened = sessions.open(person("01", Role::Cashier), at(0)).unwrap();
+        let opened = sessions.open(person("01", Role::Cashier), "v", at(0)).unwrap();
         let cookie = opened.set_cookie.to_str().unwrap();
         let (name, rest) = cookie.split_once('=').unwrap();
         let hex = name.strip_prefix("__Host-sid-").unwrap();
@@ -294,7 +340,7 @@ mod tests {
             (Role::Headquarters, IDLE_ADMINISTRATOR_MS),
         ] {
             let sessions = Sessions::new(b"k");
-            let opened = sessions.open(person("01", role), at(0)).unwrap();
+            let opened = sessions.open(person("01", role), "v", at(0)).unwrap();
             let headers = sent_back(&opened);
             assert_eq!(opened.current.expires_at, at(idle).wall);
             assert_eq!(sessions.find(&headers, at(idle - 1)).unwrap().expires_at, at(2 * idle - 1).wall);
@@ -303,7 +349,7 @@ mod tests {
             assert!(sessions.find(&headers, at(2 * idle - 1)).is_none());
             assert!(sessions.find(&headers, at(idle)).is_none(), "an ended session stays ended");
 
-            let headers = sent_back(&sessions.open(person("01", role), at(0)).unwrap());
+            let headers = sent_back(&sessions.open(person("01", role), "v", at(0)).unwrap());
             for minute in 1..12 * 60 {
                 assert!(sessions.find(&headers, at(minute * 60_000)).is_some(), "minute {minute}");
             }
@@ -314,7 +360,7 @@ mod tests {
     #[test]
     fn logging_out_and_ending_an_account_kill_at_once() {
         let sessions = Sessions::new(b"k");
-        let open = |account| sent_back(&sessions.open(person(account, Role::Cashier), at(0)).unwrap());
+        let open = |account| sent_back(&sessions.open(person(account, Role::Cashier), "v", at(0)).unwrap());
         let (one, two, other) = (open("01"), open("01"), open("02"));
         let cleared = sessions.close(&one);
         assert!(cleared.to_str().unwrap().contains("Max-Age=0"));
@@ -333,7 +379,7 @@ mod tests {
     #[test]
     fn forged_doubled_and_foreign_cookies_open_nothing() {
         let sessions = Sessions::new(b"k");
-        let mut headers = sent_back(&sessions.open(person("01", Role::Cashier), at(0)).unwrap());
+        let mut headers = sent_back(&sessions.open(person("01", Role::Cashier), "v", at(0)).unwrap());
         assert!(Sessions::new(b"k").find(&headers, at(1)).is_none(), "another process");
         let name = sessions.cookie_name().to_owned();
         headers.append(header::COOKIE, HeaderValue::try_from(format!("{name}=planted")).unwrap());
@@ -347,9 +393,9 @@ mod tests {
     #[test]
     fn the_number_of_sessions_is_bounded() {
         let sessions = Sessions::new(b"k");
-        let first = sent_back(&sessions.open(person("01", Role::Cashier), at(0)).unwrap());
+        let first = sent_back(&sessions.open(person("01", Role::Cashier), "v", at(0)).unwrap());
         for n in 0..u64::try_from(SESSIONS_MAX).unwrap() {
-            sessions.open(person("02", Role::Cashier), at(1 + n)).unwrap();
+            sessions.open(person("02", Role::Cashier), "v", at(1 + n)).unwrap();
         }
         assert_eq!(sessions.count(), SESSIONS_MAX);
         assert!(sessions.find(&first, at(5000)).is_none(), "the idlest gave way");

@@ -4,7 +4,13 @@
 //! reads too slowly gets `resync` in place of what was dropped, and fetches anew. Every [`KEEP_ALIVE`] a comment is sent, so
 //! that proxies keep the line and a listener that is gone is noticed; the listener's session is asked at the same time.
 
-use std::{convert::Infallible, fmt::Display, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    convert::Infallible,
+    fmt::Display,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use axum::{
     http::{HeaderMap, HeaderName},
@@ -18,8 +24,17 @@ use tokio::{
 };
 use tokio_stream::wrappers::ReceiverStream;
 
+use crate::{
+    bearer::Principal,
+    problem::{Code, Problem},
+    session::SessionId,
+};
+
 /// A comment goes out this often; proxies commonly cut a silent line after 30 to 60 s.
 pub const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// Streams of one caller at a time: a page needs one, and somebody may have several windows or a program several workers.
+pub const STREAMS_PER_CALLER_MAX: usize = 4;
 
 /// Events that wait for one slow listener here; more wait in the broadcast channel.
 pub const WAITING_MAX: usize = 16;
@@ -125,6 +140,62 @@ pub struct Feed {
     pub alive: Alive,
     /// Which events this listener may hear.
     pub hears: Hears,
+    /// The listener's place.
+    pub seat: Listening,
+}
+
+/// Who listens how often.
+#[derive(Debug, Default)]
+pub struct Streams(Mutex<HashMap<Listener, usize>>);
+
+/// Whose streams count together.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Listener {
+    Session(SessionId),
+    Key(String),
+}
+
+impl Streams {
+    /// A place for one more stream of this caller; given back when dropped.
+    ///
+    /// # Errors
+    /// 429 `too_many_streams` when it has [`STREAMS_PER_CALLER_MAX`].
+    pub fn take(self: &Arc<Self>, who: &Principal) -> Result<Listening, Problem> {
+        let listener = match who {
+            Principal::Person(current) => Listener::Session(current.session),
+            Principal::Key(key) => Listener::Key(key.name.clone()),
+        };
+        let mut held = self.held();
+        let count = held.entry(listener.clone()).or_default();
+        if *count >= STREAMS_PER_CALLER_MAX {
+            return Err(Problem::new(Code::TooManyStreams).retry_after(KEEP_ALIVE.as_secs()));
+        }
+        *count += 1;
+        Ok(Listening { streams: Arc::clone(self), listener })
+    }
+
+    fn held(&self) -> MutexGuard<'_, HashMap<Listener, usize>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A caller's place for one stream.
+#[derive(Debug)]
+pub struct Listening {
+    streams: Arc<Streams>,
+    listener: Listener,
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        let mut held = self.streams.held();
+        if let Some(count) = held.get_mut(&self.listener) {
+            *count -= 1;
+            if *count == 0 {
+                held.remove(&self.listener);
+            }
+        }
+    }
 }
 
 /// The answer that streams a feed.
@@ -143,10 +214,10 @@ pub fn last_event_id(headers: &HeaderMap) -> Option<FactNo> {
     FactNo::parse(headers.get("last-event-id")?.to_str().ok()?)
 }
 
-type Listener = mpsc::Sender<Result<sse::Event, Infallible>>;
+type Events = mpsc::Sender<Result<sse::Event, Infallible>>;
 
-async fn pump(feed: Feed, to: Listener) {
-    let Feed { replay, mut live, mut stop, alive, hears } = feed;
+async fn pump(feed: Feed, to: Events) {
+    let Feed { replay, mut live, mut stop, alive, hears, seat: _seat } = feed;
     let pumped = async {
         for event in replay.into_iter().filter(|event| hears(&event.audience)) {
             if !alive() || to.send(Ok(event.wire())).await.is_err() {
@@ -197,10 +268,28 @@ mod tests {
         let alive = Arc::new(AtomicBool::new(true));
         let asked = Arc::clone(&alive);
         let alive_now: Alive = Box::new(move || asked.load(Ordering::SeqCst));
-        let response =
-            respond(Feed { replay, live: receiver, stop: stopped, alive: alive_now, hears: Box::new(|_| true) });
+        let seat = Arc::new(Streams::default()).take(&program("erp")).unwrap();
+        let hears: Hears = Box::new(|_| true);
+        let response = respond(Feed { replay, live: receiver, stop: stopped, alive: alive_now, hears, seat });
         assert_eq!(response.headers()["content-type"], "text/event-stream");
         Rig { live, stop, alive, body: response.into_body() }
+    }
+
+    fn program(name: &str) -> Principal {
+        let scopes = crate::bearer::Scopes::default();
+        Principal::Key(crate::bearer::ApiKey { name: name.to_owned(), scopes })
+    }
+
+    #[test]
+    fn a_caller_has_four_streams() {
+        let streams = Arc::new(Streams::default());
+        let mut held: Vec<_> = (0..STREAMS_PER_CALLER_MAX).map(|_| streams.take(&program("erp")).unwrap()).collect();
+        assert_eq!(streams.take(&program("erp")).unwrap_err().code(), Code::TooManyStreams);
+        assert!(streams.take(&program("pos")).is_ok(), "another caller has its own");
+        held.pop();
+        assert!(streams.take(&program("erp")).is_ok());
+        drop(held);
+        assert!(streams.held().is_empty());
     }
 
     async fn next(body: &mut axum::body::Body) -> Option<String> {

@@ -93,8 +93,13 @@ impl Words {
             ),
             Code::Busy => words(
                 ("正忙", "Busy"),
-                ("同时登录的人太多，请稍等。", "Too many people sign in at this moment."),
+                ("同时来的请求太多，请稍等。", "Too many ask at this moment."),
                 ("一秒后再试。", "Try again in a second."),
+            ),
+            Code::TooManyStreams => words(
+                ("实时连接太多", "Too many event streams"),
+                ("同一个登录或密钥最多 4 个实时连接。", "A log-in or key follows at most 4 event streams at a time."),
+                ("关掉不用的窗口或连接后再试。", "Close windows or streams that are not needed and try again."),
             ),
             Code::PasswordWeak => words(
                 ("密码太简单", "Password too easy"),

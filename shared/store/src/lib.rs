@@ -20,6 +20,7 @@
 //! Under all:
 //!
 //! - [`database`]: opening, the version gate, settings; `schema`: its tables, and how they come to this version.
+//! - [`private`]: files that only the service's own user may read.
 //! - [`note`]: what is remembered about this box and is no fact; [`kept`]: the hub's words among it.
 //! - `column`: how values of core lie in columns; `error`: what all of them say no with.
 
@@ -36,6 +37,7 @@ pub mod journal;
 pub mod kept;
 pub mod list;
 pub mod note;
+pub mod private;
 pub mod query;
 pub mod record;
 pub mod refold;

@@ -23,4 +23,5 @@ mod scan;
 mod source;
 mod sse;
 mod startup;
+mod strangers;
 mod tidy;

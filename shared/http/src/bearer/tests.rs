@@ -54,7 +54,7 @@ fn rig_whose_keys(unreadable: bool) -> Rig {
     let keys = HashMap::from([(key.hash, ApiKey { name: "erp".to_owned(), scopes })]);
     let sessions = Sessions::new(b"k");
     let person = Person { account: AccountId::parse("01").unwrap(), name: "王".to_owned(), role: Role::Cashier };
-    let opened = sessions.open(person, Now::default()).unwrap();
+    let opened = sessions.open(person, "v", Now::default()).unwrap();
     let cookie = opened.set_cookie.to_str().unwrap().split(';').next().unwrap().to_owned();
     let admin = |who: Principal| async move { who.require(Scope::Admin).map(|()| who.caller()) };
     let keyed = |who: Principal, request: Keyed<serde_json::Value>| async move {

@@ -1,9 +1,11 @@
-//! Two watches on a connection: a request body that must end in time, and a peer that must keep reading.
+//! Watches on a connection: a request body that must end in time, an answer that is under way until it has gone, and a peer that
+//! must keep reading.
 
 use std::{
     error::Error,
     fmt, io,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -13,6 +15,11 @@ use hyper::body::{Frame, SizeHint};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     time::{Instant, Sleep, sleep},
+};
+
+use super::{
+    seats::{Phase, Seat},
+    share::Share,
 };
 
 /// The body did not arrive in time.
@@ -31,11 +38,27 @@ impl Error for BodyTooSlow {}
 pub(super) struct Deadline<B> {
     body: B,
     over: Pin<Box<Sleep>>,
+    seat: Arc<Seat>,
+    ended: bool,
 }
 
 impl<B> Deadline<B> {
-    pub(super) fn new(body: B, within: Duration) -> Self {
-        Self { body, over: Box::pin(sleep(within)) }
+    pub(super) fn new(body: B, within: Duration, seat: Arc<Seat>) -> Self {
+        Self { body, over: Box::pin(sleep(within)), seat, ended: false }
+    }
+
+    /// All of it has come, or nobody wants more of it: what is waited for is the answer.
+    fn end(&mut self) {
+        if !self.ended {
+            self.ended = true;
+            self.seat.now(Phase::Answer);
+        }
+    }
+}
+
+impl<B> Drop for Deadline<B> {
+    fn drop(&mut self) {
+        self.end();
     }
 }
 
@@ -54,7 +77,50 @@ where
         if self.over.as_mut().poll(cx).is_ready() {
             return Poll::Ready(Some(Err(Box::new(BodyTooSlow))));
         }
-        Pin::new(&mut self.body).poll_frame(cx).map_err(Into::into)
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        if frame.is_none() {
+            self.end();
+        }
+        Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// An answer's body. Once it has gone, the connection waits for the next request.
+pub(super) struct Answered<B> {
+    body: B,
+    seat: Arc<Seat>,
+    _share: Option<Share>,
+}
+
+impl<B> Answered<B> {
+    pub(super) const fn new(body: B, seat: Arc<Seat>, share: Option<Share>) -> Self {
+        Self { body, seat, _share: share }
+    }
+}
+
+impl<B> Drop for Answered<B> {
+    fn drop(&mut self) {
+        self.seat.now(Phase::Head);
+    }
+}
+
+impl<B: HttpBody + Unpin> HttpBody for Answered<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
     }
 
     fn is_end_stream(&self) -> bool {

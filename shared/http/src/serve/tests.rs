@@ -23,6 +23,10 @@ struct Rig {
 }
 
 async fn rig(limits: Limits) -> Rig {
+    rig_behind(Front::default(), limits).await
+}
+
+async fn rig_behind(front: Front, limits: Limits) -> Rig {
     let slow = || async {
         tokio::time::sleep(Duration::from_millis(90)).await;
         "slept"
@@ -35,14 +39,23 @@ async fn rig(limits: Limits) -> Rig {
     let app = Router::new()
         .route("/", get(|Peer(peer): Peer| async move { peer.ip().to_string() }))
         .route("/slow", get(slow))
+        .route("/known", get(known_and_slow))
         .route("/endless", get(endless))
         .route("/body", post(|body: JsonBody<serde_json::Value>| async move { body.value.to_string() }))
         .fallback(problem::not_found);
-    let listener = bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
+    let listener = bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
     let addr = listener.local_addr().unwrap();
     let (stop, stopped) = watch::channel(false);
-    let served = tokio::spawn(run_with(listener, app, stopped, limits));
+    let served = tokio::spawn(run_with(listener, app, front, stopped, limits));
     Rig { addr, stop, served }
+}
+
+/// Says who calls, then takes its time.
+async fn known_and_slow(request: Request) -> &'static str {
+    let (parts, _) = request.into_parts();
+    known(&parts, "key:erp");
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    "known"
 }
 
 impl Rig {
@@ -73,7 +86,7 @@ async fn it_serves_and_says_who_asked() {
 #[tokio::test]
 async fn a_busy_port_is_named() {
     let rig = rig(Limits::PRODUCT).await;
-    let error = bind(rig.addr).await.expect_err("taken");
+    let error = bind(rig.addr).expect_err("taken");
     assert!(matches!(error, BindError::Busy { addr } if addr == rig.addr), "{error:?}");
     assert!(error.to_string().contains(&rig.addr.to_string()), "{error}");
 }
@@ -139,12 +152,80 @@ async fn one_address_has_its_share_and_loopback_is_exempt() {
 }
 
 #[tokio::test]
-async fn newcomers_wait_while_all_seats_are_taken() {
-    let rig = rig(Limits { connections: 1, ..QUICK }).await;
-    let _silent = rig.send("").await;
-    let began = Instant::now();
-    assert!(rest(rig.send(ONE).await).await.starts_with("HTTP/1.1 200"));
-    assert!(began.elapsed() >= Duration::from_millis(30), "served once the silent one was closed");
+async fn strangers_who_keep_a_seat_waiting_give_it_to_whoever_asks() {
+    let few = Limits { connections: 4, ..Limits::PRODUCT };
+    let rig = rig(few).await;
+    let known = rig.send("GET /known HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    let slow_body = "POST /body HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n1";
+    for round in 0..20 {
+        let mut strangers = Vec::new();
+        for text in ["", "GET / HTTP/1.1\r\nhost: x\r\nx-slow: ", slow_body, slow_body] {
+            strangers.push(rig.send(text).await);
+        }
+        let answer = tokio::time::timeout(Duration::from_millis(500), rest(rig.send(ONE).await)).await;
+        assert!(answer.is_ok_and(|answer| answer.starts_with("HTTP/1.1 200")), "round {round}");
+    }
+    assert!(rest(known).await.ends_with("known"), "whoever said who they are kept the seat");
+}
+
+#[tokio::test]
+async fn a_named_proxy_says_who_asks_and_each_of_its_callers_has_a_share() {
+    let proxy = Proxies::new(&[IpAddr::from([127, 0, 0, 1])]);
+    let front = Front::new(SocketAddr::from(([127, 0, 0, 1], 80)), proxy, None).unwrap();
+    let proxied = rig_behind(front, Limits { per_address: 2, ..Limits::PRODUCT }).await;
+    let asked = |path: &str, from: &str| {
+        format!("GET {path} HTTP/1.1\r\nhost: x\r\nx-forwarded-for: 6.6.6.6, {from}\r\nconnection: close\r\n\r\n")
+    };
+    assert!(rest(proxied.send(&asked("/", "203.0.113.9")).await).await.ends_with("203.0.113.9"));
+    let held = [proxied.send(&asked("/slow", "203.0.113.9")).await, proxied.send(&asked("/slow", "203.0.113.9")).await];
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    assert!(rest(proxied.send(&asked("/", "203.0.113.9")).await).await.starts_with("HTTP/1.1 429"));
+    assert!(
+        rest(proxied.send(&asked("/", "203.0.113.8")).await).await.starts_with("HTTP/1.1 200"),
+        "another has its own"
+    );
+    for held in held {
+        assert!(rest(held).await.ends_with("slept"));
+    }
+    assert!(rest(proxied.send(&asked("/", "203.0.113.9")).await).await.starts_with("HTTP/1.1 200"));
+    let unnamed = rig(Limits::PRODUCT).await;
+    assert!(
+        rest(unnamed.send(&asked("/", "203.0.113.9")).await).await.ends_with("127.0.0.1"),
+        "nobody else is believed"
+    );
+}
+
+#[tokio::test]
+async fn tls_is_spoken_where_a_certificate_is_given_and_plain_http_is_told_so() {
+    let made = rcgen::generate_simple_self_signed(["till.shop.lan".to_owned()]).unwrap();
+    let (certificate, key) = (made.cert.pem(), made.signing_key.serialize_pem());
+    assert!(matches!(Tls::new(b"nothing", key.as_bytes()), Err(TlsError::Unusable(_) | TlsError::Certificate(_))));
+    assert!(matches!(Tls::new(certificate.as_bytes(), b"nothing"), Err(TlsError::Key(_))));
+    let other = rcgen::generate_simple_self_signed(["till.shop.lan".to_owned()]).unwrap().signing_key.serialize_pem();
+    assert!(matches!(Tls::new(certificate.as_bytes(), other.as_bytes()), Err(TlsError::Unusable(_))));
+    let tls = Tls::new(certificate.as_bytes(), key.as_bytes()).unwrap();
+    let front = Front::new(SocketAddr::from(([0, 0, 0, 0], 443)), Proxies::default(), Some(tls)).unwrap();
+    let rig = rig_behind(front, Limits::PRODUCT).await;
+
+    let plain = rest(rig.send(ONE).await).await;
+    assert!(plain.starts_with("HTTP/1.1 400") && plain.contains("请用 https://"), "{plain}");
+
+    let mut roots = tokio_rustls::rustls::RootCertStore::empty();
+    roots.add(made.cert.der().clone()).unwrap();
+    let provider = Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
+    let config = tokio_rustls::rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
+    let stream = TcpStream::connect(rig.addr).await.unwrap();
+    let mut stream = connector.connect("till.shop.lan".try_into().unwrap(), stream).await.unwrap();
+    stream.write_all(ONE.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
 }
 
 #[tokio::test]

@@ -134,7 +134,7 @@ async fn signing(sign: Sign) -> anyhow::Result<World> {
     if let Sign::Md5 = sign {
         let file = world.node().config_file();
         let key = world.sandbox.allinpay()?["md5_key"].as_str().context("md5_key")?.to_owned();
-        std::fs::write(file.with_file_name("md5.key"), key)?;
+        guitai_tests::node::write_secret(&file.with_file_name("md5.key"), &key)?;
         configure(&mut world, ("sign = \"rsa\"", "sign = \"md5\"\nmd5_key_file = \"md5.key\"")).await?;
     }
     Ok(world)
