@@ -63,7 +63,11 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Config(ConfigCommand),
     /// 输出 OpenAPI 文档 / print the OpenAPI document
-    Openapi,
+    Openapi {
+        /// 改为输出权限表，每行一个接口 / instead, who may ask for what: method, path, scopes of keys, roles of people
+        #[arg(long)]
+        access: bool,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -149,9 +153,9 @@ pub(crate) enum ApiKeyCommand {
         /// 使用者 / whose it is
         #[arg(long)]
         name: String,
-        /// 权限 / what it may do; the hub knows `read`
-        #[arg(long)]
-        scope: HubScope,
+        /// 权限，可用逗号分隔 / what it may do, separated by commas: `read`, `admin`
+        #[arg(long, value_delimiter = ',', required = true)]
+        scope: Vec<HubScope>,
     },
 }
 
@@ -160,6 +164,8 @@ pub(crate) enum ApiKeyCommand {
 pub(crate) enum HubScope {
     /// Read everything.
     Read,
+    /// Write announcements.
+    Admin,
 }
 
 #[derive(Debug, Subcommand)]

@@ -15,7 +15,7 @@ use guitai_core::{
     secret::SecretText,
 };
 use guitai_http::{
-    bearer::{self, ApiKey, Scopes},
+    bearer::{self, ApiKey, Scope, Scopes},
     password::{self, Passwords, Weak},
     session::{Person, Role},
 };
@@ -52,12 +52,13 @@ pub(crate) fn execute(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Enrol { config, store } => stores::enrol(&config, &store)?,
         Command::Verify(config) => return verify(&config),
         Command::Rebuild(config) => rebuild(&config)?,
-        Command::ApiKey(ApiKeyCommand::Create { config, name, scope }) => create_key(&config, &name, scope)?,
+        Command::ApiKey(ApiKeyCommand::Create { config, name, scope }) => create_key(&config, &name, &scope)?,
         Command::Account(AccountCommand::Create { config, account, name, role }) => {
             create_account(&config, &account, &name, role)?;
         }
         Command::Config(ConfigCommand::Example) => say(config::EXAMPLE.trim_end())?,
-        Command::Openapi => {
+        Command::Openapi { access: true } => say(api::who_may().trim_end())?,
+        Command::Openapi { access: false } => {
             let document = api::document().to_pretty_json().map_err(Failure::failed)?;
             say(&document)?;
         }
@@ -107,16 +108,23 @@ fn rebuild(file: &ConfigFile) -> Result<(), Failure> {
     say(&format!("ok\tfacts {}\tundigested {}", done.facts, done.undigested))
 }
 
-fn create_key(file: &ConfigFile, name: &str, scope: HubScope) -> Result<(), Failure> {
-    let scope = match scope {
-        HubScope::Read => bearer::Scope::Read,
-    };
+fn create_key(file: &ConfigFile, name: &str, scopes: &[HubScope]) -> Result<(), Failure> {
+    let scopes = scopes.iter().fold(Scopes::default(), |scopes, scope| {
+        scopes.with(match scope {
+            HubScope::Read => Scope::Read,
+            HubScope::Admin => Scope::Admin,
+        })
+    });
     let name = normal::name(name, KEY_NAME_MAX_CHARS).map_err(bad_name)?;
+    if scopes.contains(Scope::Admin) && AccountId::parse(&name).is_err() {
+        // What it publishes is signed with its name.
+        return Err(Failure::usage(bad_id("--name")));
+    }
     let (_, sqlite, _) = open(file)?;
     let made = bearer::new_key().map_err(Failure::failed)?;
-    let key = ApiKey { name, scopes: Scopes::default().with(scope) };
+    let key = ApiKey { name, scopes };
     if !sqlite.add_key(&key, &made.hash, clock::wall()).map_err(Failure::failed)? {
-        return Err(Failure::failed(format!("密钥名已存在 a key named {:?} exists", key.name)));
+        return Err(Failure::failed(format!("密钥名已存在 a key named {:?} exists (key_exists)", key.name)));
     }
     say(made.text.expose())
 }

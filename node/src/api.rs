@@ -1,5 +1,6 @@
 //! The node's HTTP API (design section 5): the table of contents, one file a noun.
 
+mod access;
 mod accounts;
 mod announcements;
 mod approval;
@@ -23,10 +24,15 @@ use axum::{
     response::Response,
 };
 use guitai_core::sync::member::Wish;
-use guitai_http::{dto::NodeEvents, embed, openapi};
+use guitai_http::{dto::NodeEvents, embed, table};
 use rust_embed::Embed;
 use utoipa::OpenApi;
-use utoipa_axum::{router::OpenApiRouter, routes};
+use utoipa_axum::routes;
+
+use access::{
+    ACCOUNTS, ANYBODY, CHARGE, EDIT_NOTICES, GIVE_BACK, PEOPLE, READ, READ_EXCEPTIONS, READ_NOTICES, READ_ONE,
+    SET_TOTAL,
+};
 
 use crate::app::App;
 
@@ -44,47 +50,56 @@ struct CashierPage;
 )]
 struct Head;
 
-type Table = OpenApiRouter<Arc<App>>;
+type Table = table::Table<Arc<App>>;
 
-/// Every route, once: what is served and what is described come from here. `guarded` goes around those about money.
+/// Every route, once: what is served, who may ask for it and what is described come from here. `guarded` goes around those about
+/// money.
 fn table(guarded: impl FnOnce(Table) -> Table) -> Table {
     let money = Table::new()
-        .routes(routes!(payments::list, payments::charge))
-        .routes(routes!(payments::one))
-        .routes(routes!(payments::cancel))
-        .routes(routes!(payments::handed_over))
-        .routes(routes!(payments::not_handed_over))
-        .routes(routes!(returns::void))
-        .routes(routes!(returns::refund))
-        .routes(routes!(receipts::reprint))
-        .routes(routes!(receipts::picture))
-        .routes(routes!(bills::one))
-        .routes(routes!(bills::total))
-        .routes(routes!(exceptions::list))
-        .routes(routes!(exceptions::settle));
+        .routes(READ, routes!(payments::list))
+        .routes(CHARGE, routes!(payments::charge))
+        .routes(READ_ONE, routes!(payments::one))
+        .routes(CHARGE, routes!(payments::cancel))
+        .routes(CHARGE, routes!(payments::handed_over))
+        .routes(CHARGE, routes!(payments::not_handed_over))
+        .routes(GIVE_BACK, routes!(returns::void))
+        .routes(GIVE_BACK, routes!(returns::refund))
+        .routes(READ, routes!(receipts::reprint))
+        .routes(READ, routes!(receipts::picture))
+        .routes(READ, routes!(bills::one))
+        .routes(SET_TOTAL, routes!(bills::total))
+        .routes(READ_EXCEPTIONS, routes!(exceptions::list))
+        .routes(GIVE_BACK, routes!(exceptions::settle));
     let rest = Table::new()
-        .routes(routes!(sessions::log_in))
-        .routes(routes!(sessions::current, sessions::log_out))
-        .routes(routes!(stats::day))
-        .routes(routes!(status::sync))
-        .routes(routes!(status::health))
-        .routes(routes!(accounts::list, accounts::create))
-        .routes(routes!(announcements::list))
-        .routes(routes!(announcements::edit))
-        .routes(routes!(announcements::mark_read))
-        .routes(routes!(events::follow));
-    OpenApiRouter::with_openapi(Head::openapi()).nest(openapi::BASE, guarded(money).merge(rest))
+        .routes(ANYBODY, routes!(sessions::log_in))
+        .routes(PEOPLE, routes!(sessions::current))
+        .routes(ANYBODY, routes!(sessions::log_out))
+        .routes(READ, routes!(stats::day))
+        .routes(READ, routes!(status::sync))
+        .routes(ANYBODY, routes!(status::health))
+        .routes(ACCOUNTS, routes!(accounts::list, accounts::create))
+        .routes(READ_NOTICES, routes!(announcements::list))
+        .routes(EDIT_NOTICES, routes!(announcements::edit))
+        .routes(PEOPLE, routes!(announcements::mark_read))
+        .routes(READ, routes!(events::follow));
+    guarded(money).merge(rest)
 }
 
 /// The description that programs are written against.
 pub(crate) fn document() -> utoipa::openapi::OpenApi {
-    table(|money| money).into_openapi()
+    table(|money| money).document(Head::openapi())
+}
+
+/// Who may ask for what, one line a route.
+pub(crate) fn who_may() -> String {
+    table(|money| money).to_text()
 }
 
 /// Everything that is served; [`guitai_http::guard::protect`] goes around it.
 pub(crate) fn router(app: Arc<App>) -> Router {
     let caught_up = middleware::from_fn_with_state(Arc::clone(&app), caught_up);
-    openapi::serve(table(|money| money.route_layer(caught_up))).fallback(embed::page::<CashierPage>).with_state(app)
+    let table = table(|money| money.around(|handlers| handlers.route_layer(caught_up.clone())));
+    table.serve(Head::openapi(), &app).fallback(embed::page::<CashierPage>).with_state(app)
 }
 
 /// Nothing is said or done about money before this journal has what the hub has of it, if the hub can be reached.
@@ -96,6 +111,15 @@ async fn caught_up(State(app): State<Arc<App>>, request: Request, next: Next) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_may_ask_is_what_was_decided() {
+        assert_eq!(
+            include_str!("../../docs/access/node.txt"),
+            who_may(),
+            "run scripts/openapi and read the change twice"
+        );
+    }
 
     #[test]
     fn the_pages_are_built_against_this_description() {

@@ -30,12 +30,14 @@ use guitai_store::{
     query, record, refold,
 };
 
+use guitai_till::NotAccepted;
+
 use crate::{
     clock,
     config::{self, Config, LogFormat, LogSection, PrinterSection},
     control::{self, Request, Wish},
     data_folder::{DataFolder, Enrolment},
-    doctor, followers, membership, reach,
+    doctor, followers, membership, reach, refusal,
     run::{self, Damaged},
     sample::{self, Extent},
     sync,
@@ -110,7 +112,11 @@ fn dispatch(verb: Verb) -> anyhow::Result<ExitCode> {
             println!("{requests} requests");
             Ok(ExitCode::SUCCESS)
         }
-        Verb::Openapi => {
+        Verb::Openapi { access: true } => {
+            print!("{}", crate::api::who_may());
+            Ok(ExitCode::SUCCESS)
+        }
+        Verb::Openapi { access: false } => {
             println!("{}", crate::api::document().to_pretty_json()?);
             Ok(ExitCode::SUCCESS)
         }
@@ -342,7 +348,12 @@ fn record(config: &Path, request: Request) -> anyhow::Result<()> {
     let mut journal =
         Journal::open(&folder.journal()?, id, issuer, folder.identity()?, enrolment.after(), begun).map_err(Damaged)?;
     let fact = match request.wish(clock::trusted(journal.last_at()?, last_offset_ms))? {
-        Wish::ApiKey(key) => Fact::from(key),
+        Wish::ApiKey(key) => {
+            if query::has_key_named(journal.connection(), journal.store().as_str(), &key.name)? {
+                bail!("{}", refusal::words(NotAccepted::KeyExists));
+            }
+            Fact::from(key)
+        }
         Wish::Account(account) => Fact::from(account),
     };
     journal.append(&fact)?;

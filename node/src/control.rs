@@ -19,7 +19,7 @@ use tokio::{
     sync::{oneshot, watch},
 };
 
-use crate::usage::Usage;
+use crate::{refusal, usage::Usage};
 
 /// A door that cannot be opened is tried again after this.
 const REOPENED_EVERY: Duration = Duration::from_secs(60);
@@ -149,6 +149,6 @@ async fn record(till: &Handle, line: &str) -> anyhow::Result<()> {
     })?;
     match committed.await.context("the node is stopping")? {
         Ok(()) => Ok(()),
-        Err(refusal) => bail!("{refusal:?}"),
+        Err(refusal) => bail!("{}", refusal::words(refusal)),
     }
 }

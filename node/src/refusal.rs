@@ -1,7 +1,7 @@
 //! The engine's refusals in the API's words.
 
 use guitai_core::{ids::NameError, money::AmountError, payment::Refused, secret::CodeError};
-use guitai_http::problem::{Code, Facts, Problem};
+use guitai_http::problem::{Code, Facts, Language, Problem};
 use guitai_till::{NotAccepted, NotTaken};
 
 use crate::membership;
@@ -44,6 +44,7 @@ pub(crate) fn problem(refusal: NotAccepted) -> Problem {
         }
         NotAccepted::CashierUnknown => Problem::new(Code::CashierUnknown).field("cashier"),
         NotAccepted::AccountExists => Problem::new(Code::AccountExists).field("account"),
+        NotAccepted::KeyExists => Problem::new(Code::KeyExists).field("name"),
         NotAccepted::Barred(bar) => {
             let words = membership::bar_words(bar);
             Problem::new(Code::NotAccepting).detail(words.0, words.1)
@@ -67,6 +68,13 @@ pub(crate) fn problem(refusal: NotAccepted) -> Problem {
             .detail("只能撤销当天的交易，请用退货。", "Only today's payments can be voided; refund it instead."),
         NotAccepted::Payment(Refused::OverRemaining) => Problem::new(Code::OverRemaining).field("amount_fen"),
     }
+}
+
+/// The same for whoever types commands at the machine.
+pub(crate) fn words(refusal: NotAccepted) -> String {
+    let problem = problem(refusal);
+    let [zh, en] = [Language::Zh, Language::En].map(|language| problem.body(language).detail);
+    format!("{zh} / {en} ({})", problem.code().as_str())
 }
 
 /// The engine did not hear the request.

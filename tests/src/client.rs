@@ -118,6 +118,15 @@ impl Client {
         Ok(answer.json)
     }
 
+    /// What the server says of its own interface.
+    ///
+    /// # Errors
+    /// No answer, or no JSON.
+    pub async fn description(&self) -> anyhow::Result<Value> {
+        let answer = self.http.get(format!("{}/api/openapi.json", self.base)).send().await?;
+        Ok(answer.error_for_status()?.json().await?)
+    }
+
     /// Writes what moves no money.
     ///
     /// # Errors

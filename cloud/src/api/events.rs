@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{extract::State, response::Response};
 use guitai_http::{
-    bearer::{Authenticator, Principal, Scope},
+    bearer::{Authenticator, Principal},
     problem::{Problem, ProblemBody},
     sse::{self, Alive, Feed},
 };
@@ -16,7 +16,6 @@ use crate::app::App;
 #[utoipa::path(get, path = "/events", operation_id = "follow_events", responses(
     (status = 200, content_type = "text/event-stream", body = String), (status = 401, body = ProblemBody)))]
 pub(super) async fn listen(State(app): State<Arc<App>>, caller: Principal) -> Result<Response, Problem> {
-    caller.require(Scope::Read)?;
     let seat = app.streams.take(&caller)?;
     let live = app.news.subscribe();
     let stop = app.stop.clone();

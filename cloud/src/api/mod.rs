@@ -1,5 +1,6 @@
 //! The HTTP interface: what headquarters' page and programs read and write. Node and hub answer in the same types.
 
+mod access;
 mod announcements;
 mod events;
 mod figures;
@@ -18,14 +19,17 @@ use std::sync::Arc;
 use axum::Router;
 use guitai_http::{
     dto::HubEvents,
-    embed, openapi,
+    embed,
     problem::{Code, Problem},
+    table,
 };
 use guitai_store::StoreError;
 use rust_embed::Embed;
 use tracing::error;
 use utoipa::OpenApi;
-use utoipa_axum::{router::OpenApiRouter, routes};
+use utoipa_axum::routes;
+
+use access::{ANYBODY, PEOPLE, READ, READ_NOTICES, WRITE_NOTICES};
 
 use crate::app::App;
 
@@ -46,32 +50,38 @@ struct Page;
 )]
 struct Head;
 
-type Table = OpenApiRouter<Arc<App>>;
+type Table = table::Table<Arc<App>>;
 
-/// Every route, once: what is served and what is described come from here.
+/// Every route, once: what is served, who may ask for it and what is described come from here.
 fn table() -> Table {
-    let v1 = Table::new()
-        .routes(routes!(sessions::open))
-        .routes(routes!(sessions::current, sessions::close))
-        .routes(routes!(stores::list))
-        .routes(routes!(payments::list))
-        .routes(routes!(payments::one))
-        .routes(routes!(figures::day))
-        .routes(routes!(announcements::list, announcements::publish))
-        .routes(routes!(announcements::edit))
-        .routes(routes!(events::listen))
-        .routes(routes!(health::read));
-    OpenApiRouter::with_openapi(Head::openapi()).nest(openapi::BASE, v1)
+    Table::new()
+        .routes(ANYBODY, routes!(sessions::open))
+        .routes(PEOPLE, routes!(sessions::current))
+        .routes(ANYBODY, routes!(sessions::close))
+        .routes(READ, routes!(stores::list))
+        .routes(READ, routes!(payments::list))
+        .routes(READ, routes!(payments::one))
+        .routes(READ, routes!(figures::day))
+        .routes(READ_NOTICES, routes!(announcements::list))
+        .routes(WRITE_NOTICES, routes!(announcements::publish))
+        .routes(WRITE_NOTICES, routes!(announcements::edit))
+        .routes(READ, routes!(events::listen))
+        .routes(ANYBODY, routes!(health::read))
 }
 
 /// The description that programs are written against.
 pub(crate) fn document() -> utoipa::openapi::OpenApi {
-    table().into_openapi()
+    table().document(Head::openapi())
+}
+
+/// Who may ask for what, one line a route.
+pub(crate) fn who_may() -> String {
+    table().to_text()
 }
 
 /// Everything that is served; [`guitai_http::guard::protect`] goes around it.
 pub(crate) fn router(app: Arc<App>) -> Router {
-    openapi::serve(table()).fallback(embed::page::<Page>).with_state(app)
+    table().serve(Head::openapi(), &app).fallback(embed::page::<Page>).with_state(app)
 }
 
 /// A fault of ours: the log gets the cause, the caller only that there is one.

@@ -37,7 +37,7 @@ fn caller(rig: &Rig) -> Caller {
 
 fn program(rig: &Rig, scope: Scope) -> Caller {
     let made = bearer::new_key().unwrap();
-    let key = ApiKey { name: format!("{scope:?}"), scopes: Scopes::default().with(scope) };
+    let key = ApiKey { name: scope.as_str().to_owned(), scopes: Scopes::default().with(scope) };
     assert!(rig.sqlite.add_key(&key, &made.hash, MORNING).unwrap());
     Caller { key: Some(made.text.expose().to_owned()), ..caller(rig) }
 }
@@ -214,6 +214,10 @@ async fn people_sign_in_and_out_and_keys_only_read() {
     assert_eq!(key.ask("POST", "/announcements", Some(letter)).await.0, StatusCode::FORBIDDEN);
     let poster = program(&rig, Scope::Post);
     assert_eq!(poster.ask("GET", "/payments", None).await.0, StatusCode::FORBIDDEN);
+    two_stores(&rig);
+    let letter = json!({"title": "通知", "body": "正文"});
+    let (status, published) = program(&rig, Scope::Admin).ask("POST", "/announcements", Some(letter)).await;
+    assert_eq!((status, published["published_by"].as_str()), (StatusCode::CREATED, Some("admin")), "{published}");
 }
 
 #[tokio::test]
@@ -357,6 +361,12 @@ async fn an_account_set_anew_ends_its_sessions() {
     assert_eq!(before.ask("GET", "/sessions/current", None).await.0, StatusCode::UNAUTHORIZED);
     api::sessions::look(&rig.app).await;
     assert_eq!(after.ask("GET", "/sessions/current", None).await.0, StatusCode::OK);
+}
+
+#[test]
+fn who_may_ask_is_what_was_decided() {
+    let on_file = include_str!("../../../docs/access/hub.txt");
+    assert_eq!(on_file, api::who_may(), "run scripts/openapi and read the change twice");
 }
 
 #[test]

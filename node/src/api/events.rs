@@ -8,13 +8,16 @@ use guitai_core::{
     limits,
 };
 use guitai_http::{
-    bearer::{Principal, Scope},
+    bearer::Principal,
     problem::{Problem, ProblemBody},
     sse::{Audience, Event, Feed, last_event_id, respond},
 };
 use guitai_store::query::{self, PaymentRow};
 
-use super::payments::{own_only, payment_dto};
+use super::{
+    access::CHARGERS,
+    payments::{own_only, payment_dto},
+};
 use crate::app::App;
 
 /// The stream of events. After a break, `Last-Event-ID` brings what was missed.
@@ -26,7 +29,6 @@ pub(crate) async fn follow(
     who: Principal,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    who.require(Scope::Read).or_else(|_| who.require(Scope::Charge))?;
     let seat = app.streams.take(&who)?;
     // The live end is taken first: what happens while the missed is read comes twice rather than never.
     let live = app.events.subscribe();
@@ -41,7 +43,7 @@ pub(crate) async fn follow(
         }
         Principal::Key(_) => Box::new(|| true),
     };
-    let (own, charges) = (own_only(&who), who.may(Scope::Charge));
+    let (own, charges) = (own_only(&who), CHARGERS.contain(&who));
     let hears: guitai_http::sse::Hears = Box::new(move |audience| match audience {
         Audience::All => true,
         Audience::Account(account) => own.as_deref().is_none_or(|own| own == &**account),

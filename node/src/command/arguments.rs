@@ -115,7 +115,11 @@ pub(super) enum Verb {
         payments: u32,
     },
     /// Prints the HTTP API's description.
-    Openapi,
+    Openapi {
+        /// Instead, who may ask for what: one line a route with method, path, scopes of keys, roles of people.
+        #[arg(long)]
+        access: bool,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -49,6 +49,8 @@ pub enum NotAccepted {
     CashierUnknown,
     /// The account is there already.
     AccountExists,
+    /// Another program's key has this name.
+    KeyExists,
     /// Too many payments are open.
     TooManyOpen,
     /// No payment has this number.

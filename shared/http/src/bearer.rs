@@ -1,22 +1,21 @@
 //! Who is calling: a program with a key, or a person with a session.
 //!
 //! A request with an `Authorization` header is a program's; its cookies are then not looked at, so a wrong key is never healed
-//! by a session that a browser added on its own.
+//! by a session that a browser added on its own. What a caller may ask for is said route by route ([`crate::access`]).
 
 use std::{fmt, sync::Arc};
 
 use axum::{
     extract::FromRequestParts,
-    http::{header, request::Parts},
+    http::{HeaderMap, header, request::Parts},
 };
-use guitai_core::{secret::SecretText, time::Now};
+use guitai_core::{ids::AccountId, secret::SecretText, time::Now};
 use sha2::{Digest, Sha256};
 
 use crate::{
     problem::{Code, Problem},
     random::{self, NoRandomness},
-    serve,
-    session::{Current, Person, Role, Sessions},
+    session::{Current, Person, Sessions},
 };
 
 /// What a key starts with, so that scanners for leaked secrets can find it.
@@ -25,14 +24,14 @@ pub const KEY_PREFIX: &str = "gk_";
 /// Characters of a key after its prefix: 256 bits in base64url.
 pub const KEY_CHARS: usize = 43;
 
-/// What a caller may ask for.
+/// What a program's key is good for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Scope {
     /// Charge customers, and settle doubts of a charge.
     Charge,
     /// Say that a bill is booked.
     Post,
-    /// Void and refund. A person with it may ask; the approver is checked apart.
+    /// Void, refund and end exceptions, without an approver.
     Refund,
     /// Read payments, figures and states.
     Read,
@@ -205,21 +204,15 @@ pub enum Principal {
 }
 
 impl Principal {
-    /// Whether the caller may ask for this.
-    #[must_use]
-    pub fn may(&self, scope: Scope) -> bool {
-        match self {
-            Self::Key(key) => key.scopes.contains(scope),
-            Self::Person(current) => role_scopes(current.person.role).contains(scope),
-        }
-    }
-
-    /// Refuses a caller who may not ask for this.
+    /// Refuses everybody but a program whose key has this scope.
     ///
     /// # Errors
     /// 403 `forbidden`.
     pub fn require(&self, scope: Scope) -> Result<(), Problem> {
-        if self.may(scope) { Ok(()) } else { Err(Code::Forbidden.into()) }
+        match self {
+            Self::Key(key) if key.scopes.contains(scope) => Ok(()),
+            Self::Key(_) | Self::Person(_) => Err(Code::Forbidden.into()),
+        }
     }
 
     /// The caller's name, under which idempotency keys are kept: `key:erp` or `person:01`.
@@ -228,6 +221,22 @@ impl Principal {
         match self {
             Self::Key(key) => format!("key:{}", key.name),
             Self::Person(current) => current.person.caller(),
+        }
+    }
+
+    /// The name under which the caller does things: a person's account, or a program's own name.
+    ///
+    /// # Errors
+    /// 403: the program's name is none that could stand for an account.
+    pub fn account(&self) -> Result<AccountId, Problem> {
+        match self {
+            Self::Person(current) => Ok(current.person.account.clone()),
+            Self::Key(key) => AccountId::parse(&key.name).map_err(|_| {
+                Problem::new(Code::Forbidden).detail(
+                    "这个密钥的名称不能用作署名，请新建一个名称只含字母、数字、- 和 _ 的密钥。",
+                    "This key's name cannot sign; make one whose name has only letters, digits, - and _.",
+                )
+            }),
         }
     }
 
@@ -241,32 +250,33 @@ impl Principal {
     }
 }
 
-/// What each role may ask for. Headquarters sees and administers; it charges nobody.
-const fn role_scopes(role: Role) -> Scopes {
-    let reader = Scopes(0).with(Scope::Read);
-    match role {
-        Role::Headquarters => reader.with(Scope::Admin),
-        Role::Cashier => reader.with(Scope::Charge).with(Scope::Post).with(Scope::Refund),
-        Role::Administrator => reader.with(Scope::Charge).with(Scope::Post).with(Scope::Refund).with(Scope::Admin),
+/// Who is calling, by the request's head.
+///
+/// # Errors
+/// 401 for a stranger; 500 if what is on file cannot be read.
+pub(crate) fn identify(headers: &HeaderMap, state: &impl Authenticator) -> Result<Principal, Problem> {
+    if !headers.contains_key(header::AUTHORIZATION) {
+        let found = state.sessions().find(headers, state.now());
+        return found.map(Principal::Person).ok_or_else(|| Code::Unauthenticated.into());
     }
+    let mut values = headers.get_all(header::AUTHORIZATION).into_iter();
+    let key = match (values.next(), values.next()) {
+        (Some(value), None) => value.to_str().ok().and_then(bearer_key),
+        (None | Some(_), _) => None,
+    };
+    let Some(hash) = key else { return Err(Code::Unauthenticated.into()) };
+    state.key(&hash)?.map(Principal::Key).ok_or_else(|| Code::Unauthenticated.into())
 }
 
-impl<S: Authenticator> FromRequestParts<S> for Principal {
+impl<S: Send + Sync> FromRequestParts<S> for Principal {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        if !parts.headers.contains_key(header::AUTHORIZATION) {
-            return SignedIn::from_request_parts(parts, state).await.map(|SignedIn(current)| Self::Person(current));
-        }
-        let mut values = parts.headers.get_all(header::AUTHORIZATION).into_iter();
-        let key = match (values.next(), values.next()) {
-            (Some(value), None) => value.to_str().ok().and_then(bearer_key),
-            (None | Some(_), _) => None,
-        };
-        let Some(hash) = key else { return Err(Code::Unauthenticated.into()) };
-        let found = state.key(&hash)?.map(Self::Key).ok_or(Code::Unauthenticated)?;
-        serve::known(parts, &found.caller());
-        Ok(found)
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        // Absent only behind no declaration of who may ask, or behind one that lets everybody in.
+        parts.extensions.get::<Self>().cloned().ok_or_else(|| {
+            tracing::error!(path = parts.uri.path(), "a handler asks who is calling, and nobody checked it");
+            Code::Internal.into()
+        })
     }
 }
 
@@ -279,16 +289,14 @@ fn bearer_key(value: &str) -> Option<KeyHash> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignedIn(pub Current);
 
-impl<S: Authenticator> FromRequestParts<S> for SignedIn {
+impl<S: Send + Sync> FromRequestParts<S> for SignedIn {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        if parts.headers.contains_key(header::AUTHORIZATION) {
-            return Err(Code::Forbidden.into());
+        match Principal::from_request_parts(parts, state).await? {
+            Principal::Person(current) => Ok(Self(current)),
+            Principal::Key(_) => Err(Code::Forbidden.into()),
         }
-        let current = state.sessions().find(&parts.headers, state.now()).ok_or(Code::Unauthenticated)?;
-        serve::known(parts, &current.person.caller());
-        Ok(Self(current))
     }
 }
 

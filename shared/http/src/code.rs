@@ -62,6 +62,8 @@ codes! {
     PasswordWeak "password_weak" UNPROCESSABLE_ENTITY,
     /// The account's name is taken.
     AccountExists "account_exists" CONFLICT,
+    /// Another key has this name.
+    KeyExists "key_exists" CONFLICT,
     /// Money would move, but `Idempotency-Key` is missing.
     IdempotencyKeyMissing "idempotency_key_missing" BAD_REQUEST,
     /// `Idempotency-Key` is not 8 to 64 visible ASCII characters.

@@ -1,10 +1,11 @@
 //! guitai-http: the web-server layer that the node and the hub share.
 //!
 //! What reaches a handler has passed, in this order: the accept loop with its deadlines ([`serve`]), the Host list, the body
-//! limit and the cross-site checks ([`guard`]), and an extractor that says who is calling ([`bearer`]). What goes out is a type
+//! limit and the cross-site checks ([`guard`]), and the check of who may ask ([`table`], [`access`], [`bearer`]). What goes out is a type
 //! of [`dto`] or a [`problem::Problem`]. No decision about money is taken here.
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may end by a panic"))]
 
+pub mod access;
 pub mod bearer;
 pub mod body;
 mod code;
@@ -22,6 +23,7 @@ pub mod random;
 pub mod serve;
 pub mod session;
 pub mod sse;
+pub mod table;
 pub mod terminal;
 pub mod throttle;
 mod time;

@@ -1,10 +1,10 @@
 //! The interface's own description, at `/api/openapi.json`.
 //!
-//! Router and description come from one table: what `routes!` takes is a handler with its description, so neither is without the
-//! other. Method and path stand only in the handler's `#[utoipa::path]`.
+//! Router and description come from one [`crate::table::Table`]: what `routes!` takes is a handler with its description, so neither
+//! is without the other. Method and path stand only in the handler's `#[utoipa::path]`.
 
 use axum::{Router, body::Bytes, http::header, routing::get};
-use utoipa::openapi::OpenApi;
+use utoipa::openapi::{OpenApi, PathItem, path::Operation};
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::problem;
@@ -15,11 +15,26 @@ pub const PATH: &str = "/api/openapi.json";
 /// What every described path begins with.
 pub const BASE: &str = "/api/v1";
 
+/// What is served under one path, by method.
+pub(crate) fn operations(item: &PathItem) -> impl Iterator<Item = (&'static str, &Operation)> {
+    let all = [
+        ("GET", &item.get),
+        ("PUT", &item.put),
+        ("POST", &item.post),
+        ("DELETE", &item.delete),
+        ("OPTIONS", &item.options),
+        ("HEAD", &item.head),
+        ("PATCH", &item.patch),
+        ("TRACE", &item.trace),
+    ];
+    all.into_iter().filter_map(|(method, operation)| operation.as_ref().map(|operation| (method, operation)))
+}
+
 /// The routes of a table, and their description at [`PATH`].
 ///
 /// # Panics
 /// When the document does not serialise, which a program notices at its start.
-pub fn serve<S: Clone + Send + Sync + 'static>(table: OpenApiRouter<S>) -> Router<S> {
+pub(crate) fn serve<S: Clone + Send + Sync + 'static>(table: OpenApiRouter<S>) -> Router<S> {
     let (routes, document) = table.split_for_parts();
     routes.merge(route(&document)).method_not_allowed_fallback(problem::method_not_allowed)
 }

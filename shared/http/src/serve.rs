@@ -18,7 +18,7 @@ use axum::{
     Router,
     body::Body,
     extract::{FromRequestParts, Request},
-    http::request::Parts,
+    http::{Extensions, request::Parts},
     response::{IntoResponse, Response},
 };
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
@@ -165,9 +165,9 @@ impl<S: Send + Sync> FromRequestParts<S> for Peer {
 struct Sitting(Arc<Seat>);
 
 /// This request is a known caller's: its seat is kept while it is under way.
-pub(crate) fn known(parts: &Parts, caller: &str) {
+pub(crate) fn known(request: &Extensions, caller: &str) {
     // Absent only when a router is driven without the accept loop.
-    if let Some(Sitting(seat)) = parts.extensions.get() {
+    if let Some(Sitting(seat)) = request.get() {
         seat.known(caller);
     }
 }

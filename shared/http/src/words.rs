@@ -114,6 +114,14 @@ impl Words {
                 ("这个账号已经有人使用。", "Somebody has this account already."),
                 ("换一个账号。", "Take another one."),
             ),
+            Code::KeyExists => words(
+                ("密钥名已存在", "Key exists"),
+                ("已经有一个同名的密钥。", "Another key has this name already."),
+                (
+                    "换一个名称：请求按密钥的名称归属。",
+                    "Take another name: requests are kept under the name of their key.",
+                ),
+            ),
             Code::IdempotencyKeyMissing => words(
                 ("缺少 Idempotency-Key", "Idempotency-Key missing"),
                 ("会动钱的请求必须带 Idempotency-Key。", "A request that moves money needs an Idempotency-Key."),

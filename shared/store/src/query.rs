@@ -292,6 +292,15 @@ pub fn api_key(connection: &Connection, hash: &[u8; 32]) -> Result<Option<(Strin
     Ok(statement.query_row([hash], |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
 }
 
+/// Whether a program's key of this name was made.
+///
+/// # Errors
+/// What SQLite says.
+pub fn has_key_named(connection: &Connection, store: &str, name: &str) -> Result<bool, StoreError> {
+    let mut statement = connection.prepare_cached("SELECT 1 FROM api_key WHERE store = ?1 AND name = ?2")?;
+    Ok(statement.exists([store, name])?)
+}
+
 /// How many facts of a journal lie after `acked`, and when the first of them was written. Facts of an epoch are numbered without
 /// gaps, so its end tells how many there are.
 ///

@@ -277,7 +277,7 @@ impl Engine {
             Command::Answered(no, answer, date) => self.answered(now, no, answer, date),
             Command::CreateAccount(account, done) => self.create_account(AccountSet { at: now.wall, ..account }, done),
             Command::SetAccount(account, done) => self.record(&AccountSet { at: now.wall, ..account }.into(), done),
-            Command::CreateApiKey(key, done) => self.record(&ApiKeyCreated { at: now.wall, ..key }.into(), done),
+            Command::CreateApiKey(key, done) => self.create_key(ApiKeyCreated { at: now.wall, ..key }, done),
             Command::Bar(bar) => {
                 self.bar = bar;
                 Ok(())

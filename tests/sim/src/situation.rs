@@ -164,6 +164,7 @@ impl Situations {
             | NotAccepted::BillUnknown
             | NotAccepted::CashierUnknown
             | NotAccepted::AccountExists
+            | NotAccepted::KeyExists
             | NotAccepted::TooManyOpen
             | NotAccepted::NotFound => return,
         });

@@ -1,6 +1,7 @@
 //! The real programs, tested from outside: as their users, and as their adversaries.
 
 mod abuse;
+mod access;
 mod adversary;
 mod architecture;
 mod bad_input;

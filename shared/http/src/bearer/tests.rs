@@ -1,15 +1,17 @@
 use super::*;
-use crate::idempotency::Keyed;
+use crate::{
+    access::{Access, Callers},
+    idempotency::Keyed,
+    session::Role,
+    table::guarded,
+};
 use axum::{
     Router,
     body::Body,
-    http::{HeaderMap, Request, StatusCode},
+    http::{Request, StatusCode},
     routing::{get, post},
 };
-use guitai_core::{
-    ids::AccountId,
-    time::{Ticks, UtcMs},
-};
+use guitai_core::time::{Ticks, UtcMs};
 use http_body_util::BodyExt;
 use std::collections::HashMap;
 use tower::ServiceExt;
@@ -56,16 +58,22 @@ fn rig_whose_keys(unreadable: bool) -> Rig {
     let person = Person { account: AccountId::parse("01").unwrap(), name: "王".to_owned(), role: Role::Cashier };
     let opened = sessions.open(person, "v", Now::default()).unwrap();
     let cookie = opened.set_cookie.to_str().unwrap().split(';').next().unwrap().to_owned();
-    let admin = |who: Principal| async move { who.require(Scope::Admin).map(|()| who.caller()) };
     let keyed = |who: Principal, request: Keyed<serde_json::Value>| async move {
         format!("{} {} {:?}", who.caller(), request.key.as_str(), request.request)
     };
+    let state = Arc::new(Server { sessions, keys, unreadable });
+    let all = Access::Of(Callers::keys(&Scope::ALL).roles(&Role::ALL));
+    let admin = Access::Of(Callers::keys(&[Scope::Admin]).roles(&[Role::Administrator]));
+    let who = || get(|who: Principal| async move { who.caller() });
+    let person = get(|SignedIn(current): SignedIn| async move { current.person.name });
     let app = Router::new()
-        .route("/who", get(|who: Principal| async move { who.caller() }))
-        .route("/person", get(|SignedIn(current): SignedIn| async move { current.person.name }))
-        .route("/admin", get(admin))
-        .nest("/api", Router::new().route("/pay", post(keyed)))
-        .with_state(Arc::new(Server { sessions, keys, unreadable }));
+        .route("/who", guarded(all, who(), &state))
+        .route("/person", guarded(all, person, &state))
+        .route("/admin", guarded(admin, who(), &state))
+        .route("/open", guarded(Access::Open, get(|| async { "open" }), &state))
+        .route("/undeclared", who())
+        .nest("/api", Router::new().route("/pay", guarded(all, post(keyed), &state)))
+        .with_state(state);
     Rig { app, key: key.text.expose().to_owned(), cookie }
 }
 
@@ -107,6 +115,9 @@ async fn keys_and_sessions_say_who_is_calling() {
     assert_eq!(rig.get("/admin", &[("cookie", &cookie)]).await.0, StatusCode::FORBIDDEN);
     assert_eq!(rig.get("/admin", &[("authorization", &bearer)]).await.0, StatusCode::FORBIDDEN);
     assert_eq!(rig.get("/who", &[]).await.0, StatusCode::UNAUTHORIZED);
+    assert_eq!(rig.get("/open", &[]).await.0, StatusCode::OK);
+    let undeclared = rig.get("/undeclared", &[("authorization", &bearer)]).await;
+    assert_eq!(undeclared.0, StatusCode::INTERNAL_SERVER_ERROR, "nobody said who may");
 }
 
 #[tokio::test]
@@ -169,18 +180,4 @@ fn keys_have_256_bits_and_do_not_print_themselves() {
     let text = one.text.expose();
     assert_eq!((text.len(), KeyHash::of(text)), (KEY_PREFIX.len() + KEY_CHARS, Some(one.hash)));
     assert!(!format!("{one:?}").contains(text));
-}
-
-#[test]
-fn the_table_of_roles_is_what_was_decided() {
-    let table = [
-        (Role::Cashier, "charge,post,refund,read"),
-        (Role::Administrator, "charge,post,refund,read,admin"),
-        (Role::Headquarters, "read,admin"),
-    ];
-    for (role, scopes) in table {
-        assert_eq!(role_scopes(role).to_text(), scopes, "{role:?}");
-        assert_eq!(Role::parse(role.as_str()), Some(role));
-    }
-    assert!(Sessions::new(b"k").find(&HeaderMap::new(), Now::default()).is_none());
 }

@@ -7,7 +7,7 @@ use guitai_core::{
     limits,
     money::Fen,
     payment::{Input, Order, Payment, Place, ReturnOrder, Say, Settlement},
-    people::{AccountSet, Idempotency},
+    people::{AccountSet, ApiKeyCreated, Idempotency},
     time::Now,
 };
 use guitai_store::{StoreError, bills, query, request};
@@ -232,6 +232,15 @@ impl Engine {
             return self.done(done, Err(NotAccepted::AccountExists));
         }
         self.record(&account.into(), done)
+    }
+
+    /// Requests are kept under the name of their key: two programs under one name would be one caller.
+    pub(super) fn create_key(&mut self, key: ApiKeyCreated, done: Done) -> Result<(), StoreError> {
+        let journal = &self.setup.journal;
+        if query::has_key_named(journal.connection(), journal.store().as_str(), &key.name)? {
+            return self.done(done, Err(NotAccepted::KeyExists));
+        }
+        self.record(&key.into(), done)
     }
 
     fn asked_before(&self, request: &Idempotency) -> Result<Option<request::EarlierRequest>, StoreError> {
