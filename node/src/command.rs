@@ -1,9 +1,10 @@
 //! The command line. Exit codes: 0 ok, 1 failed, 2 usage, 3 integrity (doctor has its own).
 
 mod arguments;
+mod facts;
 
 use std::{
-    io::{BufRead, IsTerminal, Write},
+    io::{BufRead, IsTerminal},
     path::Path,
     process::ExitCode,
     sync::Arc,
@@ -14,7 +15,7 @@ use clap::Parser;
 use guitai_core::{
     clock::Deviation,
     ids::{AccountId, FactNo},
-    journal::fact::{Fact, FactError},
+    journal::fact::Fact,
     secret::SecretText,
     sync::frame::Verdict,
     trust::{self, Bar},
@@ -117,7 +118,7 @@ fn dispatch(verb: Verb) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Verb::Openapi { access: false } => {
-            println!("{}", crate::api::document().to_pretty_json()?);
+            print!("{}", crate::api::document());
             Ok(ExitCode::SUCCESS)
         }
     }
@@ -252,10 +253,9 @@ fn print_journal(config: &Path, from: Option<&str>) -> anyhow::Result<()> {
     while let Some(found) = ingest::load(&connection, &journal, next, guitai_core::limits::CHUNK_MAX_BYTES)? {
         next = found.first;
         for body in &found.bodies {
-            let (kind, shown) = shown(record::read(&connection, &journal, next, body)?);
-            let line = serde_json::json!({ "fact": next.to_string(), "kind": kind, "body": shown });
+            let place = serde_json::json!({ "fact": next.to_string() });
             // A reader that closes its end has seen enough.
-            if writeln!(out, "{line}").is_err() {
+            if !facts::write_line(&mut out, place, &record::read(&connection, &journal, next, body)?) {
                 return Ok(());
             }
             next.number += 1;
@@ -271,22 +271,12 @@ fn print_branches(config: &Path) -> anyhow::Result<()> {
     let journal = folder.enrolled()?.journal()?;
     let mut out = std::io::stdout().lock();
     for BranchFact { branch, no, body } in journal::branch_facts(&folder.journal()?.reader()?, &journal)? {
-        let branch = trust::key_text(&branch);
-        let (kind, shown) = shown(Fact::from_bytes(&body));
-        let line = serde_json::json!({ "branch": branch, "fact": no.to_string(), "kind": kind, "body": shown });
-        if writeln!(out, "{line}").is_err() {
+        let place = serde_json::json!({ "branch": trust::key_text(&branch), "fact": no.to_string() });
+        if !facts::write_line(&mut out, place, &Fact::from_bytes(&body)) {
             break;
         }
     }
     Ok(())
-}
-
-/// A stored fact's kind and body.
-fn shown(fact: Result<Fact, FactError>) -> (&'static str, String) {
-    match fact {
-        Ok(fact) => (fact.name(), format!("{fact:?}")),
-        Err(error) => ("undigested", format!("{error:?}")),
-    }
 }
 
 fn verify(config: &Path) -> anyhow::Result<()> {

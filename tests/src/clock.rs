@@ -18,6 +18,14 @@ pub const DAY_S: i64 = 86_400;
 /// Seconds of an hour.
 pub const HOUR_S: i64 = 3_600;
 
+/// Seconds since 1970 of a moment as the programs write it, `2026-01-05T02:11:12.000Z`.
+#[must_use]
+pub fn utc_s(text: &str) -> Option<i64> {
+    let digits: String = text.get(..19)?.chars().filter(char::is_ascii_digit).collect();
+    let as_if_in_beijing = guitai_core::time::parse_beijing(&digits)?;
+    Some(as_if_in_beijing.0 / 1_000 + BEIJING_AHEAD_S)
+}
+
 /// The clock of one program.
 #[derive(Clone, Debug)]
 pub struct Clock(Option<Faked>);

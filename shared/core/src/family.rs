@@ -32,6 +32,9 @@ macro_rules! family {
         }
 
         impl Fact {
+            /// The names of all kinds.
+            pub const NAMES: &[&str] = &[$(stringify!($name)),*];
+
             /// The name of the kind, for people and logs.
             #[must_use]
             pub const fn name(&self) -> &'static str {
@@ -45,6 +48,14 @@ macro_rules! family {
             pub const fn at(&self) -> $crate::time::UtcMs {
                 match self {
                     $(Self::$name(fact) => fact.at,)*
+                }
+            }
+
+            /// Its fields by name, without secrets.
+            #[must_use]
+            pub fn show(&self) -> $crate::show::Shown {
+                match self {
+                    $(Self::$name(fact) => $crate::show::Show::show(fact),)*
                 }
             }
 

@@ -25,6 +25,7 @@ pub mod rows;
 pub mod scan;
 pub mod search;
 pub mod secret;
+pub mod show;
 pub mod signature;
 pub mod stats;
 pub mod sync;

@@ -4,7 +4,13 @@ use alloc::string::String;
 
 use minicbor::{Decode, Encode};
 
-use crate::{family::family, ids::AccountId, text::Text, time::UtcMs};
+use crate::{
+    family::family,
+    ids::AccountId,
+    show::{Show, Shown, show},
+    text::Text,
+    time::UtcMs,
+};
 
 family! {
     /// An account was made or changed, whole.
@@ -58,6 +64,13 @@ pub struct ApiKeyCreated {
     pub at: UtcMs,
 }
 
+show! {
+    AccountSet { account, name, role, disabled, by, at } without verifier;
+    ApiKeyCreated { name, scopes, at } without hash;
+    Idempotency { caller, key } without body_hash;
+    Approval { by, approver, idempotency };
+}
+
 /// What a person may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(index_only)]
@@ -68,6 +81,12 @@ pub enum Role {
     /// Collects; sees own payments.
     #[n(2)]
     Cashier,
+}
+
+impl Show for Role {
+    fn show(&self) -> Shown {
+        Shown::Text(self.as_str().into())
+    }
 }
 
 impl Role {

@@ -8,7 +8,11 @@ use minicbor::{Decode, Encode};
 use sha2::Sha256;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-use crate::{ids::OrderNo, limits, normal};
+use crate::{
+    ids::OrderNo,
+    limits, normal,
+    show::{Show, Shown, show},
+};
 
 /// A text such as an acquirer's key: readable only by asking for it.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
@@ -56,6 +60,12 @@ pub enum Wallet {
     /// Any other: the aggregating acquirer recognises it.
     #[n(6)]
     Other,
+}
+
+impl Show for Wallet {
+    fn show(&self) -> Shown {
+        Shown::Text(self.as_str().into())
+    }
 }
 
 impl Wallet {
@@ -210,6 +220,10 @@ pub struct CodeTrace {
     /// HMAC-SHA-256 under the node's own key, cut to 64 bits.
     #[n(2)]
     pub hash: u64,
+}
+
+show! {
+    CodeTrace { wallet, last_two } without hash;
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use crate::{
     family::family,
     money::Fen,
     people::Approval,
+    show::show,
     text::Text,
     time::{Day, UtcMs},
 };
@@ -36,6 +37,11 @@ impl Fact {
             Self::TotalChanged(f) => f.total,
         }
     }
+}
+
+show! {
+    Opened { bill, total, business_day, at };
+    TotalChanged { bill, total, approval, note, at };
 }
 
 /// See [`Fact::Opened`].

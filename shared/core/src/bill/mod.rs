@@ -16,7 +16,7 @@ use minicbor::{Decode, Encode};
 pub use day::{DayNeeded, choose_day};
 pub use fact::{Fact, Opened, TotalChanged};
 
-use crate::{ids::OrderNo, money::Fen, time::Day};
+use crate::{ids::OrderNo, money::Fen, show::show, time::Day};
 
 /// The source of bills the counter opens by itself, one a sale.
 pub const COUNTER_BILLS: &str = "counter";
@@ -34,6 +34,10 @@ pub struct BillKey {
     /// The day, where the source's numbers start anew each day.
     #[n(2)]
     pub day: Option<Day>,
+}
+
+show! {
+    BillKey { source, number, day };
 }
 
 impl BillKey {

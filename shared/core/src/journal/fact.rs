@@ -17,6 +17,7 @@ use crate::{
     limits,
     money::Fen,
     payment, people,
+    show::{Show as _, Shown, show},
     text::{Record, Salt, Text},
     time::UtcMs,
     trust::KeyBytes,
@@ -65,6 +66,10 @@ pub struct Opened {
     pub vouch: Option<ByteArray<64>>,
 }
 
+show! {
+    Opened { store, issuer, at, writer, epoch, key, parent, vouch };
+}
+
 const OPENED: u16 = 1;
 
 impl Fact {
@@ -102,6 +107,17 @@ impl Fact {
             Self::People(fact) => fact.name(),
             Self::Bill(fact) => fact.name(),
             Self::Payment(fact) => fact.name(),
+        }
+    }
+
+    /// Its fields by name, without secrets.
+    #[must_use]
+    pub fn show(&self) -> Shown {
+        match self {
+            Self::Opened(opened) => opened.show(),
+            Self::People(fact) => fact.show(),
+            Self::Bill(fact) => fact.show(),
+            Self::Payment(fact) => fact.show(),
         }
     }
 

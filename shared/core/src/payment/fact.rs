@@ -13,6 +13,7 @@ use crate::{
     ids::{AccountId, OrderNo, TillId},
     money::Fen,
     people::Idempotency,
+    show::show,
     time::Day,
 };
 
@@ -253,4 +254,8 @@ pub struct Place {
     pub till: TillId,
     #[n(3)]
     pub cashier: AccountId,
+}
+
+show! {
+    Place { business_day, hour, till, cashier };
 }

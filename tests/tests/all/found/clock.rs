@@ -6,10 +6,12 @@ use anyhow::{Context, ensure};
 use guitai_tests::{
     charge::Charge,
     client::{Client, text},
-    clock::{DAY_S, HOUR_S, beijing_day, offset_to_beijing, true_s},
+    clock::{DAY_S, HOUR_S, beijing_day, offset_to_beijing, true_s, utc_s},
     wait::until,
     world::World,
 };
+
+use serde_json::Value;
 
 use super::{NOON_S, SOON, SYNC_LIMIT, charged, on_bill, refund, refused, void};
 use crate::sales;
@@ -145,9 +147,9 @@ async fn what_the_operator_records_under_a_wrong_clock_bears_trusted_time() {
             let journal = world.node().command(&["journal"]).await?;
             let mut keys = 0;
             for line in journal.out.lines().filter(|line| line.contains("ApiKeyCreated")) {
-                let stamp = line.rsplit_once("at: UtcMs(").and_then(|(_, rest)| rest.split_once(')'));
-                let (at_ms, _) = stamp.with_context(|| line.to_owned())?;
-                let off_s = at_ms.parse::<i64>()? / 1000 - (true_s() + now);
+                let fact: Value = serde_json::from_str(line)?;
+                let at_s = utc_s(text(&fact["body"], "at")).with_context(|| line.to_owned())?;
+                let off_s = at_s - (true_s() + now);
                 ensure!(off_s.abs() < HOUR_S, "{off_s} s off: {line}");
                 keys += 1;
             }

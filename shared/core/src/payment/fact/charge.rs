@@ -11,6 +11,7 @@ use crate::{
     money::Fen,
     people::Idempotency,
     secret::{CodeTrace, Wallet},
+    show::{Show, Shown, show},
     text::Text,
     time::{Day, UtcMs, beijing_day},
 };
@@ -231,4 +232,25 @@ pub struct DayCorrected {
     pub business_day: Day,
     #[n(4)]
     pub hour: u8,
+}
+
+show! {
+    Intended {
+        order_no, at, amount, code, acquirer, termno, place, bill, remark, idempotency, clock_doubted, acquirer_day,
+    };
+    Pended { order_no, at };
+    Doubted { order_no, at, detail };
+    Paid { order_no, at, received, wallet, acquirer_no, wallet_no, finished_at };
+    Declined { order_no, at, code, message };
+    Closed { order_no, at, reason, message };
+    Quarantined { order_no, at, detail, claimed, acquirer_no, wallet_no };
+    LateChecked { order_no, at, checks };
+    NumberUsed { order_no, at, answered_at, detail };
+    DayCorrected { order_no, at, intended_at, business_day, hour };
+}
+
+impl Show for ClosedReason {
+    fn show(&self) -> Shown {
+        Shown::Text(self.as_str().into())
+    }
 }

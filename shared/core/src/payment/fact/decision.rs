@@ -7,6 +7,7 @@ use minicbor::{Decode, Encode};
 use crate::{
     ids::{AccountId, OrderNo},
     people::{Approval, Idempotency},
+    show::{Show, Shown, show},
     text::Text,
     time::UtcMs,
 };
@@ -110,4 +111,17 @@ pub struct Settled {
     pub approval: Approval,
     #[n(4)]
     pub note: Option<Text>,
+}
+
+show! {
+    HandedOver { order_no, at, by, idempotency };
+    NotHandedOver { order_no, at, by, idempotency, approver };
+    CancelAsked { order_no, at, by, idempotency, approver };
+    Settled { order_no, at, how, approval, note };
+}
+
+impl Show for Settlement {
+    fn show(&self) -> Shown {
+        Shown::Text(self.as_str().into())
+    }
 }

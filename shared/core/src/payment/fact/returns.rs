@@ -5,7 +5,14 @@ use alloc::string::String;
 use minicbor::{Decode, Encode};
 
 use super::Place;
-use crate::{ids::OrderNo, money::Fen, people::Approval, text::Text, time::UtcMs};
+use crate::{
+    ids::OrderNo,
+    money::Fen,
+    people::Approval,
+    show::{Show, Shown, show},
+    text::Text,
+    time::UtcMs,
+};
 
 /// How a charge is taken back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
@@ -147,4 +154,24 @@ pub struct RefundRefused {
     pub code: String,
     #[n(4)]
     pub message: Option<Text>,
+}
+
+show! {
+    ReversalIntended { order_no, at, reversal_no, amount, place, void, how };
+    Reversed { order_no, at, reversal_no, amount, void_no };
+    ReversalRefused { order_no, at, reversal_no, code, message, void_no };
+    GiveBackOwed { order_no, at, amount };
+    RefundIntended { order_no, at, refund_no, amount, place, approval, reason };
+    Refunded { order_no, at, refund_no, amount, refunded, left, acquirer_no };
+    RefundRefused { order_no, at, refund_no, code, message };
+}
+
+impl Show for TakeBack {
+    fn show(&self) -> Shown {
+        let word = match self {
+            Self::Reverse => "reverse",
+            Self::Close => "close",
+        };
+        Shown::Text(word.into())
+    }
 }

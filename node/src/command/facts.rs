@@ -1,0 +1,47 @@
+//! Facts as JSON lines, for whoever reads the journal.
+
+use std::io::Write;
+
+use guitai_core::{
+    journal::fact::{Fact, FactError},
+    show::Shown,
+};
+use guitai_http::dto::Time;
+use serde_json::{Value, json};
+
+/// Writes one fact as a line, with what says where it lies. False if nobody reads on.
+pub(super) fn write_line(out: &mut impl Write, place: Value, fact: &Result<Fact, FactError>) -> bool {
+    let mut line = place;
+    match fact {
+        Ok(fact) => {
+            line["kind"] = fact.name().into();
+            line["body"] = json(fact.show());
+        }
+        Err(error) => {
+            line["kind"] = "undigested".into();
+            line["body"] = match error {
+                FactError::Malformed => json!({ "why": "malformed" }),
+                FactError::UnknownKind(kind) => json!({ "why": "unknown_kind", "number": kind }),
+                FactError::Undigestible => json!({ "why": "undigestible" }),
+            };
+        }
+    }
+    writeln!(out, "{line}").is_ok()
+}
+
+fn json(shown: Shown) -> Value {
+    match shown {
+        Shown::Absent => Value::Null,
+        Shown::Flag(flag) => flag.into(),
+        Shown::Number(number) => number.into(),
+        Shown::Time(at) => Time(at).to_string().into(),
+        Shown::Text(text) => text.into(),
+        Shown::Fields(fields) => {
+            let there = fields.into_iter().filter(|(_, value)| *value != Shown::Absent);
+            there.map(|(name, value)| (name.to_owned(), json(value))).collect()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
