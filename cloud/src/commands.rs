@@ -59,8 +59,7 @@ pub(crate) fn execute(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Config(ConfigCommand::Example) => say(config::EXAMPLE.trim_end())?,
         Command::Openapi { access: true } => say(api::who_may().trim_end())?,
         Command::Openapi { access: false } => {
-            let document = api::document().to_pretty_json().map_err(Failure::failed)?;
-            say(&document)?;
+            say(api::document().trim_end())?;
         }
     }
     Ok(ExitCode::SUCCESS)

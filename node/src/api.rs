@@ -24,7 +24,7 @@ use axum::{
     response::Response,
 };
 use guitai_core::sync::member::Wish;
-use guitai_http::{dto::NodeEvents, embed, table};
+use guitai_http::{dto::NodeEvents, embed, problem::ProblemBody, table};
 use rust_embed::Embed;
 use utoipa::OpenApi;
 use utoipa_axum::routes;
@@ -46,7 +46,7 @@ struct CashierPage;
 #[derive(OpenApi)]
 #[openapi(
     info(title = "Guitai node", description = "One store's payments. Amounts are integer fen; times RFC 3339 in UTC."),
-    components(schemas(NodeEvents))
+    components(schemas(NodeEvents, ProblemBody))
 )]
 struct Head;
 
@@ -86,8 +86,8 @@ fn table(guarded: impl FnOnce(Table) -> Table) -> Table {
 }
 
 /// The description that programs are written against.
-pub(crate) fn document() -> utoipa::openapi::OpenApi {
-    table(|money| money).document(Head::openapi())
+pub(crate) fn document() -> String {
+    format!("{:#}\n", table(|money| money).document(Head::openapi()))
 }
 
 /// Who may ask for what, one line a route.
@@ -124,6 +124,6 @@ mod tests {
     #[test]
     fn the_pages_are_built_against_this_description() {
         let on_file = include_str!("../../shared/web/api/openapi/node.json");
-        assert_eq!(on_file, document().to_pretty_json().unwrap() + "\n", "run scripts/openapi");
+        assert!(on_file == document(), "run scripts/openapi");
     }
 }

@@ -2,18 +2,15 @@
 
 use std::{cmp::Reverse, collections::BTreeMap, sync::Arc};
 
-use axum::{
-    Json,
-    extract::{Path, State},
-    http::StatusCode,
-};
+use axum::{Json, extract::State, http::StatusCode};
 use guitai_core::{ids::StoreId, normal};
 use guitai_documents::{Announcement, EditError, Field};
 use guitai_http::{
     bearer::Principal,
     body::Body,
     dto::{EditHubAnnouncement, HubAnnouncement, HubAnnouncements, NewAnnouncement, StoreReads, Time},
-    problem::{Code, Problem, ProblemBody},
+    path::Path,
+    problem::{Code, Problem},
     random::NoRandomness,
 };
 
@@ -29,7 +26,7 @@ use crate::{
 
 /// All announcements, newest first, withdrawn ones included.
 #[utoipa::path(get, path = "/announcements", operation_id = "list_announcements", responses(
-    (status = 200, body = HubAnnouncements), (status = 401, body = ProblemBody)))]
+    (status = 200, body = HubAnnouncements)))]
 pub(super) async fn list(State(app): State<Arc<App>>) -> Result<Json<HubAnnouncements>, Problem> {
     let letters = app.store.letters(None).await.map_err(internal)?;
     Ok(Json(HubAnnouncements { items: gathered(&letters) }))
@@ -37,7 +34,7 @@ pub(super) async fn list(State(app): State<Arc<App>>) -> Result<Json<HubAnnounce
 
 /// Publishes an announcement in the named stores, or in all that exist now.
 #[utoipa::path(post, path = "/announcements", operation_id = "publish_announcement", request_body = NewAnnouncement, responses(
-    (status = 201, body = HubAnnouncement), (status = 400, body = ProblemBody), (status = 403, body = ProblemBody)))]
+    (status = 201, body = HubAnnouncement), (status = 409)))]
 pub(super) async fn publish(
     State(app): State<Arc<App>>,
     caller: Principal,
@@ -58,8 +55,7 @@ pub(super) async fn publish(
 /// Changes an announcement wherever it is. One taken back stays so: publish it anew instead.
 #[utoipa::path(patch, path = "/announcements/{id}", operation_id = "edit_announcement",
     params(("id" = String, Path)), request_body = EditHubAnnouncement,
-    responses((status = 200, body = HubAnnouncement), (status = 400, body = ProblemBody), (status = 404, body = ProblemBody),
-    (status = 409, body = ProblemBody)))]
+    responses((status = 200, body = HubAnnouncement), (status = 409)))]
 pub(super) async fn edit(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,

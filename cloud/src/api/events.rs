@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{extract::State, response::Response};
 use guitai_http::{
     bearer::{Authenticator, Principal},
-    problem::{Problem, ProblemBody},
+    problem::Problem,
     sse::{self, Alive, Feed},
 };
 
@@ -14,7 +14,8 @@ use crate::app::App;
 /// Server-sent events: `payment` (a payment) and `store` (a row of `/stores`). Facts of many stores have no common number to
 /// resume after, so a listener that was away reads the lists anew.
 #[utoipa::path(get, path = "/events", operation_id = "follow_events", responses(
-    (status = 200, content_type = "text/event-stream", body = String), (status = 401, body = ProblemBody)))]
+    (status = 200, content_type = "text/event-stream", body = String,
+        description = "Events by name, each with one JSON object as its data: `HubEvents` says which.")))]
 pub(super) async fn listen(State(app): State<Arc<App>>, caller: Principal) -> Result<Response, Problem> {
     let seat = app.streams.take(&caller)?;
     let live = app.news.subscribe();

@@ -9,7 +9,7 @@ use guitai_http::{
         CashierTally, Date, DayQuery, HourTally, HubStats, NameId, Stats, StoreTally, Tally, Time, WalletTally, net_fen,
     },
     paging::Query,
-    problem::{Code, Problem, ProblemBody},
+    problem::{Code, Problem},
 };
 
 use super::internal;
@@ -18,7 +18,7 @@ use crate::{app::App, store::Figures};
 /// The figures of a business day. Without `store` all stores are summed, and a cashier is named `store/account`, since two
 /// stores may both have a cashier 01.
 #[utoipa::path(get, path = "/stats", operation_id = "get_stats", params(DayQuery), responses(
-    (status = 200, body = HubStats), (status = 400, body = ProblemBody), (status = 404, body = ProblemBody)))]
+    (status = 200, body = HubStats), (status = 404)))]
 pub(super) async fn day(State(app): State<Arc<App>>, Query(query): Query<DayQuery>) -> Result<Json<HubStats>, Problem> {
     let day = query.date.unwrap_or_else(|| app.today());
     let as_of = Time(app.clock.now().wall);

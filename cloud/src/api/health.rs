@@ -3,10 +3,7 @@
 use std::sync::Arc;
 
 use axum::{Json, extract::State};
-use guitai_http::{
-    dto::HealthStatus,
-    problem::{Problem, ProblemBody},
-};
+use guitai_http::{dto::HealthStatus, problem::Problem};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -28,7 +25,7 @@ pub(crate) struct HubHealth {
 
 /// Answers when the database does. Open to all, and tells nothing of the business.
 #[utoipa::path(get, path = "/health", operation_id = "get_health",
-    responses((status = 200, body = HubHealth), (status = 500, body = ProblemBody)))]
+    responses((status = 200, body = HubHealth)))]
 pub(super) async fn read(State(app): State<Arc<App>>) -> Result<Json<HubHealth>, Problem> {
     let stores_total = app.store.store_count().await.map_err(internal)?;
     Ok(Json(HubHealth {

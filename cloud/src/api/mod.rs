@@ -20,7 +20,7 @@ use axum::Router;
 use guitai_http::{
     dto::HubEvents,
     embed,
-    problem::{Code, Problem},
+    problem::{Code, Problem, ProblemBody},
     table,
 };
 use guitai_store::StoreError;
@@ -46,7 +46,7 @@ struct Page;
         title = "Guitai hub 柜台总部",
         description = "What all stores of a merchant do. Times are RFC 3339 UTC, amounts whole fen."
     ),
-    components(schemas(HubEvents))
+    components(schemas(HubEvents, ProblemBody))
 )]
 struct Head;
 
@@ -70,8 +70,8 @@ fn table() -> Table {
 }
 
 /// The description that programs are written against.
-pub(crate) fn document() -> utoipa::openapi::OpenApi {
-    table().document(Head::openapi())
+pub(crate) fn document() -> String {
+    format!("{:#}\n", table().document(Head::openapi()))
 }
 
 /// Who may ask for what, one line a route.

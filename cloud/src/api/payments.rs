@@ -2,10 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::{
-    Json,
-    extract::{Path, State},
-};
+use axum::{Json, extract::State};
 use guitai_core::{
     ids::{AccountId, OrderNo},
     payment,
@@ -14,7 +11,8 @@ use guitai_core::{
 use guitai_http::{
     dto::{Payment, PaymentsQuery, Time},
     paging::{FromParams, Page, Params, Query, decode_cursor, encode_cursor},
-    problem::{Code, Problem, ProblemBody},
+    path::Path,
+    problem::{Code, Problem},
 };
 use guitai_store::list::PaymentFilter;
 use utoipa::IntoParams;
@@ -44,7 +42,7 @@ impl FromParams for ListQuery {
 
 /// A page of payments, newest first; voids and refunds are rows of their own.
 #[utoipa::path(get, path = "/payments", operation_id = "list_payments", params(PaymentsQuery, CashierQuery), responses(
-    (status = 200, body = Page<Payment>), (status = 400, body = ProblemBody), (status = 401, body = ProblemBody)))]
+    (status = 200, body = Page<Payment>)))]
 pub(super) async fn list(
     State(app): State<Arc<App>>,
     Query(query): Query<ListQuery>,
@@ -62,7 +60,7 @@ pub(super) async fn list(
 /// One payment.
 #[utoipa::path(get, path = "/payments/{order_no}", operation_id = "get_payment",
     params(("order_no" = String, Path, description = "20 digits")),
-    responses((status = 200, body = Payment), (status = 401, body = ProblemBody), (status = 404, body = ProblemBody)))]
+    responses((status = 200, body = Payment)))]
 pub(super) async fn one(State(app): State<Arc<App>>, Path(order_no): Path<String>) -> Result<Json<Payment>, Problem> {
     let row = app.store.payment(order_no).await.map_err(internal)?;
     row.as_ref().map(rows::payment).map(Json).ok_or_else(|| Code::NotFound.into())

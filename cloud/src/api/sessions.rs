@@ -30,7 +30,8 @@ type SetCookie = [(HeaderName, HeaderValue); 1];
 
 /// Signs a person in.
 #[utoipa::path(post, path = "/sessions", operation_id = "log_in", request_body = LogIn, responses(
-    (status = 200, body = Session), (status = 401, body = ProblemBody), (status = 429, body = ProblemBody)))]
+    (status = 200, body = Session, headers(("Set-Cookie" = String, description = "The session."))),
+    (status = 401, body = ProblemBody), (status = 429, body = ProblemBody)))]
 pub(super) async fn open(
     State(app): State<Arc<App>>,
     Peer(from): Peer,
@@ -61,13 +62,14 @@ pub(super) async fn open(
 
 /// Who is signed in.
 #[utoipa::path(get, path = "/sessions/current", operation_id = "get_session",
-    responses((status = 200, body = Session), (status = 401, body = ProblemBody)))]
+    responses((status = 200, body = Session)))]
 pub(super) async fn current(SignedIn(current): SignedIn) -> Json<Session> {
     Json(shown(current))
 }
 
 /// Signs out.
-#[utoipa::path(delete, path = "/sessions/current", operation_id = "log_out", responses((status = 204)))]
+#[utoipa::path(delete, path = "/sessions/current", operation_id = "log_out",
+    responses((status = 204, headers(("Set-Cookie" = String, description = "Makes the browser forget the session.")))))]
 pub(super) async fn close(State(app): State<Arc<App>>, headers: HeaderMap) -> (StatusCode, SetCookie) {
     (StatusCode::NO_CONTENT, [(header::SET_COOKIE, app.sessions.close(&headers))])
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{Json, extract::State};
 use guitai_http::{
     dto::{StoreRows, Time},
-    problem::{Problem, ProblemBody},
+    problem::Problem,
 };
 
 use super::internal;
@@ -13,7 +13,7 @@ use crate::app::App;
 
 /// All stores, by id.
 #[utoipa::path(get, path = "/stores", operation_id = "list_stores",
-    responses((status = 200, body = StoreRows), (status = 401, body = ProblemBody)))]
+    responses((status = 200, body = StoreRows)))]
 pub(super) async fn list(State(app): State<Arc<App>>) -> Result<Json<StoreRows>, Problem> {
     let (stores, today) = app.store.stores_on(app.today()).await.map_err(internal)?;
     let items = stores.iter().map(|line| app.store_row(line, &today)).collect::<Result<_, _>>()?;

@@ -27,7 +27,7 @@ type Shared = State<Arc<App>>;
 
 /// Everybody who may log in here.
 #[utoipa::path(get, path = "/accounts", operation_id = "list_accounts",
-    responses((status = 200, body = dto::Accounts), (status = 403, body = ProblemBody)))]
+    responses((status = 200, body = dto::Accounts)))]
 pub(crate) async fn list(State(app): Shared, SignedIn(current): SignedIn) -> Result<Json<dto::Accounts>, Problem> {
     administrator(&current)?;
     let store = app.store.as_str().to_owned();
@@ -45,7 +45,8 @@ pub(crate) async fn list(State(app): Shared, SignedIn(current): SignedIn) -> Res
 
 /// Makes an account. It may log in at once.
 #[utoipa::path(post, path = "/accounts", operation_id = "create_account", request_body = dto::NewAccount,
-    responses((status = 201, body = dto::Account), (status = "4XX", body = ProblemBody)))]
+    responses((status = 201, body = dto::Account), (status = 409, body = ProblemBody), (status = 422, body = ProblemBody),
+    (status = 429, body = ProblemBody), (status = 503, body = ProblemBody)))]
 pub(crate) async fn create(
     State(app): Shared,
     SignedIn(current): SignedIn,

@@ -2,18 +2,15 @@
 
 use std::sync::Arc;
 
-use axum::{
-    Json,
-    extract::{Path, State},
-    http::StatusCode,
-};
+use axum::{Json, extract::State, http::StatusCode};
 use guitai_core::{ids::AccountId, normal};
-use guitai_documents::{Announcement, EditError};
+use guitai_documents::{Announcement, EditError, Field};
 use guitai_http::{
     bearer::{Principal, SignedIn},
     body::Body,
     dto,
-    problem::{Code, Problem, ProblemBody},
+    path::Path,
+    problem::{Code, Problem},
 };
 
 use crate::app::App;
@@ -22,7 +19,7 @@ type Shared = State<Arc<App>>;
 
 /// All announcements, newest first; withdrawn ones are left out.
 #[utoipa::path(get, path = "/announcements", operation_id = "list_announcements",
-    responses((status = 200, body = dto::NodeAnnouncements), (status = 401, body = ProblemBody)))]
+    responses((status = 200, body = dto::NodeAnnouncements)))]
 pub(crate) async fn list(State(app): Shared, who: Principal) -> Json<dto::NodeAnnouncements> {
     let reader = who.person().map(|person| person.account.clone());
     let shown = app.announcements.list().into_iter().filter(|one| one.withdrawn_at.is_none());
@@ -32,7 +29,7 @@ pub(crate) async fn list(State(app): Shared, who: Principal) -> Json<dto::NodeAn
 
 /// Marks one as read by whoever is logged in.
 #[utoipa::path(post, path = "/announcements/{id}/read", operation_id = "mark_announcement_read", params(("id" = String, Path)),
-    responses((status = 204), (status = 404, body = ProblemBody)))]
+    responses((status = 204)))]
 pub(crate) async fn mark_read(
     State(app): Shared,
     SignedIn(current): SignedIn,
@@ -46,7 +43,7 @@ pub(crate) async fn mark_read(
 /// Edits title or body; edits made at headquarters meanwhile are merged.
 #[utoipa::path(patch, path = "/announcements/{id}", operation_id = "edit_announcement",
     params(("id" = String, Path)), request_body = dto::EditAnnouncement,
-    responses((status = 200, body = dto::NodeAnnouncement), (status = "4XX", body = ProblemBody)))]
+    responses((status = 200, body = dto::NodeAnnouncement)))]
 pub(crate) async fn edit(
     State(app): Shared,
     who: Principal,
@@ -65,14 +62,29 @@ fn settled(done: anyhow::Result<Result<(), EditError>>) -> Result<(), Problem> {
     match done {
         Ok(Ok(())) => Ok(()),
         Ok(Err(EditError::NotFound)) => Err(Code::NotFound.into()),
-        Ok(Err(error)) => {
-            let words = error.to_string();
-            Err(Problem::malformed("body").detail(words.clone(), words))
+        Ok(Err(EditError::Empty(field))) => {
+            Err(Problem::malformed(name(field)).detail("不能为空。", "It must not be empty."))
+        }
+        Ok(Err(EditError::OverLimit { field, max })) => {
+            Err(Problem::malformed(name(field))
+                .detail(format!("最多 {max} 个字。"), format!("At most {max} characters.")))
+        }
+        Ok(Err(EditError::BadId)) => Err(Code::NotFound.into()),
+        Ok(Err(error @ (EditError::AlreadyPublished | EditError::Damaged))) => {
+            tracing::error!(%error, "an announcement is not written");
+            Err(Code::Internal.into())
         }
         Err(error) => {
             tracing::error!(%error, "announcement not stored");
             Err(Code::Internal.into())
         }
+    }
+}
+
+fn name(field: Field) -> &'static str {
+    match field {
+        Field::Title => "title",
+        Field::Body | Field::Id | Field::Announcements | Field::Changes => "body",
     }
 }
 

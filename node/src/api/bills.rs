@@ -2,17 +2,15 @@
 
 use std::sync::Arc;
 
-use axum::{
-    Json,
-    extract::{Path, State},
-};
+use axum::{Json, extract::State};
 use guitai_core::{bill::BillKey, limits, normal, people::Approval};
 use guitai_http::{
     bearer::Principal,
     dto::{self, BillPart, BillQuery},
     idempotency::{IdempotencyParam, Keyed},
     paging::Query,
-    problem::{Code, Problem, ProblemBody},
+    path::Path,
+    problem::{Code, Problem},
 };
 use guitai_store::bills;
 use guitai_till::{Command, TotalRequest};
@@ -26,7 +24,7 @@ type Shared = State<Arc<App>>;
 /// One bill with its payments.
 #[utoipa::path(get, path = "/bills/{source}/{number}", operation_id = "get_bill",
     params(("source" = String, Path), ("number" = String, Path), BillQuery),
-    responses((status = 200, body = dto::Bill), (status = 404, body = ProblemBody)))]
+    responses((status = 200, body = dto::Bill)))]
 pub(crate) async fn one(
     State(app): Shared,
     Path((source, number)): Path<(String, String)>,
@@ -38,7 +36,7 @@ pub(crate) async fn one(
 /// Changes what a bill comes to: an act of its own, never below what is paid or in doubt.
 #[utoipa::path(post, path = "/bills/{source}/{number}/total", operation_id = "set_bill_total", request_body = dto::NewTotal,
     params(("source" = String, Path), ("number" = String, Path), IdempotencyParam),
-    responses((status = 200, body = dto::Bill), (status = "4XX", body = ProblemBody)))]
+    responses((status = 200, body = dto::Bill)))]
 pub(crate) async fn total(
     State(app): Shared,
     who: Principal,

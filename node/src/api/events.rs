@@ -9,7 +9,7 @@ use guitai_core::{
 };
 use guitai_http::{
     bearer::Principal,
-    problem::{Problem, ProblemBody},
+    problem::Problem,
     sse::{Audience, Event, Feed, last_event_id, respond},
 };
 use guitai_store::query::{self, PaymentRow};
@@ -22,8 +22,11 @@ use crate::app::App;
 
 /// The stream of events. After a break, `Last-Event-ID` brings what was missed.
 #[utoipa::path(get, path = "/events", operation_id = "follow_events",
-    responses((status = 200, description = "text/event-stream; `NodeEvents` says what each event holds"),
-    (status = 401, body = ProblemBody)))]
+    params(("Last-Event-ID" = Option<String>, Header,
+        description = "The id of the last event that was heard: what was missed since then comes first.")),
+    responses((status = 200, content_type = "text/event-stream", body = String,
+        description = "Events by name, each with one JSON object as its data: `NodeEvents` says which. \
+                       An event's id goes back as `Last-Event-ID`.")))]
 pub(crate) async fn follow(
     State(app): State<Arc<App>>,
     who: Principal,

@@ -2,10 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use axum::{
-    Json,
-    extract::{Path, State},
-};
+use axum::{Json, extract::State};
 use guitai_core::{
     ids::OrderNo,
     limits,
@@ -17,10 +14,11 @@ use guitai_core::{
 };
 use guitai_http::{
     bearer::Principal,
-    dto::{self, ExceptionsQuery},
+    dto::{self, ExceptionKind, ExceptionState, ExceptionsQuery},
     idempotency::{IdempotencyParam, Keyed},
     paging::{Page, Query},
-    problem::{Code, Problem, ProblemBody},
+    path::Path,
+    problem::{Code, Problem},
 };
 use guitai_store::{bills, query::PaymentRow};
 use guitai_till::{Command, SettleRequest};
@@ -38,14 +36,14 @@ const WAIT: Duration = Duration::from_millis(limits::WAIT_DEFAULT_MS);
 
 /// What waits for a person, oldest first; or what persons ended, newest first.
 #[utoipa::path(get, path = "/exceptions", operation_id = "list_exceptions", params(ExceptionsQuery),
-    responses((status = 200, body = Page<dto::Exception>), (status = 403, body = ProblemBody)))]
+    responses((status = 200, body = Page<dto::Exception>)))]
 pub(crate) async fn list(
     State(app): Shared,
     who: Principal,
     Query(asked): Query<ExceptionsQuery>,
 ) -> Result<Json<Page<dto::Exception>>, Problem> {
     let now = app.trusted_now();
-    let closed = asked.state.as_deref() == Some("closed");
+    let closed = asked.state == Some(ExceptionState::Closed);
     let store = app.store.as_str().to_owned();
     let stuck_after_ms = stuck_after_ms(&app);
     let listed = now.0.saturating_sub_unsigned(stuck_after_ms);
@@ -59,11 +57,11 @@ pub(crate) async fn list(
     let items = rows
         .iter()
         .filter(|row| own.as_ref().is_none_or(|own| *own == row.cashier))
-        .filter(|row| asked.kind.as_deref().is_none_or(|kind| kind == kind_of(row)))
+        .filter(|row| asked.kind.is_none_or(|kind| kind == kind_of(row)))
         .map(|row| dto::Exception {
             id: row.no.to_string(),
-            kind: kind_of(row).to_owned(),
-            state: if closed { "closed" } else { "open" }.to_owned(),
+            kind: kind_of(row),
+            state: if closed { ExceptionState::Closed } else { ExceptionState::Open },
             actions: actions(row, now, stuck_after_ms).iter().map(|how| how.as_str().to_owned()).collect(),
             payment: payments::payment_dto(row, &app),
         })
@@ -72,10 +70,10 @@ pub(crate) async fn list(
 }
 
 /// Ends one, with a reason and an approver.
-#[utoipa::path(post, path = "/exceptions/{id}/{action}", operation_id = "settle_exception", request_body = dto::Settle,
+#[utoipa::path(post, path = "/exceptions/{id}/{action}", operation_id = "settle_exception", request_body = Option<dto::Settle>,
     params(("id" = String, Path), ("action" = String, Path, description = "accept, give-back, close or write-off"),
         IdempotencyParam),
-    responses((status = 200, body = dto::Payment), (status = "4XX", body = ProblemBody)))]
+    responses((status = 200, body = dto::Payment)))]
 pub(crate) async fn settle(
     State(app): Shared,
     who: Principal,
@@ -117,13 +115,13 @@ fn stuck_after_ms(app: &App) -> u64 {
     app.acquirer.terms().pace.deadline_ms.saturating_add(REVERSAL_MS)
 }
 
-fn kind_of(row: &PaymentRow) -> &'static str {
+fn kind_of(row: &PaymentRow) -> ExceptionKind {
     if row.state == payment::State::Quarantined {
-        "quarantined"
+        ExceptionKind::Quarantined
     } else if row.owed > Fen::ZERO || row.settled.as_deref() == Some(Settlement::WriteOff.as_str()) {
-        "owed"
+        ExceptionKind::Owed
     } else {
-        "stuck"
+        ExceptionKind::Stuck
     }
 }
 

@@ -2,10 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use axum::{
-    Json,
-    extract::{Path, State},
-};
+use axum::{Json, extract::State};
 use guitai_core::{
     acquirer::ReversalTerms,
     bill::{BillKey, COUNTER_BILLS},
@@ -23,7 +20,8 @@ use guitai_http::{
     dto::{self, BillRef, Can, Kind, PaymentsQuery},
     idempotency::{IdempotencyParam, Keyed, RequestHash},
     paging::{Page, Query, decode_cursor, encode_cursor},
-    problem::{Code, Problem, ProblemBody},
+    path::Path,
+    problem::{Code, Problem},
     session::Role,
 };
 use guitai_store::{
@@ -47,7 +45,7 @@ const JOURNAL_BEHIND_RETRY_S: u64 = 5;
 /// Charges a customer's payment code.
 #[utoipa::path(post, path = "/payments", operation_id = "charge", request_body = dto::Charge,
     params(IdempotencyParam),
-    responses((status = 200, body = dto::Payment), (status = "4XX", body = ProblemBody), (status = 503, body = ProblemBody)))]
+    responses((status = 200, body = dto::Payment), (status = 404)))]
 pub(crate) async fn charge(
     State(app): Shared,
     who: Principal,
@@ -95,7 +93,7 @@ pub(crate) async fn charge(
 
 /// One payment.
 #[utoipa::path(get, path = "/payments/{order_no}", operation_id = "get_payment", params(("order_no" = String, Path)),
-    responses((status = 200, body = dto::Payment), (status = 404, body = ProblemBody)))]
+    responses((status = 200, body = dto::Payment), (status = 503)))]
 pub(crate) async fn one(
     State(app): Shared,
     who: Principal,
@@ -107,7 +105,7 @@ pub(crate) async fn one(
 
 /// Payments, voids and refunds, newest first.
 #[utoipa::path(get, path = "/payments", operation_id = "list_payments", params(PaymentsQuery),
-    responses((status = 200, body = Page<dto::Payment>), (status = 400, body = ProblemBody)))]
+    responses((status = 200, body = Page<dto::Payment>)))]
 pub(crate) async fn list(
     State(app): Shared,
     who: Principal,
@@ -137,7 +135,7 @@ pub(crate) async fn list(
 /// The cashier gives the payment up: it is asked about at once and taken back unless it was paid.
 #[utoipa::path(post, path = "/payments/{order_no}/cancel", operation_id = "cancel_payment",
     request_body = Option<dto::GiveUp>, params(("order_no" = String, Path), IdempotencyParam),
-    responses((status = 200, body = dto::Payment), (status = "4XX", body = ProblemBody)))]
+    responses((status = 200, body = dto::Payment)))]
 pub(crate) async fn cancel(
     State(app): Shared,
     who: Principal,
@@ -151,7 +149,7 @@ pub(crate) async fn cancel(
 /// 货已交: the goods are gone; keep asking, never reverse by itself.
 #[utoipa::path(post, path = "/payments/{order_no}/handed-over", operation_id = "goods_handed_over",
     request_body = Option<dto::Nothing>, params(("order_no" = String, Path), IdempotencyParam),
-    responses((status = 200, body = dto::Payment), (status = "4XX", body = ProblemBody)))]
+    responses((status = 200, body = dto::Payment)))]
 pub(crate) async fn handed_over(
     State(app): Shared,
     who: Principal,
@@ -164,7 +162,7 @@ pub(crate) async fn handed_over(
 /// 没交货: take it back as soon as the acquirer answers.
 #[utoipa::path(post, path = "/payments/{order_no}/not-handed-over", operation_id = "goods_not_handed_over",
     request_body = Option<dto::GiveUp>, params(("order_no" = String, Path), IdempotencyParam),
-    responses((status = 200, body = dto::Payment), (status = "4XX", body = ProblemBody)))]
+    responses((status = 200, body = dto::Payment)))]
 pub(crate) async fn not_handed_over(
     State(app): Shared,
     who: Principal,

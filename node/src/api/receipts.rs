@@ -4,7 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use axum::{
     Json,
-    extract::{Path, State},
+    extract::State,
     http::{StatusCode, header::CONTENT_TYPE},
     response::{IntoResponse, Response},
 };
@@ -15,7 +15,8 @@ use guitai_devices::{
 };
 use guitai_http::{
     bearer::Principal,
-    problem::{Code, Problem, ProblemBody},
+    path::Path,
+    problem::{Code, Problem},
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -37,7 +38,7 @@ pub(crate) struct Taken {
 
 /// Prints a receipt again; it says so.
 #[utoipa::path(post, path = "/payments/{order_no}/receipt", operation_id = "print_receipt", params(("order_no" = String, Path)),
-    responses((status = 202, body = Taken), (status = "4XX", body = ProblemBody)))]
+    responses((status = 202, body = Taken), (status = 409), (status = 429), (status = 503)))]
 pub(crate) async fn reprint(
     State(app): Shared,
     who: Principal,
@@ -55,7 +56,7 @@ pub(crate) async fn reprint(
 
 /// The receipt as the printer would show it.
 #[utoipa::path(get, path = "/payments/{order_no}/receipt.png", operation_id = "get_receipt_picture", params(("order_no" = String, Path)),
-    responses((status = 200, content_type = "image/png"), (status = "4XX", body = ProblemBody)))]
+    responses((status = 200, description = "A picture.", content_type = "image/png"), (status = 409), (status = 503)))]
 pub(crate) async fn picture(
     State(app): Shared,
     who: Principal,

@@ -2,16 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use axum::{
-    Json,
-    extract::{Path, State},
-};
+use axum::{Json, extract::State};
 use guitai_core::{limits, money::Fen, people::Approval, sync::member::Wish};
 use guitai_http::{
     bearer::Principal,
     dto,
     idempotency::{IdempotencyParam, Keyed},
-    problem::{Code, Problem, ProblemBody},
+    path::Path,
+    problem::{Code, Problem},
 };
 use guitai_till::{Command, ReturnRequest};
 
@@ -24,9 +22,9 @@ type Shared = State<Arc<App>>;
 const WAIT: Duration = Duration::from_millis(limits::WAIT_DEFAULT_MS);
 
 /// Takes a paid payment of today back whole.
-#[utoipa::path(post, path = "/payments/{order_no}/void", operation_id = "void_payment", request_body = dto::Void,
+#[utoipa::path(post, path = "/payments/{order_no}/void", operation_id = "void_payment", request_body = Option<dto::Void>,
     params(("order_no" = String, Path), IdempotencyParam),
-    responses((status = 200, body = dto::Payment), (status = "4XX", body = ProblemBody)))]
+    responses((status = 200, body = dto::Payment)))]
 pub(crate) async fn void(
     State(app): Shared,
     who: Principal,
@@ -51,7 +49,7 @@ pub(crate) async fn void(
 /// Gives a part or the rest back.
 #[utoipa::path(post, path = "/payments/{order_no}/refunds", operation_id = "refund_payment", request_body = dto::Refund,
     params(("order_no" = String, Path), IdempotencyParam),
-    responses((status = 200, body = dto::Payment), (status = "4XX", body = ProblemBody)))]
+    responses((status = 200, body = dto::Payment)))]
 pub(crate) async fn refund(
     State(app): Shared,
     who: Principal,

@@ -25,7 +25,8 @@ type Shared = State<Arc<App>>;
 
 /// Logs a person in; the answer sets the session's cookie.
 #[utoipa::path(post, path = "/sessions", operation_id = "log_in", request_body = dto::LogIn,
-    responses((status = 200, body = dto::Session), (status = 401, body = ProblemBody), (status = 429, body = ProblemBody)))]
+    responses((status = 200, body = dto::Session, headers(("Set-Cookie" = String, description = "The session."))),
+    (status = 401, body = ProblemBody), (status = 429, body = ProblemBody)))]
 pub(crate) async fn log_in(
     State(app): Shared,
     Peer(from): Peer,
@@ -55,13 +56,14 @@ pub(crate) async fn log_in(
 
 /// Who is logged in.
 #[utoipa::path(get, path = "/sessions/current", operation_id = "get_session",
-    responses((status = 200, body = dto::Session), (status = 401, body = ProblemBody)))]
+    responses((status = 200, body = dto::Session)))]
 pub(crate) async fn current(State(app): Shared, SignedIn(current): SignedIn) -> Json<dto::Session> {
     Json(session_dto(&app, &current))
 }
 
 /// Logs out; the cookie is cleared.
-#[utoipa::path(delete, path = "/sessions/current", operation_id = "log_out", responses((status = 204)))]
+#[utoipa::path(delete, path = "/sessions/current", operation_id = "log_out",
+    responses((status = 204, headers(("Set-Cookie" = String, description = "Makes the browser forget the session.")))))]
 pub(crate) async fn log_out(State(app): Shared, headers: HeaderMap) -> Response {
     (StatusCode::NO_CONTENT, [(SET_COOKIE, app.sessions.close(&headers))]).into_response()
 }

@@ -13,7 +13,7 @@ use guitai_http::{
     bearer::Principal,
     dto::{self, CashierTally, DayQuery, HourTally, NameId, Tally, WalletTally, net_fen},
     paging::Query,
-    problem::{Problem, ProblemBody},
+    problem::Problem,
 };
 use guitai_store::query::{self, StatRow};
 
@@ -22,7 +22,7 @@ use crate::app::App;
 
 /// The figures of one business day of this store; a cashier's own only.
 #[utoipa::path(get, path = "/stats/day", operation_id = "get_day_stats", params(DayQuery),
-    responses((status = 200, body = dto::Stats), (status = 400, body = ProblemBody)))]
+    responses((status = 200, body = dto::Stats)))]
 pub(crate) async fn day(
     State(app): State<Arc<App>>,
     who: Principal,

@@ -10,7 +10,7 @@ use guitai_core::{
 };
 use guitai_http::{
     dto::{self, Devices, HealthStatus, HubLink},
-    problem::{Problem, ProblemBody},
+    problem::Problem,
 };
 use guitai_store::query;
 
@@ -18,7 +18,7 @@ use crate::app::App;
 
 /// How far the hub is.
 #[utoipa::path(get, path = "/sync", operation_id = "get_sync",
-    responses((status = 200, body = dto::Sync), (status = 401, body = ProblemBody)))]
+    responses((status = 200, body = dto::Sync)))]
 pub(crate) async fn sync(State(app): State<Arc<App>>) -> Result<Json<dto::Sync>, Problem> {
     sync_dto(&app).await.map(Json)
 }

@@ -58,23 +58,30 @@ impl Callers {
     #[must_use]
     pub fn contain(&self, who: &Principal) -> bool {
         match who {
-            Principal::Key(key) => self.scopes().any(|scope| key.scopes.contains(scope)),
-            Principal::Person(current) => self.all_roles().any(|role| role == current.person.role),
+            Principal::Key(key) => Access::Of(*self).scopes().any(|scope| key.scopes.contains(scope)),
+            Principal::Person(current) => Access::Of(*self).roles().any(|role| role == current.person.role),
         }
-    }
-
-    /// Every scope that opens the route, those that need an approver included.
-    pub fn scopes(&self) -> impl Iterator<Item = Scope> {
-        self.keys.iter().chain(self.approved_keys).copied()
-    }
-
-    /// Every role that opens the route, those that need an approver included.
-    pub fn all_roles(&self) -> impl Iterator<Item = Role> {
-        self.roles.iter().chain(self.approved_roles).copied()
     }
 }
 
 impl Access {
+    /// Every scope that opens the route, those that need an approver included.
+    pub fn scopes(&self) -> impl Iterator<Item = Scope> {
+        self.callers().into_iter().flat_map(|callers| callers.keys.iter().chain(callers.approved_keys)).copied()
+    }
+
+    /// Every role that opens the route, those that need an approver included.
+    pub fn roles(&self) -> impl Iterator<Item = Role> {
+        self.callers().into_iter().flat_map(|callers| callers.roles.iter().chain(callers.approved_roles)).copied()
+    }
+
+    const fn callers(&self) -> Option<&Callers> {
+        match self {
+            Self::Open => None,
+            Self::Of(callers) => Some(callers),
+        }
+    }
+
     /// Two columns of the committed table: scopes and roles, `open` for everybody, `-` for nobody.
     #[must_use]
     pub fn columns(&self) -> (String, String) {

@@ -13,8 +13,8 @@ mod value;
 pub use figures::{CashierTally, DayQuery, HourTally, HubStats, Stats, StoreTally, Tally, WalletTally, net_fen};
 pub use news::{HubEvents, NodeEvents, NotACode, NoticeNews, Resync, ScanNews};
 pub use payment::{
-    Approver, Bill, BillPart, BillQuery, BillRef, Can, Charge, Exception, ExceptionsQuery, Fields, GiveUp, NewTotal,
-    Payment, PaymentsQuery, Refund, Settle, Void,
+    Approver, Bill, BillPart, BillQuery, BillRef, Can, Charge, Exception, ExceptionKind, ExceptionState,
+    ExceptionsQuery, Fields, GiveUp, NewTotal, Payment, PaymentsQuery, Refund, Settle, Void,
 };
 pub use people::{
     Account, Accounts, EditAnnouncement, EditHubAnnouncement, HubAnnouncement, HubAnnouncements, LogIn, NameId,

@@ -1,7 +1,7 @@
 //! The routes of one server: what is served, what is described and who may ask come from one list.
 //!
 //! A [`Table`] takes a handler only together with its [`Access`]. From that come the layer in front of the handler, what the
-//! description says of it ([`openapi`]), and its line in the committed table. A handler behind no such layer gets no
+//! description says of it, and its line in the committed table. A handler behind no such layer gets no
 //! [`crate::bearer::Principal`] and answers nobody.
 
 use axum::{
@@ -11,12 +11,14 @@ use axum::{
     response::{IntoResponse, Response},
     routing::MethodRouter,
 };
+use serde_json::Value;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
 use crate::{
     access::Access,
     bearer::{Authenticator, identify},
+    description::{self, Declared},
     openapi,
     problem::{Code, Problem},
     serve,
@@ -56,41 +58,46 @@ impl<S: Authenticator + Clone> Table<S> {
     /// The table as it is committed, one line a route: method, path, scopes, roles. Sorted by path and method.
     #[must_use]
     pub fn to_text(&self) -> String {
-        let mut lines = Vec::new();
-        for (access, (_, paths, _)) in &self.0 {
+        let mut routes = self.declared();
+        routes.sort_unstable_by(|(a, at, _), (b, bt, _)| (at, a).cmp(&(bt, b)));
+        let line = |(method, path, access): &Declared| {
             let (scopes, roles) = access.columns();
-            for (path, item) in &paths.paths {
-                lines.extend(openapi::operations(item).map(|(method, _)| {
-                    let path = format!("{}{path}", openapi::BASE);
-                    let line = format!("{method} {path} {scopes} {roles}\n");
-                    (path, method, line)
-                }));
-            }
-        }
-        lines.sort_unstable();
-        lines.into_iter().map(|(_, _, line)| line).collect()
+            format!("{method} {path} {scopes} {roles}\n")
+        };
+        routes.iter().map(line).collect()
     }
 
-    /// The description.
+    /// The description, as it is published.
     #[must_use]
-    pub fn document(self, head: OpenApi) -> OpenApi {
-        self.build(head, |_, handlers| handlers).into_openapi()
+    pub fn document(self, head: OpenApi) -> Value {
+        self.build(head, |_, handlers| handlers).1
     }
 
     /// Everything that is served, each handler behind its check, with the description at [`openapi::PATH`].
-    ///
-    /// # Panics
-    /// When the description does not serialise, which a program notices at its start.
     pub fn serve(self, head: OpenApi, state: &S) -> Router<S> {
-        openapi::serve(self.build(head, |access, handlers| guarded(access, handlers, state)))
+        let (routes, document) = self.build(head, |access, handlers| guarded(access, handlers, state));
+        openapi::serve(routes, &document)
     }
 
-    fn build(self, head: OpenApi, guarded: impl Fn(Access, MethodRouter<S>) -> MethodRouter<S>) -> OpenApiRouter<S> {
+    fn declared(&self) -> Vec<Declared> {
+        let mut routes = Vec::new();
+        for (access, (_, paths, _)) in &self.0 {
+            for (path, item) in &paths.paths {
+                let declared = |method| (method, format!("{}{path}", openapi::BASE), *access);
+                routes.extend(openapi::methods(item).map(declared));
+            }
+        }
+        routes
+    }
+
+    fn build(self, head: OpenApi, guarded: impl Fn(Access, MethodRouter<S>) -> MethodRouter<S>) -> (Router<S>, Value) {
+        let declared = self.declared();
         let mut routes = OpenApiRouter::new();
         for (access, (schemas, paths, handlers)) in self.0 {
             routes = routes.routes((schemas, paths, guarded(access, handlers)));
         }
-        OpenApiRouter::with_openapi(head).nest(openapi::BASE, routes)
+        let (routes, document) = OpenApiRouter::with_openapi(head).nest(openapi::BASE, routes).split_for_parts();
+        (routes, description::complete(&document, &declared))
     }
 }
 

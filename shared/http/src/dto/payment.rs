@@ -8,7 +8,7 @@ use guitai_core::{
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::value::{Kind, State, WalletDto};
+use super::value::{Kind, State, WalletDto, words};
 use crate::{
     paging::{FromParams, Params, SEARCH_MAX_CHARS},
     problem::Problem,
@@ -201,16 +201,37 @@ pub struct NewTotal {
     pub approver: Option<Approver>,
 }
 
+words! {
+    /// Why something waits for a person.
+    ExceptionKind {
+        /// An answer that does not match.
+        Quarantined "quarantined",
+        /// Money that must go back and did not yet.
+        Owed "owed",
+        /// No result long after the deadline.
+        Stuck "stuck",
+    }
+}
+
+words! {
+    /// Whether something waits for a person.
+    ExceptionState {
+        /// It waits.
+        Open "open",
+        /// A person ended it.
+        Closed "closed",
+    }
+}
+
 /// What waits for a person, or was ended by one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Exception {
     /// Names it in `/exceptions/{id}/{action}`.
     pub id: String,
-    /// `quarantined`: an answer that does not match; `owed`: money that must go back and did not yet; `stuck`: no result long
-    /// after the deadline.
-    pub kind: String,
-    /// `open` or `closed`.
-    pub state: String,
+    /// Why it waits.
+    pub kind: ExceptionKind,
+    /// Whether it still does.
+    pub state: ExceptionState,
     /// What may be done now.
     pub actions: Vec<String>,
     /// The payment.
@@ -231,19 +252,17 @@ pub struct Settle {
 #[derive(Clone, Debug, PartialEq, Eq, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct ExceptionsQuery {
-    /// `open` when absent, or `closed`.
-    pub state: Option<String>,
+    /// `open` when absent.
+    pub state: Option<ExceptionState>,
     /// Of this kind.
-    pub kind: Option<String>,
+    pub kind: Option<ExceptionKind>,
 }
 
 impl FromParams for ExceptionsQuery {
     fn read(params: &mut Params) -> Result<Self, Problem> {
-        let one_of =
-            |allowed: &'static [&'static str]| move |text: &str| allowed.contains(&text).then(|| text.to_owned());
         Ok(Self {
-            state: params.parsed("state", one_of(&["open", "closed"]))?,
-            kind: params.parsed("kind", one_of(&["quarantined", "owed", "stuck"]))?,
+            state: params.parsed("state", ExceptionState::parse)?,
+            kind: params.parsed("kind", ExceptionKind::parse)?,
         })
     }
 }
