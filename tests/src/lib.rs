@@ -7,6 +7,7 @@
 //! - [`charge`]: what a cashier asks for.
 //! - [`clock`]: a program's wall clock, to be moved.
 //! - [`history`]: years of trade, for what must not grow with them.
+//! - [`schema`]: whether an answer is what its description says.
 //! - [`process`], [`ports`], [`wait`]: what they stand on.
 
 pub mod charge;
@@ -19,5 +20,6 @@ pub mod node;
 pub mod ports;
 pub mod process;
 pub mod sandbox;
+pub mod schema;
 pub mod wait;
 pub mod world;

@@ -66,10 +66,14 @@ pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, Value), Prob
         // serde would read a list as a struct, field by field.
         return Err(Problem::new(Code::Malformed).detail("请求内容须为 JSON 对象。", "The body must be a JSON object."));
     }
-    check_amount(&json)?;
     // From the bytes, not from the value: only so a field given twice is noticed.
-    let value = serde_json::from_slice(bytes).map_err(|error| place::problem(bytes, &error))?;
-    Ok((value, json))
+    match serde_json::from_slice(bytes) {
+        Err(error) if place::is_unknown_field(&error) => Err(place::problem(bytes, &error)),
+        read => {
+            check_amount(&json)?;
+            read.map(|value| (value, json)).map_err(|error| place::problem(bytes, &error))
+        }
+    }
 }
 
 /// Programs get amounts wrong in few ways, and each deserves its own answer.
@@ -172,6 +176,14 @@ mod tests {
         ];
         for (body, code) in table {
             assert_eq!(refused(body), (code, Some("amount_fen".to_owned())), "{body}");
+        }
+    }
+
+    #[test]
+    fn an_amount_where_none_is_asked_for_is_an_unknown_field() {
+        for body in [r#"{"amount_fen":-1}"#, r#"{"amount_fen":"1"}"#] {
+            let problem = read::<crate::dto::EditAnnouncement>(body.as_bytes()).map(|_| ()).expect_err(body);
+            assert_eq!((problem.code(), problem.named_field()), (Code::Malformed, Some("amount_fen")), "{body}");
         }
     }
 

@@ -19,12 +19,19 @@ pub(super) fn problem(bytes: &[u8], error: &serde_json::Error) -> Problem {
     }
 }
 
+/// Whether a body was refused for a member that its type does not have.
+pub(super) fn is_unknown_field(error: &serde_json::Error) -> bool {
+    error.to_string().starts_with(UNKNOWN_FIELD)
+}
+
+const UNKNOWN_FIELD: &str = "unknown field";
+
 /// serde has no other way to tell these apart than its words, which have been the same since its first release.
 fn data_problem(mut path: Vec<String>, message: &str) -> Problem {
     let named = |start: &str| message.strip_prefix(start)?.split('`').nth(1).map(str::to_owned);
     let (name, zh, en) = if let Some(name) = named("missing field") {
         (Some(name), "缺少这一项。", "This field is missing.")
-    } else if let Some(name) = named("unknown field") {
+    } else if let Some(name) = named(UNKNOWN_FIELD) {
         (Some(name), "没有这一项。", "There is no such field.")
     } else if let Some(name) = named("duplicate field") {
         (Some(name), "这一项出现了两次。", "This field is given twice.")
