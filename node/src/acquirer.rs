@@ -83,7 +83,7 @@ fn bear_witness(till: &Handle, answer: &Answer, date: Option<UtcMs>, asked: Tick
 }
 
 /// 128 random bits in 32 hexadecimal digits, as `randomstr` allows at most.
-fn nonce() -> String {
+pub(crate) fn nonce() -> String {
     let mut bytes = [0; 16];
     // A repeated nonce weakens nothing we rely on; a machine without randomness could not have made its identity.
     let _ = getrandom::fill(&mut bytes);

@@ -1,13 +1,13 @@
 //! The command line. Exit codes: 0 ok, 1 failed, 2 usage, 3 integrity (doctor has its own).
 
 mod arguments;
+mod diagnose;
 mod facts;
 
 use std::{
     io::{BufRead, IsTerminal},
     path::Path,
     process::ExitCode,
-    sync::Arc,
 };
 
 use anyhow::{Context, bail};
@@ -26,7 +26,7 @@ use guitai_http::{
     password::{Passwords, check_policy},
 };
 use guitai_store::{
-    Journal, Reader, bills, follower, ingest,
+    Journal, bills, follower, ingest,
     journal::{self, BranchFact},
     query, record, refold,
 };
@@ -35,10 +35,10 @@ use guitai_till::NotAccepted;
 
 use crate::{
     clock,
-    config::{self, Config, LogFormat, LogSection, PrinterSection},
+    config::{self, Config, LogFormat, LogSection},
     control::{self, Request, Wish},
     data_folder::{DataFolder, Enrolment},
-    doctor, followers, membership, reach, refusal,
+    doctor, followers, membership, refusal,
     run::{self, Damaged},
     sample::{self, Extent},
     sync,
@@ -88,9 +88,21 @@ fn dispatch(verb: Verb) -> anyhow::Result<ExitCode> {
         Verb::Enrol { at, hub, code } => done(enrol(&at.config, &hub, &code)),
         Verb::Readdress { at, hub } => done(readdress(&at.config, &hub)),
         Verb::Status { at, json } => done(status(&at.config, json)),
-        Verb::Doctor { at, json, lang, only, no_color } => {
+        Verb::Doctor { lang, list: true, .. } => Ok(match doctor::list(&mut std::io::stdout(), lang) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(_) => ExitCode::from(doctor::EXIT_COULD_NOT_RUN),
+        }),
+        Verb::Doctor { at, json, lang, only, full, share, no_color, list: false } => {
+            let form = match (json, share) {
+                (true, _) => doctor::Form::Json,
+                (false, true) => doctor::Form::Share,
+                (false, false) => doctor::Form::Lines,
+            };
             let color = !no_color && !json && std::io::stdout().is_terminal();
-            diagnose(&at.config, &doctor::Options { json, lang, only, color })
+            let Ok(runtime) = runtime() else { return Ok(ExitCode::from(doctor::EXIT_COULD_NOT_RUN)) };
+            let code = diagnose::run(&at.config, &doctor::Options { form, lang, only, full, color }, &runtime);
+            // A name look-up or a look at the disk may hang on its thread; the report is out, so nothing waits for them.
+            std::process::exit(code.into())
         }
         Verb::Journal { at, branches: true, .. } => done(print_branches(&at.config)),
         Verb::Journal { at, from, .. } => done(print_journal(&at.config, from.as_deref())),
@@ -349,61 +361,4 @@ fn record(config: &Path, request: Request) -> anyhow::Result<()> {
     journal.append(&fact)?;
     journal.commit()?;
     Ok(())
-}
-
-fn diagnose(config: &Path, options: &doctor::Options) -> anyhow::Result<ExitCode> {
-    let config = match Config::load(config) {
-        Ok(config) => config,
-        Err(error) => {
-            eprintln!("guitai-node: {error}");
-            return Ok(ExitCode::from(doctor::EXIT_COULD_NOT_RUN));
-        }
-    };
-    let folder = DataFolder::open(&config.data)?;
-    let enrolment = folder.enrolment()?;
-    let identity = folder.identity()?;
-    let running = folder.try_lock()?.is_none();
-    let journal = match &enrolment {
-        Some(enrolment) if !running => {
-            let kept = folder.papers()?;
-            let papers = kept.papers(folder.instance()?);
-            let reader = Arc::new(Reader::new(folder.journal()?));
-            Some(reach::Journal { id: enrolment.journal()?, reader, papers })
-        }
-        _ => None,
-    };
-    let kept = folder.papers()?;
-    let told = match &enrolment {
-        Some(enrolment) if running => {
-            trust::parse_key(&enrolment.hub_key).and_then(|key| reach::told(&kept, &key.to_bytes()))
-        }
-        _ => None,
-    };
-    let hub = enrolment.and_then(|enrolment| {
-        Some(doctor::HubTarget {
-            host_port: kept.moved.unwrap_or(enrolment.hub_address),
-            http_base: Some(enrolment.hub_url),
-            key: trust::parse_key(&enrolment.hub_key)?.to_bytes(),
-            identity: Some(identity),
-        })
-    });
-    let clock_offset_ms = if running { sync::last_clock_offset(&folder.side()?)? } else { None };
-    let targets = doctor::Targets {
-        acquirer_base: config.acquirer_base.clone(),
-        hub,
-        clock_offset_ms,
-        data_dir: folder.path().to_owned(),
-        scanner_port: config.scanners.first().map(|scanner| scanner.port.clone()),
-        printer: config.printer.as_ref().map(|printer| match printer {
-            PrinterSection::Tcp { host, port, .. } => doctor::PrinterTarget::Tcp(format!("{host}:{port}")),
-            PrinterSection::File { folder, .. } => doctor::PrinterTarget::Dir(folder.clone()),
-        }),
-    };
-    let shells = doctor::Shells {
-        hub: async |target: &doctor::HubTarget| reach::hub(target, journal.as_ref(), told).await,
-        scanner: async |port: &str| reach::scanner(port, running),
-    };
-    let code = runtime()?.block_on(doctor::run(&targets, options, &shells, &mut std::io::stdout()));
-    // A name look-up or a sync of the disk may hang on its thread; the report is out, so nothing waits for them.
-    std::process::exit(code.into())
 }

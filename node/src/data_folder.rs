@@ -29,6 +29,16 @@ use guitai_store::{
 };
 use serde::{Deserialize, Serialize};
 
+pub(crate) const JOURNAL_FILE: &str = "journal.db";
+pub(crate) const SIDE_FILE: &str = "side.db";
+pub(crate) const LOCK_FILE: &str = "lock";
+pub(crate) const IDENTITY_FILE: &str = private::IDENTITY;
+const CODE_KEY_FILE: &str = "code.key";
+const REQUEST_KEY_FILE: &str = "request.key";
+
+/// Files that nobody else of this machine may read.
+pub(crate) const KEY_FILES: [&str; 3] = [IDENTITY_FILE, CODE_KEY_FILE, REQUEST_KEY_FILE];
+
 const ENROLMENT_NOTE: &str = "enrolment";
 
 /// The data folder.
@@ -97,14 +107,29 @@ pub(crate) fn enrolment(side: &Connection) -> anyhow::Result<Option<Enrolment>> 
 /// enrolled. None of them can harm: whoever answers must have the hub's key.
 pub(crate) fn addresses(side: &Connection) -> anyhow::Result<Vec<String>> {
     let enrolled = enrolment(side)?.context("the enrolment is gone")?.hub_address;
-    let Kept { moved, answered, .. } = kept::kept(side)?;
+    Ok(addresses_of(kept::kept(side)?, enrolled))
+}
+
+/// See [`addresses`].
+pub(crate) fn addresses_of(kept: Kept, enrolled: String) -> Vec<String> {
+    let Kept { moved, answered, .. } = kept;
     let mut addresses = Vec::new();
     for address in moved.into_iter().chain(answered).chain([enrolled]) {
         if !addresses.contains(&address) {
             addresses.push(address);
         }
     }
-    Ok(addresses)
+    addresses
+}
+
+/// See [`DataFolder::instance`].
+pub(crate) fn instance(folder: &Path) -> anyhow::Result<Instance> {
+    let mut process = [0; 16];
+    getrandom::fill(&mut process).context("no randomness")?;
+    let metadata = std::fs::metadata(folder).with_context(|| folder.display().to_string())?;
+    // Not every system has one; the folder's inode then stands alone.
+    let machine = std::fs::read("/etc/machine-id").unwrap_or_default();
+    Ok(Instance::of(process, &machine, (metadata.dev(), metadata.ino())))
 }
 
 impl DataFolder {
@@ -123,7 +148,7 @@ impl DataFolder {
     }
 
     pub(crate) fn try_lock(&self) -> anyhow::Result<Option<File>> {
-        let path = self.0.join("lock");
+        let path = self.0.join(LOCK_FILE);
         let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
         let file = file.map_err(|error| PrivateError::Io(path.clone(), error))?;
         match file.try_lock() {
@@ -133,16 +158,12 @@ impl DataFolder {
         }
     }
 
-    pub(crate) fn path(&self) -> &Path {
-        &self.0
-    }
-
     pub(crate) fn journal(&self) -> anyhow::Result<Database> {
-        Ok(Database::open(&self.0.join("journal.db"))?)
+        Ok(Database::open(&self.0.join(JOURNAL_FILE))?)
     }
 
     pub(crate) fn side(&self) -> anyhow::Result<Database> {
-        Ok(Database::open(&self.0.join("side.db"))?)
+        Ok(Database::open(&self.0.join(SIDE_FILE))?)
     }
 
     pub(crate) fn control_socket(&self) -> PathBuf {
@@ -151,16 +172,16 @@ impl DataFolder {
 
     /// This machine's identity, made on first use.
     pub(crate) fn identity(&self) -> anyhow::Result<SigningKey> {
-        Ok(SigningKey::from_bytes(&self.secret(private::IDENTITY)?))
+        Ok(SigningKey::from_bytes(&self.secret(IDENTITY_FILE)?))
     }
 
     pub(crate) fn code_key(&self) -> anyhow::Result<[u8; 32]> {
-        self.secret("code.key")
+        self.secret(CODE_KEY_FILE)
     }
 
     /// The key under which request bodies are hashed; it must outlive restarts, since those hashes are kept for ever.
     pub(crate) fn request_key(&self) -> anyhow::Result<[u8; 32]> {
-        self.secret("request.key")
+        self.secret(REQUEST_KEY_FILE)
     }
 
     fn secret(&self, name: &str) -> anyhow::Result<[u8; 32]> {
@@ -220,12 +241,7 @@ impl DataFolder {
 
     /// This process on this folder, for the hub to tell two boxes with one key apart.
     pub(crate) fn instance(&self) -> anyhow::Result<Instance> {
-        let mut process = [0; 16];
-        getrandom::fill(&mut process).context("no randomness")?;
-        let folder = std::fs::metadata(&self.0).with_context(|| self.0.display().to_string())?;
-        // Not every system has one; the folder's inode then stands alone.
-        let machine = std::fs::read("/etc/machine-id").unwrap_or_default();
-        Ok(Instance::of(process, &machine, (folder.dev(), folder.ino())))
+        instance(&self.0)
     }
 
     /// The enrolment, or how to get one.

@@ -12,6 +12,7 @@ mod data_folder;
 mod devices;
 mod doctor;
 mod followers;
+mod look;
 mod membership;
 mod news;
 mod patrol;

@@ -1,6 +1,8 @@
-//! The diagnosis's hands: a session with the hub that says goodbye once both know how the journals compare, and a port opened for a
-//! moment. A running node keeps
-//! what it holds: its own session is not pushed out, its port is not taken.
+//! The diagnosis's hands: a session with the hub that says goodbye once both know how the journals compare, a question to the acquirer
+//! about an order that cannot exist, and a port opened for a moment. A running node keeps what it holds: its own session is not pushed
+//! out, its port is not taken.
+
+mod acquirer;
 
 use std::{
     sync::{
@@ -33,10 +35,15 @@ use guitai_link::{
 use guitai_store::{Reader, ingest, query};
 use tokio::sync::mpsc;
 
+pub(crate) use acquirer::ask;
+
 use crate::{
     doctor::{HubObservation, HubRefusal, HubTarget, ScannerObservation},
     membership,
 };
+
+/// The longest that dialling takes, over all addresses of a hub.
+const DIAL_LIMIT: Duration = Duration::from_millis(2_800);
 
 /// How long after the hub's welcome the journals are compared. A hub that holds nothing of this one says nothing about it.
 const COMPARED_WITHIN: Duration = Duration::from_secs(1);
@@ -53,16 +60,11 @@ pub(crate) struct Journal {
 /// a running node was told last.
 pub(crate) async fn hub(target: &HubTarget, journal: Option<&Journal>, told: Option<HubRefusal>) -> HubObservation {
     let Some(identity) = &target.identity else { return HubObservation::NoAnswer };
-    let Ok(mut addresses) = tokio::net::lookup_host(&target.host_port).await else { return HubObservation::NoAnswer };
-    let Some(address) = addresses.next() else { return HubObservation::NoAnswer };
-    let Ok(endpoint) = quic::node_endpoint(address) else { return HubObservation::NoAnswer };
     let begun = Instant::now();
-    let secured = match quic::connect(&endpoint, address, target.key, identity).await {
-        Ok(secured) => secured,
-        Err(quic::ConnectError::HubKeyMismatch { .. }) => return HubObservation::ForeignKey,
-        Err(quic::ConnectError::Unreachable { .. } | quic::ConnectError::Refused { .. }) => {
-            return HubObservation::NoAnswer;
-        }
+    // The endpoint is kept: the connection ends with it.
+    let (_endpoint, secured) = match dial(target, identity).await {
+        Ok(dialled) => dialled,
+        Err(seen) => return seen,
     };
     let handshake_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     let Some(journal) = journal else {
@@ -78,6 +80,39 @@ pub(crate) async fn hub(target: &HubTarget, journal: Option<&Journal>, told: Opt
     let ended = run_node_session(&secured, identity, env!("CARGO_PKG_VERSION"), Admitted { standing, shell, events });
     let refusal = refusal(&ended.await, forked.load(Ordering::SeqCst));
     refusal.map_or(HubObservation::Session { handshake_ms }, HubObservation::Refused)
+}
+
+/// The first address at which the hub answers, as a node tries them; or what answered last.
+async fn dial(
+    target: &HubTarget,
+    identity: &ed25519_dalek::SigningKey,
+) -> Result<(quic::Endpoint, quic::Secured), HubObservation> {
+    let places: Vec<&String> = std::iter::once(&target.host_port).chain(&target.others).collect();
+    let each = DIAL_LIMIT / u32::try_from(places.len()).unwrap_or(1);
+    let mut seen = HubObservation::NoAnswer;
+    for place in places {
+        match tokio::time::timeout(each, dial_one(place, target, identity)).await {
+            Ok(Ok(dialled)) => return Ok(dialled),
+            Ok(Err(HubObservation::ForeignKey)) => seen = HubObservation::ForeignKey,
+            Ok(Err(_)) | Err(_) => {}
+        }
+    }
+    Err(seen)
+}
+
+async fn dial_one(
+    place: &str,
+    target: &HubTarget,
+    identity: &ed25519_dalek::SigningKey,
+) -> Result<(quic::Endpoint, quic::Secured), HubObservation> {
+    let silent = HubObservation::NoAnswer;
+    let address = tokio::net::lookup_host(place).await.ok().and_then(|mut found| found.next()).ok_or(silent)?;
+    let endpoint = quic::node_endpoint(address).map_err(|_| silent)?;
+    match quic::connect(&endpoint, address, target.key, identity).await {
+        Ok(secured) => Ok((endpoint, secured)),
+        Err(quic::ConnectError::HubKeyMismatch { .. }) => Err(HubObservation::ForeignKey),
+        Err(quic::ConnectError::Unreachable { .. } | quic::ConnectError::Refused { .. }) => Err(silent),
+    }
 }
 
 /// What stands against a session with the hub, by how a short one ended.
@@ -128,6 +163,21 @@ pub(crate) fn told(kept: &Kept, hub_key: &KeyBytes) -> Option<HubRefusal> {
         (Verdict::EnrolOnly, HubRefusal::EnrolOnly),
     ];
     barred.or_else(|| refusals.into_iter().find_map(|(verdict, refusal)| said(verdict).then_some(refusal)))
+}
+
+/// Whether a refusal stands in the hub's signed entry, which says since when.
+pub(crate) const fn is_signed(refusal: HubRefusal) -> bool {
+    match refusal {
+        HubRefusal::Revoked | HubRefusal::Replaced => true,
+        HubRefusal::Unknown
+        | HubRefusal::WrongStore
+        | HubRefusal::EnrolOnly
+        | HubRefusal::Duplicate
+        | HubRefusal::Later
+        | HubRefusal::Forked
+        | HubRefusal::Unfillable
+        | HubRefusal::Protocol => false,
+    }
 }
 
 /// Tries the scan box's port.
@@ -284,6 +334,7 @@ mod tests {
         let listener = quic::Listener::bind("127.0.0.1:0".parse().unwrap(), &hub).unwrap();
         let target = HubTarget {
             host_port: listener.local_addr().unwrap().to_string(),
+            others: vec![],
             http_base: None,
             key: hub.verifying_key().to_bytes(),
             identity: Some(node.clone()),

@@ -65,6 +65,15 @@ pub(super) enum Verb {
         /// Only these probes.
         #[arg(long, value_delimiter = ',')]
         only: Vec<doctor::Probe>,
+        /// Also what is slow, such as the whole chain: up to 30 s.
+        #[arg(long)]
+        full: bool,
+        /// A text to send on, and its short result as a QR code.
+        #[arg(long, conflicts_with = "json")]
+        share: bool,
+        /// Print the probes there are, and what each looks at.
+        #[arg(long)]
+        list: bool,
         /// No colours.
         #[arg(long)]
         no_color: bool,

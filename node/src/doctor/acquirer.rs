@@ -1,4 +1,5 @@
-//! The acquirer answers, and how fast.
+//! The acquirer answers a signed question, and how fast. The question is about an order that cannot exist: "no such order" is the right
+//! answer, and says that line, merchant and keys are right. A plain request beside it tells what is wrong with the line if it is not.
 
 use super::exchange::{Failure, Response};
 use super::verdict::{Blame, Verdict, Who, Words};
@@ -7,6 +8,47 @@ use super::verdict::{Blame, Verdict, Who, Words};
 const GOOD_BELOW_MS: u64 = 500;
 /// From here a customer waits too long, in milliseconds.
 const FAILED_FROM_MS: u64 = 2_000;
+
+/// What became of the signed question.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum QueryObservation {
+    /// The node would not send anything to this address.
+    BadAddress,
+    /// No byte of it left.
+    NotSent,
+    /// It left, and nothing came back in its time.
+    Mute,
+    /// It left, and the connection ended before a whole answer.
+    Cut,
+    /// It was answered.
+    Answered {
+        /// After so many milliseconds.
+        took_ms: u64,
+        /// What the answer says about the merchant.
+        set_up: SetUpObservation,
+    },
+}
+
+/// What an answer says about the merchant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum SetUpObservation {
+    /// Known, and both signatures are right.
+    Right,
+    /// The acquirer refuses the merchant's number, the application's, or the key.
+    Refused {
+        /// In its own words.
+        said: String,
+    },
+    /// The answer is not signed by the configured key, or is another merchant's.
+    Unproven,
+    /// An HTTP error.
+    Http {
+        /// Its status.
+        status: u16,
+    },
+    /// Nothing that an acquirer says.
+    Unclear,
+}
 
 /// The configured address is not one.
 pub(super) fn bad_address() -> Verdict {
@@ -17,12 +59,20 @@ pub(super) fn bad_address() -> Verdict {
     )
 }
 
-/// Judges one exchange with the acquirer's prefix. Any status below 500 will do: the prefix itself is no operation.
-pub(super) fn judge(seen: &Result<Response, Failure>) -> Verdict {
-    match seen {
-        Ok(answer) if answer.portal => portal("acquirer.portal"),
-        Ok(answer) => judge_answer(answer),
-        Err(failure) => judge_failure(*failure),
+/// Judges the signed question; the plain request tells why it was not answered.
+pub(super) fn judge(plain: &Result<Response, Failure>, query: &QueryObservation) -> Verdict {
+    if plain.as_ref().is_ok_and(|answer| answer.portal) {
+        return portal("acquirer.portal");
+    }
+    let connect_ms = plain.as_ref().map_or(0, |answer| answer.connect_ms);
+    match (query, plain) {
+        (QueryObservation::BadAddress, _) => bad_address(),
+        (QueryObservation::Answered { took_ms, set_up }, _) => judge_answer(connect_ms, *took_ms, set_up),
+        (QueryObservation::Mute, _) => mute(),
+        (QueryObservation::Cut, _) => judge_failure(Failure::Dropped),
+        (QueryObservation::NotSent, Err(failure)) => judge_failure(*failure),
+        // The one got through and the other did not: a line that comes and goes.
+        (QueryObservation::NotSent, Ok(_)) => judge_failure(Failure::NoAnswer),
     }
 }
 
@@ -44,22 +94,66 @@ pub(super) fn middlebox(code: &'static str) -> Verdict {
     )
 }
 
-fn judge_answer(answer: &Response) -> Verdict {
-    let took_ms = answer.answer_ms;
+fn judge_answer(connect_ms: u64, took_ms: u64, set_up: &SetUpObservation) -> Verdict {
     let whose = Blame::Clear(Who::Acquirer);
-    let verdict = match answer.status {
+    match set_up {
+        SetUpObservation::Right => judge_speed(connect_ms, took_ms),
+        SetUpObservation::Refused { said } => {
+            let words = Words::new(
+                "收单机构不认设置里的商户号、应用号或密钥",
+                "the acquirer refuses the configured merchant, application or key",
+            );
+            Verdict::failed("acquirer.not_accepted", words, Blame::Clear(Who::Store)).value(said).try_this(
+                "照收单机构给的资料核对 [acquirer] 里的 cusid、appid、orgid、sign 和密钥文件，改好后重启节点；资料没错请联系收单机构",
+                "check cusid, appid, orgid, sign and the key files of [acquirer] against the acquirer's papers and restart the node; if \
+                 they are right, call the acquirer",
+            )
+        }
+        SetUpObservation::Unproven => {
+            let words = Words::new(
+                "收单机构的应答验签不通过：平台公钥不对，或不是它在应答",
+                "the acquirer's answer is not signed by the configured key: a wrong key, or somebody else answers",
+            );
+            Verdict::failed("acquirer.unproven", words, Blame::Clear(Who::Store)).try_this(
+                "核对设置里的平台公钥文件（MD5 方式核对密钥）和收单机构地址",
+                "check the file with the platform's public key (with md5: the key) and the acquirer's address",
+            )
+        }
         // A gateway whose service behind it is down.
-        502..=504 => {
+        SetUpObservation::Http { status: status @ 502..=504 } => {
             let words = Words::new("收单机构的服务不可用", "the acquirer's service is unavailable");
             Verdict::failed("acquirer.unavailable", words, whose)
+                .value(format!("HTTP {status}, {took_ms} ms"))
+                .try_this(WAIT.0, WAIT.1)
         }
-        500.. => {
+        SetUpObservation::Http { status: status @ 500.. } => {
             let words = Words::new("收单机构应答异常", "the acquirer answers with an error");
-            Verdict::poor("acquirer.error", words, whose)
+            Verdict::failed("acquirer.error", words, whose)
+                .value(format!("HTTP {status}, {took_ms} ms"))
+                .try_this(WAIT.0, WAIT.1)
         }
-        _ => return judge_speed(answer.connect_ms, took_ms),
-    };
-    verdict.value(format!("HTTP {}, {took_ms} ms", answer.status)).try_this(WAIT.0, WAIT.1)
+        SetUpObservation::Http { status } => {
+            let words = Words::new("这个地址上没有收单接口", "there is no acquirer's interface at this address");
+            Verdict::failed("acquirer.wrong_path", words, Blame::Clear(Who::Store))
+                .value(format!("HTTP {status}"))
+                .try_this(
+                    "核对设置里 [acquirer] 的 base，照收单机构给的资料填写",
+                    "check base in [acquirer] against the acquirer's papers",
+                )
+        }
+        SetUpObservation::Unclear => {
+            let words = Words::new("收单机构的应答看不懂", "the acquirer answers something that is not understood");
+            Verdict::failed("acquirer.odd_answer", words, whose).value(format!("{took_ms} ms")).try_this(WAIT.0, WAIT.1)
+        }
+    }
+}
+
+fn mute() -> Verdict {
+    let words = Words::new(
+        "收单机构收到请求不应答，扫码收款会超时",
+        "the acquirer takes requests and does not answer: payments will time out",
+    );
+    Verdict::failed("acquirer.mute", words, Blame::Clear(Who::Acquirer)).try_this(WAIT.0, WAIT.1)
 }
 
 fn judge_speed(connect_ms: u64, took_ms: u64) -> Verdict {
@@ -155,34 +249,51 @@ mod tests {
     use super::super::verdict::Mark;
     use super::*;
 
-    fn answer(status: u16, answer_ms: u64) -> Result<Response, Failure> {
-        Ok(Response { status, connect_ms: 1, answer_ms, portal: false, reading: None })
+    fn plain(status: u16) -> Result<Response, Failure> {
+        Ok(Response { status, connect_ms: 1, answer_ms: 3, portal: false, reading: None })
     }
 
     #[test]
     fn judged() {
+        use QueryObservation::{Answered, BadAddress, Cut, Mute, NotSent};
         let (clear, line_or) = (Blame::Clear, Blame::LineOr);
-        let portal = answer(302, 3).map(|answer| Response { portal: true, ..answer });
+        let portal = plain(302).map(|answer| Response { portal: true, ..answer });
+        let right = |took_ms| Answered { took_ms, set_up: SetUpObservation::Right };
+        let said = |set_up| Answered { took_ms: 5, set_up };
+        let http = |status| said(SetUpObservation::Http { status });
+        let refused = said(SetUpObservation::Refused { said: "SIGNAUTHERR".into() });
+        let (store, acquirer) = (Some(clear(Who::Store)), Some(clear(Who::Acquirer)));
+        let line = Some(line_or(Who::Acquirer));
         let table = [
-            (answer(404, 499), Mark::Good, "acquirer.ok", None),
-            (answer(200, 500), Mark::Poor, "acquirer.slow", Some(line_or(Who::Acquirer))),
-            (answer(200, 1_999), Mark::Poor, "acquirer.slow", Some(line_or(Who::Acquirer))),
-            (answer(200, 2_000), Mark::Failed, "acquirer.too_slow", Some(line_or(Who::Acquirer))),
-            (answer(500, 10), Mark::Poor, "acquirer.error", Some(clear(Who::Acquirer))),
-            (answer(503, 10), Mark::Failed, "acquirer.unavailable", Some(clear(Who::Acquirer))),
-            (portal, Mark::Failed, "acquirer.portal", Some(clear(Who::Store))),
-            (Err(Failure::NoRoute), Mark::Failed, "acquirer.no_route", Some(clear(Who::Store))),
-            (Err(Failure::NoAnswer), Mark::Failed, "acquirer.unreachable", Some(line_or(Who::Acquirer))),
-            (Err(Failure::Refused), Mark::Failed, "acquirer.refused", Some(clear(Who::Acquirer))),
-            (Err(Failure::Dropped), Mark::Failed, "acquirer.dropped", Some(line_or(Who::Acquirer))),
-            (Err(Failure::NotHttp), Mark::Failed, "acquirer.not_http", Some(clear(Who::Store))),
-            (Err(Failure::CertificateDate), Mark::Failed, "acquirer.certificate_date", Some(clear(Who::Store))),
-            (Err(Failure::CertificateForeign), Mark::Failed, "acquirer.foreign_certificate", Some(clear(Who::Store))),
-            (Err(Failure::NoTrustStore), Mark::Failed, "acquirer.no_trust_store", Some(clear(Who::Store))),
+            (plain(404), right(499), Mark::Good, "acquirer.ok", None),
+            (Err(Failure::NoAnswer), right(499), Mark::Good, "acquirer.ok", None),
+            (plain(200), right(500), Mark::Poor, "acquirer.slow", line),
+            (plain(200), right(1_999), Mark::Poor, "acquirer.slow", line),
+            (plain(200), right(2_000), Mark::Failed, "acquirer.too_slow", line),
+            (plain(404), refused, Mark::Failed, "acquirer.not_accepted", store),
+            (plain(404), said(SetUpObservation::Unproven), Mark::Failed, "acquirer.unproven", store),
+            (plain(404), said(SetUpObservation::Unclear), Mark::Failed, "acquirer.odd_answer", acquirer),
+            (plain(404), http(404), Mark::Failed, "acquirer.wrong_path", store),
+            (plain(500), http(500), Mark::Failed, "acquirer.error", acquirer),
+            (plain(503), http(503), Mark::Failed, "acquirer.unavailable", acquirer),
+            (plain(404), Mute, Mark::Failed, "acquirer.mute", acquirer),
+            (Err(Failure::NoAnswer), Mute, Mark::Failed, "acquirer.mute", acquirer),
+            (plain(404), Cut, Mark::Failed, "acquirer.dropped", line),
+            (plain(404), NotSent, Mark::Failed, "acquirer.unreachable", line),
+            (plain(404), BadAddress, Mark::Failed, "acquirer.bad_address", store),
+            (portal, Mute, Mark::Failed, "acquirer.portal", store),
+            (Err(Failure::NoRoute), NotSent, Mark::Failed, "acquirer.no_route", store),
+            (Err(Failure::NoAnswer), NotSent, Mark::Failed, "acquirer.unreachable", line),
+            (Err(Failure::Refused), NotSent, Mark::Failed, "acquirer.refused", acquirer),
+            (Err(Failure::Dropped), NotSent, Mark::Failed, "acquirer.dropped", line),
+            (Err(Failure::NotHttp), NotSent, Mark::Failed, "acquirer.not_http", store),
+            (Err(Failure::CertificateDate), NotSent, Mark::Failed, "acquirer.certificate_date", store),
+            (Err(Failure::CertificateForeign), NotSent, Mark::Failed, "acquirer.foreign_certificate", store),
+            (Err(Failure::NoTrustStore), NotSent, Mark::Failed, "acquirer.no_trust_store", store),
         ];
-        for (seen, mark, code, blame) in table {
-            let verdict = judge(&seen);
-            assert_eq!((verdict.mark, verdict.code, verdict.blame), (mark, code, blame), "{seen:?}");
+        for (plain, query, mark, code, blame) in table {
+            let verdict = judge(&plain, &query);
+            assert_eq!((verdict.mark, verdict.code, verdict.blame), (mark, code, blame), "{plain:?} {query:?}");
             assert_eq!(verdict.remedy.is_some(), mark != Mark::Good, "{code}");
         }
     }

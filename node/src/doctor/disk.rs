@@ -1,11 +1,9 @@
 //! Room and speed where the journal lives.
 
-use std::fs::{self, File};
 use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use tokio::process::Command;
 use tokio::time::timeout;
@@ -48,10 +46,10 @@ pub(super) struct DiskObservation {
     pub(super) written: Result<u64, WriteFault>,
 }
 
-/// Writes, syncs and removes a small file, and asks `df`.
+/// Writes and syncs a small file that is gone afterwards, and asks `df`.
 pub(super) async fn observe(data_dir: &Path) -> DiskObservation {
-    let trial = trial_path(data_dir);
-    let writing = tokio::task::spawn_blocking(move || write_trial(&trial));
+    let dir = data_dir.to_owned();
+    let writing = tokio::task::spawn_blocking(move || write_trial(&dir));
     let (written, free_bytes) = tokio::join!(timeout(WRITE_LIMIT, writing), free_bytes(data_dir));
     let written = match written {
         Ok(Ok(Ok(took))) => Ok(millis(took)),
@@ -62,20 +60,12 @@ pub(super) async fn observe(data_dir: &Path) -> DiskObservation {
     DiskObservation { free_bytes, written }
 }
 
-/// A name of its own for every trial: two may run at once in one folder, and a killed run may have left one behind.
-fn trial_path(dir: &Path) -> PathBuf {
-    static TRIALS: AtomicU32 = AtomicU32::new(0);
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let number = TRIALS.fetch_add(1, Ordering::Relaxed);
-    dir.join(format!(".doctor-{}-{}-{number}", std::process::id(), since.as_nanos()))
-}
-
-fn write_trial(path: &Path) -> io::Result<Duration> {
+/// The file has no name where the system knows such files, so not even a killed run leaves one behind; elsewhere it has one for a moment.
+fn write_trial(dir: &Path) -> io::Result<Duration> {
     let begun = Instant::now();
-    let written = File::create_new(path).and_then(|mut file| file.write_all(&TRIAL).and_then(|()| file.sync_all()));
-    let took = begun.elapsed();
-    let removed = fs::remove_file(path);
-    written.and(removed).map(|()| took)
+    let mut file = tempfile::tempfile_in(dir)?;
+    file.write_all(&TRIAL).and_then(|()| file.sync_all())?;
+    Ok(begun.elapsed())
 }
 
 fn of_io(error: &io::Error) -> WriteFault {
@@ -176,6 +166,8 @@ fn room(free_bytes: Option<u64>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::super::verdict::Mark;
     use super::*;
 
@@ -216,12 +208,14 @@ mod tests {
 
     #[tokio::test]
     async fn a_trial_write_leaves_nothing_behind() {
-        let dir = std::env::temp_dir().join(format!("guitai-doctor-disk-{}", std::process::id()));
+        let folder = tempfile::tempdir().unwrap();
+        let dir = folder.path().join("data");
         assert_eq!(observe(&dir).await.written, Err(WriteFault::Missing));
         fs::create_dir(&dir).unwrap();
+        let before = fs::metadata(&dir).unwrap().modified().unwrap();
         let (seen, at_once) = tokio::join!(observe(&dir), observe(&dir));
         assert!(seen.written.is_ok() && at_once.written.is_ok());
         assert_eq!(fs::read_dir(&dir).unwrap().count(), 0);
-        fs::remove_dir(&dir).unwrap();
+        assert_eq!(fs::metadata(&dir).unwrap().modified().unwrap(), before, "the folder was not touched");
     }
 }

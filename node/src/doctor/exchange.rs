@@ -106,16 +106,22 @@ pub(super) async fn exchange(url: &Url, addresses: &[IpAddr], expect: Expect) ->
 
 /// Connects to all addresses at once; the first that takes it wins, so that a dead IPv6 route costs nothing.
 pub(super) async fn connect(addresses: &[IpAddr], port: u16) -> Result<(SocketAddr, u64), Failure> {
+    let (stream, took_ms) = open(addresses, port).await?;
+    stream.peer_addr().map(|to| (to, took_ms)).map_err(|error| of_io(&error))
+}
+
+/// The connection itself, and how long it took, in milliseconds.
+pub(super) async fn open(addresses: &[IpAddr], port: u16) -> Result<(TcpStream, u64), Failure> {
     let begun = Instant::now();
     let mut attempts = JoinSet::new();
     for address in addresses.iter().take(ADDRESSES_MAX) {
         let to = SocketAddr::new(*address, port);
-        attempts.spawn(async move { TcpStream::connect(to).await.map(|_| to) });
+        attempts.spawn(TcpStream::connect(to));
     }
     let mut told = Failure::NoRoute;
     while let Some(attempt) = attempts.join_next().await {
         match attempt {
-            Ok(Ok(to)) => return Ok((to, millis(begun.elapsed()))),
+            Ok(Ok(stream)) => return Ok((stream, millis(begun.elapsed()))),
             Ok(Err(error)) => told = more_telling(told, of_io(&error)),
             Err(_) => told = more_telling(told, Failure::NoAnswer),
         }

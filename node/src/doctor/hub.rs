@@ -69,7 +69,7 @@ pub(super) fn judge(session: HubObservation, web: Option<&Result<Response, Failu
     match session {
         HubObservation::Session { handshake_ms } => judge_quic(handshake_ms, web),
         HubObservation::Refused(refusal) => refused(refusal),
-        HubObservation::ForeignKey => middlebox("hub.foreign_key"),
+        HubObservation::ForeignKey => foreign_key("hub.foreign_key"),
         HubObservation::NoAnswer => judge_silence(web),
     }
 }
@@ -98,8 +98,21 @@ fn judge_quic(handshake_ms: u64, web: Option<&Result<Response, Failure>>) -> Ver
     verdict.value(format!("QUIC, {handshake_ms} ms"))
 }
 
+/// The hub's key is pinned at enrolment, so whoever answers with another one is another hub, or the same one set up anew.
+pub(super) fn foreign_key(code: &'static str) -> Verdict {
+    let words = Words::new(
+        "应答的总部不是本机登记的那一个（密钥不同）",
+        "whoever answers is not the hub that let this box in: its key is another",
+    );
+    Verdict::failed(code, words, Blame::Clear(Who::Headquarters)).try_this(
+        "收款照常；请总部核对地址，或是否重装过服务器：地址变了执行 guitai-node readdress，重装过请恢复总部的备份，否则给登记码重新登记",
+        "payments go on; ask headquarters whether the address is right and whether the server was set up anew: after a move run \
+         guitai-node readdress; a new server needs the old one's backup, or a code to enter this box anew",
+    )
+}
+
 /// Why, who must act, and what to do: a box's own word never ends in a dead end.
-fn refused(refusal: HubRefusal) -> Verdict {
+pub(super) fn refused(refusal: HubRefusal) -> Verdict {
     let hq = Blame::Clear(Who::Headquarters);
     match refusal {
         HubRefusal::Unknown => {
@@ -274,7 +287,7 @@ mod tests {
             (Refused(HubRefusal::Unfillable), web(200, false), Mark::Failed, "hub.unfillable", hq),
             (Refused(HubRefusal::Protocol), none(), Mark::Failed, "hub.protocol", hq),
             (Refused(HubRefusal::Later), none(), Mark::Poor, "hub.busy", hq),
-            (ForeignKey, web(200, false), Mark::Failed, "hub.foreign_key", store),
+            (ForeignKey, web(200, false), Mark::Failed, "hub.foreign_key", hq),
             (NoAnswer, web(200, false), Mark::Failed, "hub.sync_blocked", store),
             (NoAnswer, web(200, true), Mark::Failed, "hub.portal", store),
             (NoAnswer, web(500, false), Mark::Failed, "hub.error", hq),

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use super::age::age;
 use super::verdict::{Blame, Verdict, Who, Words};
 
 /// The longest opening a port may take.
@@ -75,14 +76,6 @@ pub(super) fn judge(seen: ScannerObservation) -> Verdict {
 /// No end within [`SCANNER_LIMIT`].
 pub(super) fn hangs() -> Verdict {
     judge(ScannerObservation::Broken)
-}
-
-fn age(ms: u64) -> String {
-    match ms / 1_000 {
-        seconds @ 0..=119 => format!("{seconds} s"),
-        seconds @ 120..=7_199 => format!("{} min", seconds / 60),
-        seconds => format!("{} h", seconds / 3_600),
-    }
 }
 
 #[cfg(test)]

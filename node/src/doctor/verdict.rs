@@ -6,14 +6,26 @@ use std::str::FromStr;
 /// One thing that is looked at, in the order of the report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Probe {
+    /// The node and its data folder.
+    Node,
+    /// The files that hold this machine's keys.
+    Identity,
+    /// The databases on disk.
+    Journal,
     /// This machine's time.
     Clock,
     /// Names of the acquirer and the hub.
     Dns,
-    /// The acquirer answers.
+    /// The acquirer answers a signed question.
     Acquirer,
+    /// What became of the last charges.
+    Payments,
     /// The hub takes a session and answers on the web.
     Hub,
+    /// What the hub says of this box.
+    Membership,
+    /// What is not at the hub yet.
+    Sync,
     /// Room and speed where the journal lives.
     Disk,
     /// The scan box's port.
@@ -24,33 +36,100 @@ pub(crate) enum Probe {
 
 impl Probe {
     /// Every probe, in the order of the report.
-    pub(crate) const ALL: [Self; 7] =
-        [Self::Clock, Self::Dns, Self::Acquirer, Self::Hub, Self::Disk, Self::Scanner, Self::Printer];
+    pub(crate) const ALL: [Self; 13] = [
+        Self::Node,
+        Self::Identity,
+        Self::Journal,
+        Self::Clock,
+        Self::Dns,
+        Self::Acquirer,
+        Self::Payments,
+        Self::Hub,
+        Self::Membership,
+        Self::Sync,
+        Self::Disk,
+        Self::Scanner,
+        Self::Printer,
+    ];
 
     /// The stable name: in `--only`, lines and JSON.
     pub(crate) const fn name(self) -> &'static str {
         match self {
+            Self::Node => "node",
+            Self::Identity => "identity",
+            Self::Journal => "journal",
             Self::Clock => "clock",
             Self::Dns => "dns",
             Self::Acquirer => "acquirer",
+            Self::Payments => "payments",
             Self::Hub => "hub",
+            Self::Membership => "membership",
+            Self::Sync => "sync",
             Self::Disk => "disk",
             Self::Scanner => "scanner",
             Self::Printer => "printer",
         }
     }
 
-    /// How deep a fault here lies: the lowest one explains the others. A full disk stops everything; a wrong clock breaks certificates
-    /// and signatures; without names nobody is found.
+    /// What it looks at: for `--list`.
+    pub(super) fn looks_at(self) -> Words {
+        let (zh, en) = match self {
+            Self::Node => ("设置、数据目录、节点是否在运行", "configuration, data folder, whether the node runs"),
+            Self::Identity => ("本机的密钥文件", "the files that hold this machine's keys"),
+            Self::Journal => {
+                ("账本的页和封印（--full 查整条链）", "the journal's pages and seals (--full: the whole chain)")
+            }
+            Self::Clock => ("电脑时间", "this machine's time"),
+            Self::Dns => ("收单机构和总部的域名", "names of the acquirer and the hub"),
+            Self::Acquirer => ("签名查询一个不存在的单号", "a signed query of an order that cannot exist"),
+            Self::Payments => ("今天最近的收款，悬而未决的款项", "today's last charges, and what is in doubt"),
+            Self::Hub => ("总部的同步通道和网页", "the hub's session and its web half"),
+            Self::Membership => ("总部对本机的说法", "what the hub says of this box"),
+            Self::Sync => ("还没传到总部的记录", "what is not at the hub yet"),
+            Self::Disk => ("数据盘的空间和速度", "room and speed of the data disk"),
+            Self::Scanner => ("盒子的串口", "the scan box's serial port"),
+            Self::Printer => ("小票打印机", "the receipt printer"),
+        };
+        Words::new(zh, en)
+    }
+
+    /// The code of one that was left out, since what it stands on failed.
+    pub(super) const fn skipped(self) -> &'static str {
+        match self {
+            Self::Node => "node.skipped",
+            Self::Identity => "identity.skipped",
+            Self::Journal => "journal.skipped",
+            Self::Clock => "clock.skipped",
+            Self::Dns => "dns.skipped",
+            Self::Acquirer => "acquirer.skipped",
+            Self::Payments => "payments.skipped",
+            Self::Hub => "hub.skipped",
+            Self::Membership => "membership.skipped",
+            Self::Sync => "sync.skipped",
+            Self::Disk => "disk.skipped",
+            Self::Scanner => "scanner.skipped",
+            Self::Printer => "printer.skipped",
+        }
+    }
+
+    /// How deep a fault here lies: the lowest one explains the others. Without a folder there is nothing; a full disk stops
+    /// everything; a wrong clock breaks certificates and signatures; without names nobody is found; a box that is barred takes no
+    /// money, whatever else works.
     pub(super) const fn layer(self) -> u8 {
         match self {
-            Self::Disk => 0,
-            Self::Clock => 1,
-            Self::Dns => 2,
-            Self::Acquirer => 3,
-            Self::Hub => 4,
-            Self::Scanner => 5,
-            Self::Printer => 6,
+            Self::Node => 0,
+            Self::Disk => 1,
+            Self::Identity => 2,
+            Self::Journal => 3,
+            Self::Clock => 4,
+            Self::Dns => 5,
+            Self::Membership => 6,
+            Self::Acquirer => 7,
+            Self::Hub => 8,
+            Self::Sync => 9,
+            Self::Payments => 10,
+            Self::Scanner => 11,
+            Self::Printer => 12,
         }
     }
 }
@@ -221,11 +300,13 @@ pub(super) struct Verdict {
     pub(super) remedy: Option<Words>,
     /// Set on everything poor or failed.
     pub(super) blame: Option<Blame>,
+    /// Since when it is so, where that is known: milliseconds since 1970.
+    pub(super) since_ms: Option<i64>,
 }
 
 impl Verdict {
     pub(super) fn good(code: &'static str, words: Words) -> Self {
-        Self { mark: Mark::Good, code, value: String::new(), words, remedy: None, blame: None }
+        Self { mark: Mark::Good, code, value: String::new(), words, remedy: None, blame: None, since_ms: None }
     }
 
     pub(super) fn not_tested(code: &'static str, words: Words) -> Self {
@@ -240,13 +321,18 @@ impl Verdict {
         Self { mark: Mark::Failed, blame: Some(blame), ..Self::good(code, words) }
     }
 
-    /// The probe below failed, so this one would only repeat its fault.
-    pub(super) fn layer_below_failed(code: &'static str) -> Self {
-        Self::not_tested(code, Words::new("没测：上一步未通过", "not tested: the step before failed"))
+    /// What it stands on failed, so this one would only repeat that fault.
+    pub(super) fn layer_below_failed(probe: Probe) -> Self {
+        Self::not_tested(probe.skipped(), Words::new("没测：上一步未通过", "not tested: the step before failed"))
     }
 
     pub(super) fn value(mut self, value: impl Into<String>) -> Self {
         self.value = value.into();
+        self
+    }
+
+    pub(super) const fn since(mut self, since_ms: Option<i64>) -> Self {
+        self.since_ms = since_ms;
         self
     }
 
@@ -272,9 +358,10 @@ mod tests {
     fn names_read_back_and_others_are_refused() {
         for probe in Probe::ALL {
             assert_eq!(probe.name().parse(), Ok(probe));
+            assert_eq!(probe.skipped(), format!("{}.skipped", probe.name()));
         }
         assert_eq!("Dns".parse::<Probe>(), Err(UnknownProbe));
-        assert!(UnknownProbe.to_string().contains("clock, dns, acquirer, hub, disk, scanner, printer"));
+        assert!(UnknownProbe.to_string().contains("clock, dns, acquirer, payments, hub, membership, sync, disk"));
         assert_eq!("en".parse(), Ok(Lang::En));
         assert_eq!("fr".parse::<Lang>(), Err(UnknownLang));
     }

@@ -24,6 +24,19 @@ pub struct Database {
     path: PathBuf,
     /// What SQLite reaches the file through, where it is not the system's own.
     vfs: Option<&'static str>,
+    /// It is only looked at: nothing is made, nothing is left behind.
+    seen: Option<Seen>,
+}
+
+/// How a file that is only looked at can be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Seen {
+    /// Its owner has it open, and keeps what lies beside it.
+    Shared,
+    /// Nobody writes it, and nothing of it lies in a WAL.
+    Whole,
+    /// Nobody writes it; its owner was killed and left a WAL behind, which is read with it.
+    WithWal,
 }
 
 impl Database {
@@ -32,7 +45,7 @@ impl Database {
     /// # Errors
     /// An old SQLite, a foreign file, or what SQLite says.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        Self { path: path.to_owned(), vfs: None }.adopt()
+        Self { path: path.to_owned(), vfs: None, seen: None }.adopt()
     }
 
     /// As [`Self::open`], on a VFS registered with SQLite under this name. All its connections go there.
@@ -40,7 +53,31 @@ impl Database {
     /// # Errors
     /// As [`Self::open`]; an unknown VFS.
     pub fn open_on(path: &Path, vfs: &'static str) -> Result<Self, StoreError> {
-        Self { path: path.to_owned(), vfs: Some(vfs) }.adopt()
+        Self { path: path.to_owned(), vfs: Some(vfs), seen: None }.adopt()
+    }
+
+    /// A file as it lies there, to be looked at by somebody who is not its owner: it is not made, no schema is brought into being,
+    /// nothing is made beside it, and not a byte of it changes. It has readers and no writer. `in_use`: its owner has it open now.
+    ///
+    /// # Errors
+    /// No such file, or one that may not be read; a foreign file, or one of a newer version; `Unfinished`, if a killed owner left what
+    /// nobody can read without writing.
+    pub fn as_it_lies(path: &Path, in_use: bool) -> Result<Self, StoreError> {
+        let beside = |end: &str| {
+            let mut name = path.as_os_str().to_owned();
+            name.push(end);
+            PathBuf::from(name)
+        };
+        let wal_bytes = std::fs::metadata(beside("-wal")).map_or(0, |wal| wal.len());
+        let seen = match (in_use, wal_bytes) {
+            (true, _) => Seen::Shared,
+            (false, 0) => Seen::Whole,
+            (false, _) if beside("-shm").exists() => Seen::WithWal,
+            (false, _) => return Err(StoreError::Unfinished),
+        };
+        let this = Self { path: path.to_owned(), vfs: None, seen: Some(seen) };
+        schema::recognise(&this.reader()?, path)?;
+        Ok(this)
     }
 
     fn adopt(self) -> Result<Self, StoreError> {
@@ -92,6 +129,9 @@ impl Database {
     }
 
     fn connect(&self, wait_ms: u32) -> Result<Connection, StoreError> {
+        if self.seen.is_some() {
+            return Err(StoreError::Fault("a file that is only looked at has no writer".into()));
+        }
         let connection = self.connection(OpenFlags::default())?;
         connection.busy_timeout(std::time::Duration::from_millis(wait_ms.into()))?;
         connection.execute_batch(
@@ -118,13 +158,111 @@ impl Database {
     }
 
     fn connection(&self, flags: OpenFlags) -> Result<Connection, rusqlite::Error> {
-        let connection = match self.vfs {
-            Some(vfs) => Connection::open_with_flags_and_vfs(&self.path, flags, vfs)?,
-            None => Connection::open_with_flags(&self.path, flags)?,
+        let connection = match (self.vfs, self.seen) {
+            (Some(vfs), _) => Connection::open_with_flags_and_vfs(&self.path, flags, vfs)?,
+            (None, Some(seen @ (Seen::Whole | Seen::WithWal))) => {
+                Connection::open_with_flags(self.uri(seen), flags | OpenFlags::SQLITE_OPEN_URI)?
+            }
+            (None, Some(Seen::Shared) | None) => Connection::open_with_flags(&self.path, flags)?,
         };
         // A statement keeps the plan it was prepared with. Otherwise SQLite plans it anew at every other value, which costs more
         // than to run it, and none of those plans is the one that the tests judged.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         Ok(connection)
+    }
+
+    /// The file's address with what SQLite must not do to it: `immutable` makes neither WAL nor shared memory; `readonly_shm` reads the
+    /// WAL through an index in this program's own memory.
+    fn uri(&self, seen: Seen) -> String {
+        let how = match seen {
+            Seen::Shared => "mode=ro",
+            Seen::Whole => "mode=ro&immutable=1",
+            Seen::WithWal => "mode=ro&readonly_shm=1",
+        };
+        let mut uri = String::from("file:");
+        for letter in self.path.to_string_lossy().chars() {
+            match letter {
+                '%' => uri.push_str("%25"),
+                '?' => uri.push_str("%3f"),
+                '#' => uri.push_str("%23"),
+                plain => uri.push(plain),
+            }
+        }
+        uri + "?" + how
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeMap, time::SystemTime};
+
+    use super::*;
+    use crate::note;
+
+    type Listing = BTreeMap<String, (Vec<u8>, SystemTime)>;
+
+    fn listing(folder: &Path) -> Listing {
+        let entries = std::fs::read_dir(folder).unwrap().map(|entry| {
+            let path = entry.unwrap().path();
+            let (bytes, at) = (std::fs::read(&path).unwrap(), path.metadata().unwrap().modified().unwrap());
+            (path.file_name().unwrap().to_string_lossy().into_owned(), (bytes, at))
+        });
+        entries.collect()
+    }
+
+    fn noted(database: &Database) -> Option<Vec<u8>> {
+        note::get(&database.reader().unwrap(), "a").unwrap()
+    }
+
+    #[test]
+    fn a_file_is_looked_at_without_a_trace_in_use_and_after_a_stop_and_after_a_kill() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = folder.path().join("half ? 50% #1");
+        std::fs::create_dir(&at).unwrap();
+        let path = at.join("side.db");
+        assert!(Database::as_it_lies(&path, false).is_err(), "nothing is there");
+        assert_eq!(listing(&at).len(), 0, "and nothing was made");
+
+        let database = Database::open(&path).unwrap();
+        let writer = database.shared_writer().unwrap();
+        note::set(&writer, "a", b"1").unwrap();
+        assert_eq!(noted(&Database::as_it_lies(&path, true).unwrap()).unwrap(), b"1", "in use");
+
+        // A killed owner leaves its WAL and its shared memory behind.
+        let killed = folder.path().join("killed");
+        std::fs::create_dir(&killed).unwrap();
+        for name in ["side.db", "side.db-wal", "side.db-shm"] {
+            std::fs::copy(at.join(name), killed.join(name)).unwrap();
+        }
+        let before = listing(&killed);
+        assert!(!before["side.db-wal"].0.is_empty());
+        let looked = Database::as_it_lies(&killed.join("side.db"), false).unwrap();
+        assert_eq!(noted(&looked).unwrap(), b"1", "what is in the WAL only");
+        drop(looked);
+        assert_eq!(listing(&killed), before);
+        std::fs::remove_file(killed.join("side.db-shm")).unwrap();
+        let before = listing(&killed);
+        assert!(matches!(Database::as_it_lies(&killed.join("side.db"), false), Err(StoreError::Unfinished)));
+        assert_eq!(listing(&killed), before);
+
+        drop(writer);
+        drop(database);
+        let before = listing(&at);
+        assert_eq!(before.keys().collect::<Vec<_>>(), ["side.db"]);
+        let looked = Database::as_it_lies(&path, false).unwrap();
+        assert_eq!(noted(&looked).unwrap(), b"1");
+        assert!(looked.shared_writer().is_err());
+        drop(looked);
+        assert_eq!(listing(&at), before);
+    }
+
+    #[test]
+    fn what_is_no_database_of_ours_is_told_from_a_damaged_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.db");
+        std::fs::write(&path, b"").unwrap();
+        assert!(matches!(Database::as_it_lies(&path, false), Err(StoreError::ForeignFile(_))), "an empty file");
+        std::fs::write(&path, [7; 8192]).unwrap();
+        assert!(Database::as_it_lies(&path, false).is_err_and(|error| error.is_damage()));
     }
 }

@@ -12,7 +12,7 @@
 mod check;
 mod fill;
 
-pub use check::{Integrity, WALKED_WHOLE_MAX, Walk, check, verify};
+pub use check::{Integrity, WALKED_WHOLE_MAX, Walk, check, check_recent, quick_check, verify};
 pub(crate) use fill::Reach;
 pub use fill::{BranchFact, Filled, branch_facts};
 

@@ -48,17 +48,32 @@ pub(crate) fn adopt(connection: &Connection, path: &Path) -> Result<(), StoreErr
     Ok(transaction.commit()?)
 }
 
+/// Whether a file that is only looked at is ours and not newer than this version. An older one is brought up by its owner.
+///
+/// # Errors
+/// A foreign file or a newer one, or what SQLite says.
+pub(crate) fn recognise(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    match versions(connection)? {
+        (APPLICATION_ID, known) if known <= HARD_VERSION => Ok(()),
+        (APPLICATION_ID, newer) => Err(newer_file(path, newer)),
+        _ => Err(StoreError::ForeignFile(format!("{} is another program's database", path.display()))),
+    }
+}
+
+fn newer_file(path: &Path, newer: i64) -> StoreError {
+    let shown = path.display();
+    StoreError::ForeignFile(format!(
+        "{shown} was written by a newer version (schema {newer}, this one knows {HARD_VERSION}): update Guitai"
+    ))
+}
+
 /// What the file says now, read inside the transaction: another process may have been faster.
 fn climb(connection: &Connection, path: &Path) -> Result<(), StoreError> {
     let shown = path.display();
     let foreign = |why: String| Err(StoreError::ForeignFile(why));
     match versions(connection)? {
         (APPLICATION_ID, HARD_VERSION) => return Ok(()),
-        (APPLICATION_ID, newer) if newer > HARD_VERSION => {
-            return foreign(format!(
-                "{shown} was written by a newer version (schema {newer}, this one knows {HARD_VERSION}): update Guitai"
-            ));
-        }
+        (APPLICATION_ID, newer) if newer > HARD_VERSION => return Err(newer_file(path, newer)),
         (APPLICATION_ID, 1) if count(connection, "fact")? > 0 => {
             return foreign(format!(
                 "{shown} holds facts of a version that was never released (schema 1); they cannot be carried over. Keep \

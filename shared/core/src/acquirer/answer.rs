@@ -102,6 +102,25 @@ pub struct Refusal {
     pub message: String,
 }
 
+/// What an acquirer makes of this merchant and its keys, as its reply to any question shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SetUp {
+    /// It knows the merchant, took our signature, and proved its own: whatever it says of the order.
+    Right,
+    /// It refuses the merchant's number, the application's, the key or the form of the request.
+    Refused(Refusal),
+    /// It answers for another merchant, or with a signature that the configured key does not prove.
+    Unproven {
+        /// What does not fit.
+        detail: String,
+    },
+    /// Nothing can be told from the reply.
+    Unclear {
+        /// Why.
+        detail: String,
+    },
+}
+
 /// What became of a charge call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ChargeAnswer {

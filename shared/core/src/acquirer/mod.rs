@@ -9,7 +9,7 @@ mod call;
 pub mod date;
 mod terms;
 
-pub use answer::{Answer, ChargeAnswer, PaidEvidence, QueryAnswer, RefundAnswer, Refusal, ReversalAnswer};
+pub use answer::{Answer, ChargeAnswer, PaidEvidence, QueryAnswer, RefundAnswer, Refusal, ReversalAnswer, SetUp};
 pub use call::{Call, ChargeCall, Expected, ExpectedReturn, Question, Reply, Request, Terminal};
 pub use terms::{Pace, ReversalTerms, Terms, Window};
 
@@ -50,6 +50,14 @@ macro_rules! acquirers {
             pub fn decode(&self, question: &Question, reply: &Reply) -> Answer {
                 match self {
                     $(Self::$name(codec) => codec.decode(question, reply),)+
+                }
+            }
+
+            /// What the acquirer makes of this merchant and its keys, by a reply to this question.
+            #[must_use]
+            pub fn set_up(&self, question: &Question, reply: &Reply) -> SetUp {
+                match self {
+                    $(Self::$name(codec) => codec.set_up(question, reply),)+
                 }
             }
         }

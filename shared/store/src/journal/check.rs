@@ -114,6 +114,30 @@ fn at_checkpoint(
     Ok((followed.is_ok() && sealed).then_some(walk))
 }
 
+/// Walks a journal as a start does: from its last checkpoint on, or whole if it is short; answers its last fact and whether every fact
+/// was walked. Nothing is written.
+///
+/// # Errors
+/// Names the first fact that does not fit.
+pub fn check_recent(
+    connection: &Connection,
+    journal: &JournalId,
+    identity: &VerifyingKey,
+) -> Result<(FactNo, bool), Integrity> {
+    let Start { last, whole, .. } = start(connection, journal, identity)?;
+    Ok((last, whole))
+}
+
+/// What SQLite finds wrong with the pages of a file, in its own words; `None` if nothing. It reads the whole file: an interrupt of the
+/// connection ends it early with an error.
+///
+/// # Errors
+/// What SQLite says.
+pub fn quick_check(connection: &Connection) -> Result<Option<String>, StoreError> {
+    let said: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    Ok((said != "ok").then_some(said))
+}
+
 /// Walks a journal's whole chain; answers its last fact and head. Every stored hash is recomputed from the bytes; the last
 /// seal is verified, which vouches for everything before it.
 ///

@@ -29,6 +29,7 @@ impl Engine {
                 error @ (StoreError::Sqlite(_)
                 | StoreError::OldSqlite(_)
                 | StoreError::ForeignFile(_)
+                | StoreError::Unfinished
                 | StoreError::NoRandomness(_)),
             ) => Err(format!(
                 "取回的记录写不进本机账本，账本没有改动：请清出磁盘空间或检查磁盘，之后会自动再取；收款照常 / what came back could \

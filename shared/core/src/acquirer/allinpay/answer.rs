@@ -9,7 +9,7 @@ use super::{
 use crate::{
     acquirer::{
         Answer, ChargeAnswer, Expected, ExpectedReturn, PaidEvidence, QueryAnswer, Question, RefundAnswer, Refusal,
-        Reply, ReversalAnswer,
+        Reply, ReversalAnswer, SetUp,
     },
     ids::OrderNo,
     money::Fen,
@@ -88,13 +88,24 @@ impl Allinpay {
         }
     }
 
+    /// What the acquirer makes of this merchant and its keys, by a reply to this question.
+    #[must_use]
+    pub fn set_up(&self, question: &Question, reply: &Reply) -> SetUp {
+        match self.open(&question.order_no(), reply) {
+            Ok(_) => SetUp::Right,
+            Err(Closed::Configuration(refusal)) => SetUp::Refused(refusal),
+            Err(Closed::Unproven(detail)) => SetUp::Unproven { detail },
+            Err(Closed::NotSent(detail) | Closed::Unknown(detail)) => SetUp::Unclear { detail },
+        }
+    }
+
     /// What became of a charge call.
     fn charge_answer(&self, expected: &Expected, reply: &Reply) -> ChargeAnswer {
         let members = match self.open(&expected.order_no, reply) {
             Ok(members) => members,
             Err(Closed::NotSent(detail)) => return ChargeAnswer::NotSent { detail },
             Err(Closed::Configuration(refusal)) => return ChargeAnswer::Misconfigured(refusal),
-            Err(Closed::Unknown(detail)) => return ChargeAnswer::Unknown { detail },
+            Err(Closed::Unproven(detail) | Closed::Unknown(detail)) => return ChargeAnswer::Unknown { detail },
         };
         match members.status() {
             Ok(Status::Success) => match members.paid(expected) {
@@ -212,11 +223,11 @@ impl Allinpay {
             code => return Err(Closed::Unknown(format!("retcode {code:.16} {:.100}", received.claim("retmsg")))),
         }
         let config = &self.config;
-        let members = received.prove(&config.keys).ok_or_else(|| Closed::Unknown("wrong signature".into()))?;
+        let members = received.prove(&config.keys).ok_or_else(|| Closed::Unproven("wrong signature".into()))?;
         let ours = [("cusid", config.cusid.as_str()), ("appid", &config.appid), ("reqsn", number.as_str())];
         match ours.into_iter().find(|(name, value)| members.get(name) != *value) {
             None => Ok(members),
-            Some((name, _)) => Err(Closed::Unknown(format!("the answer has another {name}"))),
+            Some((name, _)) => Err(Closed::Unproven(format!("the answer has another {name}"))),
         }
     }
 }
@@ -225,6 +236,8 @@ impl Allinpay {
 enum Closed {
     NotSent(String),
     Configuration(Refusal),
+    /// Not signed by the configured key, or not about this merchant and number.
+    Unproven(String),
     Unknown(String),
 }
 
@@ -232,7 +245,7 @@ impl Closed {
     /// For calls where every one of them means: ask again.
     fn detail(self) -> String {
         match self {
-            Self::NotSent(detail) | Self::Unknown(detail) => detail,
+            Self::NotSent(detail) | Self::Unproven(detail) | Self::Unknown(detail) => detail,
             Self::Configuration(refusal) => format!("configuration: {} {}", refusal.code, refusal.message),
         }
     }

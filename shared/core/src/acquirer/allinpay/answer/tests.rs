@@ -320,3 +320,35 @@ fn not_sent_ends_a_charge_only() {
     assert_eq!(word(&codec().query_answer(&expected(), &reply)), "Unknown");
     assert_eq!(word(&codec().refund_answer(&expected_return(), &reply, Of::Query)), "Unknown");
 }
+
+#[test]
+fn any_answer_tells_what_the_acquirer_makes_of_the_merchant() {
+    let http = |status, body: &str| Reply::Http { status, date: None, body: body.as_bytes().to_vec() };
+    let refusal = |code: &str| SetUp::Refused(Refusal { code: code.into(), message: "x".into() });
+    let word = |set_up: SetUp| match set_up {
+        SetUp::Right | SetUp::Refused(_) => "clear",
+        SetUp::Unproven { .. } => "unproven",
+        SetUp::Unclear { .. } => "unclear",
+    };
+    let of = |codec: Allinpay, reply: &Reply| codec.set_up(&Question::Query(expected()), reply);
+    for status in ["0000", "1001", "3999", "9999"] {
+        assert_eq!(of(codec(), &signed(status, &[])), SetUp::Right, "{status}");
+    }
+    for code in CONFIGURATION_REFUSALS {
+        let body = format!(r#"{{"retcode":"{code}","retmsg":"x"}}"#);
+        assert_eq!(of(codec(), &http(200, &body)), refusal(code));
+    }
+    let keys = Keys::md5("another").expect("a key");
+    let other_key = Allinpay::new(Config { keys, ..codec().config });
+    assert_eq!(word(of(other_key, &signed("1001", &[]))), "unproven");
+    assert_eq!(word(of(codec(), &signed("1001", &[("cusid", "990581007426002")]))), "unproven");
+    for reply in [
+        http(404, ""),
+        http(200, "<html>"),
+        http(200, r#"{"retcode":"SYSTEMERR","retmsg":"x"}"#),
+        Reply::NotSent { detail: "x".into() },
+        Reply::NoAnswer { detail: "x".into() },
+    ] {
+        assert_eq!(word(of(codec(), &reply)), "unclear", "{reply:?}");
+    }
+}

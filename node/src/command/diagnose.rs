@@ -1,0 +1,187 @@
+//! `guitai-node doctor`: what it looks at, and with whose hands. Nothing here writes, and nothing here fails: what is wrong is reported.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use guitai_core::{acquirer::Acquirer, time::BusinessClock, trust};
+use guitai_store::Reader;
+
+use crate::{
+    config::{Config, PrinterSection},
+    data_folder,
+    doctor::{
+        self, Hands, HubObservation, HubTarget, IdentityObservation, JournalObservation, MembershipObservation,
+        NodeObservation, PaymentsObservation, PrinterTarget, QueryObservation, ScannerObservation, SyncObservation,
+        Targets,
+    },
+    look::Look,
+    reach,
+};
+
+/// Runs the diagnosis; its exit code. A look at a disk may hang on its thread: leave without waiting for it.
+pub(super) fn run(config: &Path, options: &doctor::Options, runtime: &tokio::runtime::Runtime) -> u8 {
+    let mut out = std::io::stdout();
+    match Config::load(config) {
+        Ok(config) => {
+            let look = Arc::new(Look::at(&config.data));
+            let targets = targets(&config, &look);
+            let journal = compared(&look);
+            let Config { acquirer, acquirer_base, clock: business, .. } = config;
+            let hands = ThisBox { look, journal, acquirer, acquirer_base, business: Arc::new(business) };
+            runtime.block_on(doctor::run(&targets, options, &hands, &mut out))
+        }
+        Err(error) => runtime.block_on(doctor::run(&blind(&error.to_string()), options, &Nothing, &mut out)),
+    }
+}
+
+/// A configuration that cannot be used leaves nothing to look at.
+fn blind(why: &str) -> Targets {
+    // What follows the first line may quote a line of the file, and with it what somebody took for the place of a secret.
+    let why = why.lines().filter(|line| !line.contains('|')).map(str::trim).collect::<Vec<_>>().join(" ");
+    Targets {
+        store: None,
+        node: NodeObservation::BadConfig { why },
+        identity: IdentityObservation::NotYet,
+        membership: None,
+        acquirer_base: String::new(),
+        hub: None,
+        clock_offset_ms: None,
+        data_dir: PathBuf::new(),
+        scanner_port: None,
+        printer: None,
+    }
+}
+
+fn targets(config: &Config, look: &Look) -> Targets {
+    let hub = look.enrolment.clone().zip(look.kept.clone()).and_then(|(enrolment, kept)| {
+        let mut places = data_folder::addresses_of(kept, enrolment.hub_address).into_iter();
+        Some(HubTarget {
+            host_port: places.next()?,
+            others: places.collect(),
+            http_base: Some(enrolment.hub_url),
+            key: trust::parse_key(&enrolment.hub_key)?.to_bytes(),
+            identity: look.key.clone(),
+        })
+    });
+    Targets {
+        store: look.enrolment.as_ref().map(|enrolment| enrolment.store.clone()),
+        node: look.node.clone(),
+        identity: look.identity.clone(),
+        membership: membership(look),
+        acquirer_base: config.acquirer_base.clone(),
+        hub,
+        clock_offset_ms: look.clock_offset_ms(),
+        data_dir: look.path().to_owned(),
+        scanner_port: config.scanners.first().map(|scanner| scanner.port.clone()),
+        printer: config.printer.as_ref().map(|printer| match printer {
+            PrinterSection::Tcp { host, port, .. } => PrinterTarget::Tcp(format!("{host}:{port}")),
+            PrinterSection::File { folder, .. } => PrinterTarget::Dir(folder.clone()),
+        }),
+    }
+}
+
+/// What the kept papers say; of a folder that belongs to no store, nothing.
+fn membership(look: &Look) -> Option<MembershipObservation> {
+    if look.node == NodeObservation::NotEnrolled {
+        return Some(MembershipObservation::default());
+    }
+    let (kept, enrolment) = (look.kept.as_ref()?, look.enrolment.as_ref()?);
+    let refusal = trust::parse_key(&enrolment.hub_key).and_then(|key| reach::told(kept, &key.to_bytes()));
+    let signed = kept.entry.as_ref().filter(|_| refusal.is_some_and(reach::is_signed));
+    Some(MembershipObservation {
+        refusal,
+        heard: kept.hub_word.is_some() || kept.grant.is_some(),
+        since_ms: signed.map(|entry| entry.at.0),
+    })
+}
+
+/// What a stopped node's hello says of its journal; a running one keeps its hello to itself.
+fn compared(look: &Look) -> Option<reach::Journal> {
+    if look.running {
+        return None;
+    }
+    let (id, database) = look.journal_file()?;
+    let papers = look.kept.clone()?.papers(data_folder::instance(look.path()).ok()?);
+    Some(reach::Journal { id, reader: Arc::new(Reader::new(database)), papers })
+}
+
+/// A box as it stands: its folder, its acquirer, its devices.
+struct ThisBox {
+    look: Arc<Look>,
+    journal: Option<reach::Journal>,
+    acquirer: Acquirer,
+    acquirer_base: String,
+    business: Arc<BusinessClock>,
+}
+
+impl ThisBox {
+    /// Reads the folder on a thread that may wait for the disk; `None` if that ends by itself.
+    async fn read<T: Send + 'static>(&self, read: impl FnOnce(&Look) -> T + Send + 'static) -> Option<T> {
+        let look = Arc::clone(&self.look);
+        tokio::task::spawn_blocking(move || read(&look)).await.ok()
+    }
+}
+
+impl Hands for ThisBox {
+    async fn hub(&self, target: &HubTarget) -> HubObservation {
+        let told = || {
+            let kept = self.look.kept.as_ref().filter(|_| self.look.running)?;
+            reach::told(kept, &target.key)
+        };
+        reach::hub(target, self.journal.as_ref(), told()).await
+    }
+
+    async fn scanner(&self, port: &str) -> ScannerObservation {
+        reach::scanner(port, self.look.running)
+    }
+
+    async fn acquirer(&self, limit: Duration) -> QueryObservation {
+        reach::ask(&self.acquirer, &self.acquirer_base, limit).await
+    }
+
+    async fn journal(&self, whole: bool, limit: Duration) -> JournalObservation {
+        let seen = tokio::time::timeout(limit, self.read(move |look| look.journal(whole, limit))).await;
+        seen.ok().flatten().unwrap_or(JournalObservation::NotFinished)
+    }
+
+    async fn backlog(&self) -> Option<SyncObservation> {
+        self.read(Look::backlog).await.flatten()
+    }
+
+    async fn payments(&self) -> Option<PaymentsObservation> {
+        let business = Arc::clone(&self.business);
+        self.read(move |look| look.payments(&business)).await.flatten()
+    }
+}
+
+/// No hands: nothing is known of where to look.
+struct Nothing;
+
+impl Hands for Nothing {
+    async fn hub(&self, _: &HubTarget) -> HubObservation {
+        HubObservation::NoAnswer
+    }
+
+    async fn scanner(&self, _: &str) -> ScannerObservation {
+        ScannerObservation::Missing
+    }
+
+    async fn acquirer(&self, _: Duration) -> QueryObservation {
+        QueryObservation::NotSent
+    }
+
+    async fn journal(&self, _: bool, _: Duration) -> JournalObservation {
+        JournalObservation::NotYet
+    }
+
+    async fn backlog(&self) -> Option<SyncObservation> {
+        None
+    }
+
+    async fn payments(&self) -> Option<PaymentsObservation> {
+        None
+    }
+}
