@@ -1,6 +1,7 @@
 //! `guitai-node doctor`: what it looks at, and with whose hands. Nothing here writes, and nothing here fails: what is wrong is reported.
 
 use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -44,6 +45,7 @@ fn blind(why: &str) -> Targets {
     Targets {
         store: None,
         node: NodeObservation::BadConfig { why },
+        page: None,
         identity: IdentityObservation::NotYet,
         membership: None,
         acquirer_base: String::new(),
@@ -69,6 +71,7 @@ fn targets(config: &Config, look: &Look) -> Targets {
     Targets {
         store: look.enrolment.as_ref().map(|enrolment| enrolment.store.clone()),
         node: look.node.clone(),
+        page: Some(format!("http://{}", page(config.listen))),
         identity: look.identity.clone(),
         membership: membership(look),
         acquirer_base: config.acquirer_base.clone(),
@@ -81,6 +84,16 @@ fn targets(config: &Config, look: &Look) -> Targets {
             PrinterSection::File { folder, .. } => PrinterTarget::Dir(folder.clone()),
         }),
     }
+}
+
+/// Where this machine reaches its own node: one that listens everywhere listens here.
+fn page(listen: SocketAddr) -> SocketAddr {
+    let here = match listen.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        told => told,
+    };
+    SocketAddr::new(here, listen.port())
 }
 
 /// What the kept papers say; of a folder that belongs to no store, nothing.

@@ -14,6 +14,10 @@ pub(super) struct Conclusion {
     pub(super) words: Words,
     /// `None` if nobody has to do anything.
     pub(super) who: Option<Who>,
+    /// The probe that shows it: to look at again.
+    pub(super) probe: Option<Probe>,
+    /// Since when it is so, where that is known: milliseconds since 1970.
+    pub(super) since_ms: Option<i64>,
     pub(super) exit: u8,
 }
 
@@ -53,7 +57,8 @@ pub(super) fn conclude(outcomes: &[Outcome]) -> Conclusion {
     };
     let others =
         marked(Mark::Failed).chain(marked(Mark::Poor)).filter(|other| !is_same_fault(other, outcome, line)).count();
-    Conclusion { code, words: sentence(&words, who, others), who: Some(who), exit }
+    let words = sentence(&words, who, others);
+    Conclusion { code, words, who: Some(who), probe: Some(outcome.probe), since_ms: outcome.verdict.since_ms, exit }
 }
 
 fn all_good() -> Conclusion {
@@ -61,12 +66,12 @@ fn all_good() -> Conclusion {
         "未发现问题。如果顾客仍打不开付款页，请让顾客切换4G或Wi-Fi。",
         "No fault found. If a customer still cannot open the payment page, let them switch between mobile data and Wi-Fi.",
     );
-    Conclusion { code: "ok", words, who: None, exit: EXIT_GOOD }
+    Conclusion { code: "ok", words, who: None, probe: None, since_ms: None, exit: EXIT_GOOD }
 }
 
 fn nothing_tested() -> Conclusion {
     let words = Words::new("没有可以检查的项目。", "There was nothing to test.");
-    Conclusion { code: "nothing_tested", words, who: None, exit: EXIT_COULD_NOT_RUN }
+    Conclusion { code: "nothing_tested", words, who: None, probe: None, since_ms: None, exit: EXIT_COULD_NOT_RUN }
 }
 
 /// Whether the line explains a far end's fault.

@@ -74,6 +74,8 @@ pub(crate) struct Targets {
     pub(crate) store: Option<String>,
     /// The node and its folder.
     pub(crate) node: NodeObservation,
+    /// Where a running node serves its page and `/api/v1/health`, without that path.
+    pub(crate) page: Option<String>,
     /// Its key files.
     pub(crate) identity: IdentityObservation,
     /// What its papers say; `None` without papers that can be read.

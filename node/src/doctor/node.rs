@@ -22,6 +22,8 @@ pub(crate) enum NodeObservation {
     Stopped,
     /// One runs on it.
     Running,
+    /// A process holds the folder, and answers nobody.
+    Mute,
 }
 
 impl NodeObservation {
@@ -34,7 +36,8 @@ impl NodeObservation {
             | Self::OthersFolder
             | Self::NotEnrolled
             | Self::Stopped
-            | Self::Running => false,
+            | Self::Running
+            | Self::Mute => false,
         }
     }
 
@@ -42,7 +45,7 @@ impl NodeObservation {
     pub(super) const fn has_folder(&self) -> bool {
         match self {
             Self::BadConfig { .. } | Self::NoFolder | Self::NotAllowed => false,
-            Self::OthersFolder | Self::NotEnrolled | Self::Stopped | Self::Running => true,
+            Self::OthersFolder | Self::NotEnrolled | Self::Stopped | Self::Running | Self::Mute => true,
         }
     }
 }
@@ -96,6 +99,13 @@ pub(super) fn judge(seen: &NodeObservation) -> Verdict {
             )
         }
         NodeObservation::Running => Verdict::good("node.running", Words::new("节点在运行", "the node runs")),
+        NodeObservation::Mute => {
+            let words = Words::new("节点进程在，但不应答", "the node's process is there and answers nobody");
+            Verdict::failed("node.mute", words, STORE).try_this(
+                "稍等再试；仍不应答就重启节点，收过的款不会丢",
+                "wait and look again; if it still does not answer restart it, nothing taken is lost",
+            )
+        }
     }
 }
 
@@ -106,7 +116,7 @@ mod tests {
 
     #[test]
     fn judged() {
-        use NodeObservation::{BadConfig, NoFolder, NotAllowed, NotEnrolled, OthersFolder, Running, Stopped};
+        use NodeObservation::{BadConfig, Mute, NoFolder, NotAllowed, NotEnrolled, OthersFolder, Running, Stopped};
         let hq = Some(Blame::Clear(Who::Headquarters));
         let table = [
             (BadConfig { why: "line 3".into() }, Mark::Failed, "node.bad_config", Some(STORE), (true, false)),
@@ -116,6 +126,7 @@ mod tests {
             (NotEnrolled, Mark::Failed, "node.not_enrolled", hq, (false, true)),
             (Stopped, Mark::Poor, "node.stopped", Some(STORE), (false, true)),
             (Running, Mark::Good, "node.running", None, (false, true)),
+            (Mute, Mark::Failed, "node.mute", Some(STORE), (false, true)),
         ];
         for (seen, mark, code, blame, (blind, folder)) in table {
             let verdict = judge(&seen);

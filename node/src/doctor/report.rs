@@ -22,7 +22,7 @@ pub(crate) fn list(out: &mut impl Write, lang: Lang) -> io::Result<()> {
 }
 
 /// A moment as programs read it.
-pub(super) fn moment(ms: i64) -> Option<String> {
+fn moment(ms: i64) -> Option<String> {
     Some(jiff::Timestamp::from_millisecond(ms).ok()?.to_string())
 }
 
@@ -85,6 +85,8 @@ pub(super) fn write_json(
             "code": conclusion.code,
             "words": conclusion.words.in_lang(lang),
             "who": conclusion.who.map(super::verdict::Who::name),
+            "since": conclusion.since_ms.and_then(moment),
+            "retest": conclusion.probe.map(retest),
         },
         "probes": probes,
     });
@@ -147,6 +149,8 @@ mod tests {
                 "code": "acquirer.refused",
                 "words": "Not the store's fault: the acquirer refuses the connection. Who must act: the acquirer.",
                 "who": "acquirer",
+                "since": null,
+                "retest": "guitai-node doctor --only acquirer",
             },
             "probes": [
                 {

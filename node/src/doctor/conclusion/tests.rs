@@ -146,6 +146,7 @@ fn boxes() -> Vec<Situation> {
         ),
         (Shop { node: NodeObservation::OthersFolder, ..shop() }, "node.others_folder", Some(Store), 1),
         (Shop { node: NodeObservation::Stopped, ..shop() }, "node.stopped", Some(Store), 1),
+        (Shop { node: NodeObservation::Mute, ..shop() }, "node.mute", Some(Store), 2),
         (
             Shop { node: NodeObservation::Stopped, free_bytes: 0, written: Err(WriteFault::Full), ..shop() },
             "disk.full",
