@@ -31,6 +31,8 @@ const GOOD_BELOW_MS: u64 = 50;
 pub(super) enum WriteFault {
     Missing,
     NotAllowed,
+    /// The system mounted it read-only, mostly after an error.
+    ReadOnly,
     Full,
     /// No end within [`WRITE_LIMIT`].
     Hangs,
@@ -71,7 +73,8 @@ fn write_trial(dir: &Path) -> io::Result<Duration> {
 fn of_io(error: &io::Error) -> WriteFault {
     match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => WriteFault::Missing,
-        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => WriteFault::NotAllowed,
+        io::ErrorKind::PermissionDenied => WriteFault::NotAllowed,
+        io::ErrorKind::ReadOnlyFilesystem => WriteFault::ReadOnly,
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => WriteFault::Full,
         _ => WriteFault::Broken,
     }
@@ -143,6 +146,10 @@ fn judge_fault(fault: WriteFault) -> Verdict {
         ),
         WriteFault::NotAllowed => failed("disk.not_writable", "数据目录不能写入", "the data folder cannot be written")
             .try_this("用节点的账户运行，或给它写权限", "run as the node's user, or give that user the right to write"),
+        WriteFault::ReadOnly => failed("disk.read_only", "数据盘是只读的", "the data disk is read-only").try_this(
+            "多半是磁盘出错后系统把它设为只读：先备份，再检查磁盘；人为挂载的请改为可写",
+            "most likely the system made it so after an error: back up, then check the disk; or mount it for writing",
+        ),
         WriteFault::Full => failed("disk.full", "磁盘已满，无法记账", "the disk is full: nothing can be booked")
             .try_this(CLEAN.0, CLEAN.1),
         WriteFault::Hangs => {
@@ -183,6 +190,7 @@ mod tests {
             (Some(15 * gb / 2), Ok(50), Mark::Poor, "disk.slow", "7.5 GB, 50 ms"),
             (None, Ok(50), Mark::Poor, "disk.slow", "? GB, 50 ms"),
             (Some(9 * gb), Err(WriteFault::NotAllowed), Mark::Failed, "disk.not_writable", "9.0 GB"),
+            (None, Err(WriteFault::ReadOnly), Mark::Failed, "disk.read_only", "? GB"),
             (None, Err(WriteFault::Missing), Mark::Failed, "disk.missing", "? GB"),
             (Some(0), Err(WriteFault::Full), Mark::Failed, "disk.full", "0 MB"),
             (None, Err(WriteFault::Hangs), Mark::Failed, "disk.hangs", "? GB"),

@@ -167,6 +167,7 @@ fn boxes() -> Vec<Situation> {
         (Shop { journal: JournalObservation::Foreign { file }, ..shop() }, "journal.foreign", Some(Store), 2),
         (Shop { free_bytes: 1 << 20, acquirer: mute(), ..shop() }, "disk.full", Some(Store), 2),
         (Shop { written: Err(WriteFault::NotAllowed), ..shop() }, "disk.not_writable", Some(Store), 2),
+        (Shop { written: Err(WriteFault::ReadOnly), ..shop() }, "disk.read_only", Some(Store), 2),
         (Shop { written: Ok(80), ..shop() }, "disk.slow", Some(Store), 1),
         (Shop { sync: backlog(70_000, true), ..shop() }, "sync.behind", Some(Headquarters), 1),
         (Shop { sync: backlog(3_600_000, true), ..shop() }, "sync.stuck", Some(Headquarters), 2),
