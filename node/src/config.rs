@@ -5,6 +5,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
     net::{IpAddr, SocketAddr},
+    ops::RangeInclusive,
     path::{Path, PathBuf},
 };
 
@@ -15,6 +16,7 @@ use guitai_core::{
     },
     ids::TillId,
     limits, normal,
+    receipt::Columns,
     secret::SecretText,
     time::BusinessClock,
 };
@@ -154,17 +156,17 @@ pub(crate) enum PrinterSection {
         host: String,
         #[serde(default = "default_printer_port")]
         port: u16,
-        #[serde(default = "default_columns")]
-        columns: u8,
-        #[serde(default = "default_copies")]
+        #[serde(default = "default_columns", deserialize_with = "columns")]
+        columns: Columns,
+        #[serde(default = "default_copies", deserialize_with = "copies")]
         copies: u8,
     },
     /// Each receipt as a file of printer bytes.
     File {
         folder: PathBuf,
-        #[serde(default = "default_columns")]
-        columns: u8,
-        #[serde(default = "default_copies")]
+        #[serde(default = "default_columns", deserialize_with = "columns")]
+        columns: Columns,
+        #[serde(default = "default_copies", deserialize_with = "copies")]
         copies: u8,
     },
 }
@@ -197,12 +199,46 @@ const fn default_printer_port() -> u16 {
     9100
 }
 
-const fn default_columns() -> u8 {
-    48
+const fn default_columns() -> Columns {
+    Columns::Mm80
 }
 
 const fn default_copies() -> u8 {
-    1
+    *COPIES.start()
+}
+
+/// Slips of one receipt: none would be no receipt, and who wants ten wants something else.
+const COPIES: RangeInclusive<u8> = 1..=9;
+
+fn columns<'de, D: Deserializer<'de>>(from: D) -> Result<Columns, D::Error> {
+    let value = toml::Value::deserialize(from)?;
+    let columns = value.as_integer().and_then(|columns| Columns::of(usize::try_from(columns).ok()?));
+    columns.ok_or_else(|| {
+        D::Error::custom(format!(
+            "[devices.printer] columns = {}: write 32 (58 mm paper), 42 or 48 (80 mm paper)",
+            shown(&value)
+        ))
+    })
+}
+
+fn copies<'de, D: Deserializer<'de>>(from: D) -> Result<u8, D::Error> {
+    let value = toml::Value::deserialize(from)?;
+    let copies = value.as_integer().and_then(|copies| u8::try_from(copies).ok());
+    copies.filter(|copies| COPIES.contains(copies)).ok_or_else(|| {
+        let (least, most) = (COPIES.start(), COPIES.end());
+        D::Error::custom(format!("[devices.printer] copies = {}: write a number from {least} to {most}", shown(&value)))
+    })
+}
+
+/// A value as it stands in the file, or what kind it is.
+fn shown(value: &toml::Value) -> String {
+    match value {
+        toml::Value::String(text) => format!("{text:?}"),
+        toml::Value::Integer(number) => number.to_string(),
+        toml::Value::Float(number) => format!("{number:?}"),
+        toml::Value::Boolean(word) => word.to_string(),
+        other => other.type_str().to_owned(),
+    }
 }
 
 /// The configuration, checked.
@@ -438,6 +474,39 @@ mod tests {
     fn an_unknown_key_is_named_with_its_line_and_what_is_allowed() {
         let error = refused(&example().replace("listen =", "lisen ="));
         assert!(error.contains("lisen") && error.contains("line") && error.contains("listen"), "{error}");
+    }
+
+    #[test]
+    fn the_printer_takes_the_papers_there_are_and_1_to_9_copies() {
+        let written = |key: &str, value: &str| {
+            let text = example();
+            let line = text.lines().find(|line| line.starts_with(key)).expect("it stands in the example");
+            load(&text.replace(line, &format!("{key} = {value}")))
+        };
+        let printer = |config: Config| match config.printer {
+            Some(PrinterSection::Tcp { columns, copies, .. }) => (columns.get(), copies),
+            other => panic!("{other:?}"),
+        };
+        for value in ["32", "42", "48"] {
+            let config = written("columns", value).unwrap_or_else(|error| panic!("{value}: {error}"));
+            assert_eq!(printer(config).0.to_string(), value);
+        }
+        for value in ["1", "2", "9"] {
+            let config = written("copies", value).unwrap_or_else(|error| panic!("{value}: {error}"));
+            assert_eq!(printer(config).1.to_string(), value);
+        }
+        let wrong =
+            ["0", "-1", "-42", "31", "33", "40", "41", "64", "80", "255", "256", "298", "42.0", "\"42\"", "true"];
+        for value in wrong {
+            let error = written("columns", value).expect_err(value);
+            assert!(error.contains(&format!("columns = {value}: write 32 (58 mm paper), 42 or 48")), "{error}");
+        }
+        for value in ["0", "-1", "10", "255", "256", "257", "1.0", "\"1\"", "false"] {
+            let error = written("copies", value).expect_err(value);
+            assert!(error.contains(&format!("copies = {value}: write a number from 1 to 9")), "{error}");
+        }
+        let default = load(&example().replace("columns = 48\ncopies = 1\n", "")).expect("both may be left out");
+        assert_eq!(printer(default), (48, 1));
     }
 
     #[test]

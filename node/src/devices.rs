@@ -173,7 +173,7 @@ impl Printer {
     /// Starts the configured printer.
     pub(crate) fn start(section: Option<&PrinterSection>) -> anyhow::Result<Self> {
         let Some(section) = section else { return Ok(Self(None)) };
-        let (transport, columns, copies): (Box<dyn Transport>, u8, u8) = match section {
+        let (transport, columns, copies): (Box<dyn Transport>, Columns, u8) = match section {
             PrinterSection::Tcp { host, port, columns, copies } => {
                 (Box::new(TcpPrinter::new(host, *port)), *columns, *copies)
             }
@@ -182,7 +182,7 @@ impl Printer {
                 (Box::new(FilePrinter::new(folder)), *columns, *copies)
             }
         };
-        let profile = PrinterProfile::common(if columns <= 32 { Columns::Mm58 } else { Columns::Mm80 });
+        let profile = PrinterProfile::common(columns);
         let (known, state) = watch::channel(PrinterState::Unknown);
         let awaited = Arc::new(Awaited::default());
         let told = Arc::clone(&awaited);

@@ -111,7 +111,7 @@ fn a_native_code_and_a_raster_code_show_the_same_modules() {
 
 #[test]
 fn a_receipt_has_its_paper_width_and_ends_with_the_cut() {
-    for columns in [Columns::Mm58, Columns::Mm80] {
+    for columns in Columns::ALL {
         let bytes = compose(&receipt(), &PrinterProfile::common(columns));
         let rows = dots(&bytes, columns.dots());
         assert!((700..1_400).contains(&rows.len()), "{}", rows.len());

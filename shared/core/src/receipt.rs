@@ -31,16 +31,28 @@ const FEED_BEFORE_CUT: u8 = 3;
 pub enum Columns {
     /// 58 mm paper: 32 columns, 384 dots.
     Mm58,
+    /// 80 mm paper under a head of 512 dots, which leaves the edges white: 42 columns, 21 hanzi.
+    Mm80Narrow,
     /// 80 mm paper: 48 columns, 576 dots.
     Mm80,
 }
 
 impl Columns {
+    /// All papers, the narrowest first.
+    pub const ALL: [Self; 3] = [Self::Mm58, Self::Mm80Narrow, Self::Mm80];
+
+    /// The paper of so many half-width columns.
+    #[must_use]
+    pub fn of(columns: usize) -> Option<Self> {
+        Self::ALL.into_iter().find(|paper| paper.get() == columns)
+    }
+
     /// Half-width columns of a line.
     #[must_use]
     pub const fn get(self) -> usize {
         match self {
             Self::Mm58 => 32,
+            Self::Mm80Narrow => 42,
             Self::Mm80 => 48,
         }
     }
@@ -50,6 +62,7 @@ impl Columns {
     pub const fn dots(self) -> u32 {
         match self {
             Self::Mm58 => 384,
+            Self::Mm80Narrow => 512,
             Self::Mm80 => 576,
         }
     }

@@ -197,3 +197,23 @@ fn a_receipt_reaches_the_emulator_once() {
     assert_eq!(pages.len(), 2);
     assert!(pages[0].contains("补打 第2联") && pages[1].contains("补打 第3联"), "{pages:?}");
 }
+
+#[test]
+fn nine_copies_are_nine_slips_that_count_themselves() {
+    let emulator = Emulator::start("127.0.0.1:0").expect("a port");
+    let address = emulator.address();
+    let (sender, events) = channel();
+    let sink = move |event| sender.send(event).expect("the test listens");
+    let printer = TcpPrinter::new(&address.ip().to_string(), address.port());
+    let actor = PrinterActor::spawn(config(), printer, sink).expect("a thread");
+    actor.submit(Job { id: 4, receipt: receipt(), copies: 9 }).expect("room");
+    let reports =
+        || events.iter().filter_map(|event| if let PrinterEvent::Report(report) = event { Some(report) } else { None });
+    let copies: Vec<u8> = reports().take(9).map(|report| report.copy).collect();
+    assert_eq!(copies, [1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    let slips: Vec<String> = emulator.printed().iter().map(|job| crate::render::text(job)).collect();
+    assert_eq!(slips.len(), 9);
+    for (slip, copy) in slips.iter().zip(copies) {
+        assert!(slip.contains(&format!("\n第{copy}联\n")) && slip.matches("[cut]").count() == 1, "{slip}");
+    }
+}

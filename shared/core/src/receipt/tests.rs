@@ -139,9 +139,26 @@ fn wide_paper_keeps_long_numbers_beside_their_label() {
 }
 
 #[test]
+fn a_paper_of_42_columns_holds_21_hanzi() {
+    let names = Columns::ALL.map(|paper| (paper.get(), Columns::of(paper.get()) == Some(paper)));
+    assert_eq!(names, [(32, true), (42, true), (48, true)]);
+    assert_eq!([0, 31, 33, 40, 47, 49, 64, 255].map(Columns::of), [None; 8]);
+    for paper in Columns::ALL {
+        let fitting = usize::try_from(paper.dots()).expect("small") / 12;
+        assert_eq!(fitting, paper.get(), "{paper:?}: columns of 12 dots, and what is left of one");
+    }
+    let named = |hanzi| Receipt { bill_number: Some("药".repeat(hanzi)), ..receipt() }.lines(Columns::Mm80Narrow);
+    let lines = named(21);
+    assert!(words(&lines).contains(&"药".repeat(21)), "{lines:?}");
+    let widest = |lines: &[Line]| lines.iter().map(line_columns).max();
+    assert_eq!((widest(&lines), widest(&named(22))), (Some(42), Some(42)));
+    assert!(words(&named(22)).contains(&"药".to_string()), "the 22nd goes on below");
+}
+
+#[test]
 fn the_amount_is_the_largest_thing_and_stays_on_one_line() {
     for fen in [1, 12_850, 9_999_999, crate::limits::AMOUNT_MAX_FEN] {
-        for width in [Columns::Mm58, Columns::Mm80] {
+        for width in Columns::ALL {
             let lines = Receipt { amount: Fen::new(fen), ..receipt() }.lines(width);
             let area = |style: &Style| u16::from(style.wide) * u16::from(style.high);
             let (mut amount, mut others) = (Vec::new(), Vec::new());
@@ -173,7 +190,7 @@ fn every_line_fits_whatever_the_fields_hold() {
         copy: 255,
         ..receipt()
     };
-    for width in [Columns::Mm58, Columns::Mm80] {
+    for width in Columns::ALL {
         for line in wild.lines(width) {
             assert!(line_columns(&line) <= width.get(), "{line:?}");
         }
