@@ -3,6 +3,7 @@
 // would have put the first script over its budget.
 import { speak } from '@guitai/api'
 import { ref } from 'vue'
+import { recall, remember } from './memory'
 import { shared } from './words/shared'
 
 export const LANGUAGES = ['zh-CN', 'en'] as const
@@ -33,7 +34,7 @@ export function openWords(own: Record<Language, Tree>): void {
     flatten(shared[language], catalogue[language])
     flatten(own[language], catalogue[language])
   }
-  choose(localStorage.getItem(LANGUAGE_KEY) === 'en' ? 'en' : 'zh-CN')
+  choose(recall(LANGUAGE_KEY) === 'en' ? 'en' : 'zh-CN')
 }
 
 /** A missing word shows its key rather than nothing; a test keeps that from happening. */
@@ -47,7 +48,7 @@ export function useI18n() {
     t,
     locale,
     choose(language: Language): void {
-      localStorage.setItem(LANGUAGE_KEY, language)
+      remember(LANGUAGE_KEY, language)
       choose(language)
     },
   }

@@ -1,11 +1,12 @@
 // Three rhythms, told apart without pitch: up (done), long-low (no), two knocks (look here). What is heard is also seen.
+import { recall, remember } from './memory'
 import type { Tone } from './result'
 
 const MUTE_KEY = 'guitai.mute'
 let context: AudioContext | null = null
 
-export function isMuted(): boolean { return localStorage.getItem(MUTE_KEY) === '1' }
-export function setMuted(muted: boolean): void { localStorage.setItem(MUTE_KEY, muted ? '1' : '0') }
+export function isMuted(): boolean { return recall(MUTE_KEY) === '1' }
+export function setMuted(muted: boolean): void { remember(MUTE_KEY, muted ? '1' : '0') }
 
 function beep(at: number, hertz: number, seconds: number): void {
   if (context === null) return

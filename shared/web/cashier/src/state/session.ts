@@ -1,5 +1,6 @@
 // Who is at this till. One session for the page; losing it keeps what was being done.
 import { api, ProblemError, whenUnauthorized, type Session } from '@guitai/api'
+import { recall, remember } from '@guitai/kit'
 import { computed, ref, shallowRef } from 'vue'
 
 const TILL_KEY = 'guitai.till'
@@ -11,7 +12,7 @@ export const opening = ref(true)
 export const serviceSilent = ref(false)
 export const expired = ref(false)
 
-const keptTill = ref(localStorage.getItem(TILL_KEY))
+const keptTill = ref(recall(TILL_KEY))
 
 export const till = computed({
   get: () => {
@@ -20,7 +21,7 @@ export const till = computed({
   },
   set: (id: string | undefined) => {
     keptTill.value = id ?? null
-    if (id !== undefined) localStorage.setItem(TILL_KEY, id)
+    if (id !== undefined) remember(TILL_KEY, id)
   },
 })
 
