@@ -1,6 +1,8 @@
-//! Bytes into scans: a frame ends at CR or LF, or after a pause.
+//! Bytes into scans: a frame ends at CR, LF or ETX, or after a pause.
 //!
 //! At 9600 baud 18 digits and a CR arrive in 19 reads, so what one read returns says nothing about where a code ends.
+
+use std::collections::VecDeque;
 
 use encoding_rs::GBK;
 use guitai_core::{limits::SCAN_MAX_BYTES, normal, secret::SecretText, time::Ticks};
@@ -14,6 +16,15 @@ pub const REPEAT_MS: u64 = 2_000;
 /// Newland boxes answer a configuration command on the stream that carries scans: `02 01` … `3B 03`.
 const ANSWER_HEAD: &[u8] = &[0x02, 0x01];
 const ANSWER_TAIL: &[u8] = &[0x3b, 0x03];
+
+/// Older ones answer a line: `$$%~OK`.
+const ANSWER_LINE: &[u8] = b"$$";
+
+/// The end of a frame that began with STX.
+const ETX: u8 = 0x03;
+
+/// Codes whose last reading is remembered: as many phones may lie on one window, or a phone beside what is misread.
+const REMEMBERED: usize = 8;
 
 /// Gathers bytes into frames. It cannot be printed: it may hold a payment code.
 #[derive(Default)]
@@ -32,6 +43,7 @@ impl Framer {
         for &byte in bytes {
             match byte {
                 b'\r' | b'\n' => frames.extend(self.finish()),
+                ETX if !self.gathered.starts_with(ANSWER_HEAD) => frames.extend(self.finish()),
                 byte if self.gathered.len() < SCAN_MAX_BYTES => self.gather(byte),
                 _ => self.overflown = true,
             }
@@ -61,8 +73,8 @@ impl Framer {
     }
 
     fn finish(&mut self) -> Option<SecretText> {
-        let wanted = !self.overflown && !self.gathered.starts_with(ANSWER_HEAD);
-        let text = if wanted { text(&self.gathered) } else { String::new() };
+        let answer = self.gathered.starts_with(ANSWER_HEAD) || self.gathered.starts_with(ANSWER_LINE);
+        let text = if answer || self.overflown { String::new() } else { text(&self.gathered) };
         self.forget();
         (!text.is_empty()).then(|| SecretText::new(text))
     }
@@ -94,18 +106,20 @@ fn text(frame: &[u8]) -> String {
 /// Notices a code that is read over and over while the phone stays on the window.
 #[derive(Debug, Default)]
 pub struct Repeats {
-    last: Option<(SecretText, Ticks)>,
+    seen: VecDeque<(SecretText, Ticks)>,
 }
 
 impl Repeats {
     /// Whether this reading is new. A repetition counts as seen, so it stays a repetition until the window was free of that
-    /// code for [`REPEAT_MS`].
+    /// code for [`REPEAT_MS`], whatever else was read meanwhile.
     pub fn is_new(&mut self, scan: &SecretText, at: Ticks) -> bool {
-        let new = match &self.last {
-            Some((last, seen)) => last.expose() != scan.expose() || at.0.saturating_sub(seen.0) >= REPEAT_MS,
-            None => true,
-        };
-        self.last = Some((scan.clone(), at));
+        self.seen.retain(|(_, seen)| at.0.saturating_sub(seen.0) < REPEAT_MS);
+        let before = self.seen.iter().position(|(code, _)| code.expose() == scan.expose());
+        let new = before.and_then(|before| self.seen.remove(before)).is_none();
+        if self.seen.len() >= REMEMBERED {
+            self.seen.pop_front();
+        }
+        self.seen.push_back((scan.clone(), at));
         new
     }
 }
@@ -141,6 +155,11 @@ mod tests {
             (b" 134567890123456789 \r", &[CODE]),
             (b"]Q1134567890123456789\r\n", &[CODE]),
             (b"\x02]C1\x1d134567890123456789\x03\r", &[CODE]),
+            (b"\x02134567890123456789\x03\x02281234567890123456\x03", &[CODE, "281234567890123456"]),
+            (b"\x00\x00134567890123456789\x00\x00", &[CODE]),
+            (b"\x01\x1b134567890123456789\x04\x7f\r", &[CODE]),
+            (b"134567890123456789\t\r\n\t", &[CODE]),
+            (b"\xef\xbb\xbf134567890123456789\r", &[CODE]),
             (b"]e0\r", &[]),
             (b"134567890\x00123456789\r", &["134567890\x00123456789"]),
             (b"134567890123456789\r281234567890123456\r", &[CODE, "281234567890123456"]),
@@ -175,6 +194,12 @@ mod tests {
         assert!(all(b"\x02\x010000no tail\r").is_empty());
         let both = [answer.as_slice(), CODE.as_bytes(), b"\r"].concat();
         assert_eq!(all(&both), [CODE], "a scan right behind an answer is kept");
+        let line = b"\r\n$$%~OK\r\n";
+        assert!(all(line).is_empty());
+        assert_eq!(all(&[line, CODE.as_bytes(), b"\r"].concat()), [CODE]);
+        assert_eq!(all(&[CODE.as_bytes(), line].concat()), [CODE]);
+        let several = b"\x02\x010000@SCNENA1\x06;\x03\x02\x010000@PRXENA0\x06;\x03\r\n$$%~ERR\r\n";
+        assert!(all(several).is_empty());
     }
 
     #[test]
@@ -232,9 +257,87 @@ mod tests {
         let seen: Vec<bool> = (0..10).map(|n| repeats.is_new(&scan(CODE), Ticks(n * 300))).collect();
         assert_eq!(seen.iter().filter(|new| **new).count(), 1);
         assert!(repeats.is_new(&scan("281234567890123456"), Ticks(2_800)), "another code is another scan");
-        assert!(repeats.is_new(&scan(CODE), Ticks(2_900)));
+        assert!(!repeats.is_new(&scan(CODE), Ticks(2_900)), "the phone still lies there beside it");
         assert!(!repeats.is_new(&scan(CODE), Ticks(2_900 + REPEAT_MS - 1)));
         assert!(repeats.is_new(&scan(CODE), Ticks(2_899 + 2 * REPEAT_MS)));
+    }
+
+    #[test]
+    fn two_phones_and_a_misread_line_are_three_scans() {
+        let scan = |text: &str| SecretText::new(text.to_owned());
+        let mut repeats = Repeats::default();
+        let texts = [CODE, "281234567890123456", "1345\u{fffd}"];
+        let new =
+            (0..300).filter(|n| repeats.is_new(&scan(texts[n % 3]), Ticks(u64::try_from(n * 100).expect("small"))));
+        assert_eq!(new.count(), 3);
+        for other in 0..100 {
+            repeats.is_new(&scan(&other.to_string()), Ticks(30_000));
+            assert!(repeats.seen.len() <= REMEMBERED);
+        }
+    }
+
+    /// Noise of a wrong speed, of a broken cable, of a code book held before the window.
+    #[test]
+    fn noise_pays_nothing_and_the_next_scan_is_read() {
+        const PIECES: &[&[u8]] = &[
+            b"\r",
+            b"\n",
+            b"\t",
+            b"\x02",
+            b"\x03",
+            b"\x02\x01",
+            b";\x03",
+            b"$$",
+            b"]Q1",
+            b"]",
+            b"\x00",
+            b"\x1d",
+            b"\xff",
+            b"fp",
+            b"FP",
+            b"13",
+            b"\xa3\xb1",
+            b"\xef\xbc\x91",
+            b"://",
+            b"-",
+            b" ",
+        ];
+        for seed in 0..10_000_u64 {
+            let mut state = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let mut chance = |below: usize| {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                usize::try_from(state >> 33).expect("31 bits") % below
+            };
+            let mut noise = Vec::new();
+            for _ in 0..chance(60) {
+                match chance(3) {
+                    0 => noise.extend_from_slice(PIECES[chance(PIECES.len())]),
+                    _ => noise.push(u8::try_from(chance(256)).expect("a byte")),
+                }
+            }
+            if seed % 100 == 0 {
+                noise.resize(noise.len() + 4 * SCAN_MAX_BYTES, b'x');
+            }
+            let (mut framer, mut repeats, mut at) = (Framer::default(), Repeats::default(), Ticks(1));
+            let mut scans = Vec::new();
+            for chunk in noise.chunks(1 + chance(16)) {
+                at = at.after_ms(u64::try_from(chance(80)).expect("small"));
+                scans.extend(framer.push(chunk, at));
+                assert!(framer.held() <= SCAN_MAX_BYTES, "seed {seed}");
+            }
+            at = at.after_ms(SILENCE_MS);
+            scans.extend(framer.idle(at));
+            for scan in &scans {
+                repeats.is_new(scan, at);
+                let text = scan.expose();
+                assert!(!text.is_empty() && text.len() <= 3 * SCAN_MAX_BYTES, "seed {seed}: {text:?}");
+                assert!(PaymentCode::parse(text).is_err(), "seed {seed}: {text:?} would be charged");
+            }
+            at = at.after_ms(SILENCE_MS);
+            let good: Vec<SecretText> = framer.push(format!("{CODE}\r\n").as_bytes(), at);
+            assert!(repeats.is_new(&good[0], at) && good.len() == 1, "seed {seed}");
+            assert_eq!(texts(good), [CODE], "seed {seed}");
+        }
     }
 
     #[test]
