@@ -31,8 +31,16 @@ const POLL: Duration = Duration::from_millis(10);
 pub struct Switches {
     /// It prints and never answers.
     pub mute: bool,
+    /// It answers no real-time question, but the one that waits for the paper.
+    pub slow_witted: bool,
     /// Its cover is open: it takes bytes, prints nothing, answers real-time questions only.
     pub offline: bool,
+    /// Its knife is stuck; likewise.
+    pub cutter_stuck: bool,
+    /// Its paper ends soon.
+    pub near_end: bool,
+    /// So many bytes still find paper; then likewise until the switches are set again.
+    pub paper: Option<usize>,
     /// It closes a connection after this many bytes.
     pub drop_after: Option<usize>,
 }
@@ -70,7 +78,9 @@ impl Emulator {
 
     /// Sets all switches.
     pub fn set(&self, switches: Switches) {
-        lock(&self.shared).switches = switches;
+        let mut shared = lock(&self.shared);
+        shared.switches = switches;
+        shared.printed_since_set = 0;
     }
 
     /// The bytes of each connection that were printed, the oldest first.
@@ -94,6 +104,7 @@ impl Drop for Emulator {
 #[derive(Debug, Default)]
 struct Shared {
     switches: Switches,
+    printed_since_set: usize,
     printed: VecDeque<Vec<u8>>,
 }
 
@@ -139,10 +150,11 @@ impl Inside {
                 Err(error) if matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::WouldBlock) => 0,
                 Err(error) => return Err(error),
             };
-            let switches = lock(&self.shared).switches;
+            let (switches, printed) = self.switches();
             job.take(bytes.get(..count).unwrap_or(&bytes));
-            let answers = job.answers(switches);
-            self.print(job.printable(switches));
+            let on_paper = job.printable(switches, printed);
+            self.print(on_paper);
+            let answers = job.answers(switches, self.switches().1);
             if !switches.mute && open {
                 stream.write_all(&answers)?;
             }
@@ -166,8 +178,16 @@ impl Inside {
         shared.printed.push_back(Vec::new());
     }
 
+    /// The switches, and how much was printed since they were set.
+    fn switches(&self) -> (Switches, usize) {
+        let shared = lock(&self.shared);
+        (shared.switches, shared.printed_since_set)
+    }
+
     fn print(&self, bytes: Vec<u8>) {
-        if let Some(job) = lock(&self.shared).printed.back_mut() {
+        let mut shared = lock(&self.shared);
+        shared.printed_since_set += bytes.len();
+        if let Some(job) = shared.printed.back_mut() {
             job.extend(bytes);
         }
     }
@@ -198,27 +218,42 @@ impl Incoming {
         });
     }
 
-    fn printable(&mut self, switches: Switches) -> Vec<u8> {
-        if switches.offline { Vec::new() } else { std::mem::take(&mut self.held) }
+    fn printable(&mut self, switches: Switches, printed: usize) -> Vec<u8> {
+        if switches.offline || switches.cutter_stuck {
+            return Vec::new();
+        }
+        let paper = switches.paper.map_or(usize::MAX, |paper| paper.saturating_sub(printed));
+        self.held.drain(..self.held.len().min(paper)).collect()
     }
 
-    fn answers(&mut self, switches: Switches) -> Vec<u8> {
+    fn answers(&mut self, switches: Switches, printed: usize) -> Vec<u8> {
         let now = std::mem::take(&mut self.asked_now);
-        let mut answers: Vec<u8> = now.into_iter().map(|n| real_time(n, switches)).collect();
-        if !switches.offline {
-            answers.extend(std::iter::repeat_n(0x00, std::mem::take(&mut self.asked)));
+        let paper_out = switches.paper.is_some_and(|paper| printed >= paper);
+        let mut answers: Vec<u8> = match switches.slow_witted {
+            true => Vec::new(),
+            false => now.into_iter().map(|n| real_time(n, switches, paper_out)).collect(),
+        };
+        if self.held.is_empty() && !paper_out {
+            let paper = if switches.near_end { 0x03 } else { 0x00 };
+            answers.extend(std::iter::repeat_n(paper, std::mem::take(&mut self.asked)));
         }
         answers
     }
 }
 
 /// `DLE EOT n`, devices.md 2.3.
-const fn real_time(n: u8, switches: Switches) -> u8 {
-    match (n, switches.offline) {
-        (1, true) => 0x1a,
-        (2, true) => 0x16,
-        (_, _) => 0x12,
-    }
+const fn real_time(n: u8, switches: Switches, paper_out: bool) -> u8 {
+    let bits = match n {
+        1 if switches.offline || switches.cutter_stuck || paper_out => 0x08,
+        2 if switches.offline => 0x04,
+        2 if paper_out => 0x20,
+        2 if switches.cutter_stuck => 0x40,
+        3 if switches.cutter_stuck => 0x08,
+        4 if paper_out => 0x60,
+        4 if switches.near_end => 0x0c,
+        _ => 0,
+    };
+    0x12 | bits
 }
 
 #[cfg(test)]

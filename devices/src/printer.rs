@@ -5,11 +5,15 @@
 //! because a printer that ran out of paper prints what it holds once there is paper again.
 
 mod actor;
+mod answers;
 mod compose;
+mod tcp;
 mod transport;
 
 pub use actor::{Job, JobReport, PrinterActor, PrinterConfig, PrinterEvent, PrinterState, QUEUE_MAX_JOBS, SubmitError};
+pub use answers::Condition;
 pub use compose::{Encoding, PrinterProfile, Qr, compose};
-pub use transport::{Document, FilePrinter, PrintOutcome, StopFlag, TcpPrinter, Transport};
+pub use tcp::TcpPrinter;
+pub use transport::{Document, FilePrinter, PrintOutcome, StopFlag, Transport};
 
 pub(crate) use compose::modules as qr_modules;

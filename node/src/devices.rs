@@ -202,6 +202,11 @@ impl Printer {
     pub(crate) fn state(&self) -> dto::PrinterState {
         match self.0.as_ref().map(|printing| *printing.state.borrow()) {
             Some(PrinterState::Ready) => dto::PrinterState::Ready,
+            Some(PrinterState::NearEnd) => dto::PrinterState::NearEnd,
+            Some(PrinterState::PaperOut) => dto::PrinterState::PaperOut,
+            Some(PrinterState::CoverOpen) => dto::PrinterState::CoverOpen,
+            Some(PrinterState::CutterError) => dto::PrinterState::CutterError,
+            Some(PrinterState::Error) => dto::PrinterState::Error,
             Some(PrinterState::Unknown) => dto::PrinterState::Unknown,
             Some(PrinterState::Gone) => dto::PrinterState::Gone,
             Some(PrinterState::Off) | None => dto::PrinterState::Off,

@@ -3,7 +3,7 @@
 //! | outcome of a copy | the actor |
 //! | --- | --- |
 //! | confirmed | reports it, goes on |
-//! | unknown | reports it, goes on; never sends it again |
+//! | unknown | reports it, goes on; never sends it again: a person may, and then it says 补打 |
 //! | failed before the first byte | reports it once, keeps the copy, tries again with growing waits |
 //!
 //! Jobs are printed in the order they came. Where jobs survive a restart is the node's business: it records a job before it
@@ -13,11 +13,13 @@ use std::{
     collections::VecDeque,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread::JoinHandle,
+    time::Duration,
 };
 
 use guitai_core::receipt::Receipt;
 
 use super::{
+    answers::Condition,
     compose::{PrinterProfile, compose},
     transport::{Document, PrintOutcome, StopFlag, Transport},
 };
@@ -71,12 +73,35 @@ pub enum PrinterEvent {
 pub enum PrinterState {
     /// Its last copy was confirmed.
     Ready,
+    /// It prints, and says that its paper ends soon.
+    NearEnd,
+    /// It says that it has no paper; what waits is printed when it has.
+    PaperOut,
+    /// It says that its cover is open; likewise.
+    CoverOpen,
+    /// It says that its knife is stuck; likewise.
+    CutterError,
+    /// It says that something else is wrong; likewise.
+    Error,
     /// Nothing was printed yet, or it took the last copy and did not answer.
     Unknown,
     /// It cannot be reached.
     Gone,
     /// The thread has ended.
     Off,
+}
+
+impl PrinterState {
+    const fn of(condition: Condition) -> Self {
+        match condition {
+            Condition::Fine => Self::Ready,
+            Condition::NearEnd => Self::NearEnd,
+            Condition::PaperOut => Self::PaperOut,
+            Condition::CoverOpen => Self::CoverOpen,
+            Condition::CutterError => Self::CutterError,
+            Condition::Error => Self::Error,
+        }
+    }
 }
 
 /// Why a job was not taken.
@@ -107,14 +132,8 @@ impl PrinterActor {
         sink: impl Fn(PrinterEvent) + Send + 'static,
     ) -> std::io::Result<Self> {
         let (queue, stop) = (Arc::new(Queue::default()), StopFlag::default());
-        let worker = Worker {
-            config,
-            transport,
-            sink,
-            queue: Arc::clone(&queue),
-            stop: stop.clone(),
-            state: PrinterState::Unknown,
-        };
+        let shown = Shown { sink, state: PrinterState::Unknown };
+        let worker = Worker { config, transport, shown, queue: Arc::clone(&queue), stop: stop.clone() };
         let thread = std::thread::Builder::new().name("printer".into()).spawn(move || worker.run())?;
         Ok(Self { queue, stop, thread: Some(thread) })
     }
@@ -196,17 +215,22 @@ impl Queue {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for a copy and marks it as being sent; `None` when it is time to stop.
-    fn begin(&self, stop: &StopFlag) -> Option<(u64, Receipt)> {
+    /// Waits for a copy and marks it as being sent.
+    fn begin(&self, stop: &StopFlag, patience: Option<Duration>) -> Begun {
         let waiting = self.lock();
         let idle = |waiting: &mut VecDeque<Copy>| waiting.is_empty() && !stop.is_set();
-        let mut waiting = self.bell.wait_while(waiting, idle).unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = match patience {
+            None => self.bell.wait_while(waiting, idle).unwrap_or_else(PoisonError::into_inner),
+            Some(patience) => {
+                self.bell.wait_timeout_while(waiting, patience, idle).unwrap_or_else(PoisonError::into_inner).0
+            }
+        };
         if stop.is_set() {
-            return None;
+            return Begun::Stop;
         }
-        let copy = waiting.front_mut()?;
+        let Some(copy) = waiting.front_mut() else { return Begun::Nothing };
         copy.sending = true;
-        Some((copy.id, copy.receipt.clone()))
+        Begun::Copy(copy.id, Box::new(copy.receipt.clone()))
     }
 
     /// The copy being sent stays in its place for another attempt.
@@ -217,62 +241,124 @@ impl Queue {
     }
 }
 
+/// What came of waiting for a copy.
+enum Begun {
+    Copy(u64, Box<Receipt>),
+    /// None came in this time.
+    Nothing,
+    Stop,
+}
+
 struct Worker<T, S> {
     config: PrinterConfig,
     transport: T,
-    sink: S,
+    shown: Shown<S>,
     queue: Arc<Queue>,
     stop: StopFlag,
-    state: PrinterState,
 }
 
 impl<T: Transport, S: Fn(PrinterEvent)> Worker<T, S> {
     fn run(mut self) {
-        (self.sink)(PrinterEvent::StateChanged(self.state));
+        self.shown.tell(PrinterEvent::StateChanged(self.shown.state));
         let mut failures = 0;
         let mut failed_copy = None;
-        while let Some((id, receipt)) = self.queue.begin(&self.stop) {
+        loop {
+            let (id, receipt) = match self.queue.begin(&self.stop, self.patience()) {
+                Begun::Copy(id, receipt) => (id, receipt),
+                Begun::Nothing => {
+                    self.look();
+                    continue;
+                }
+                Begun::Stop => break,
+            };
             let name = format!("{id}-{}", receipt.copy);
             let document = Document { name, bytes: compose(&receipt, &self.config.profile) };
-            let outcome = self.transport.send(&document, &self.stop);
+            let mut said = None;
+            let shown = &mut self.shown;
+            let outcome = self.transport.send(&document, &self.stop, &mut |condition| {
+                said = Some(condition);
+                shown.enter(PrinterState::of(condition));
+            });
             let report = JobReport { id, copy: receipt.copy, outcome };
+            let trouble = said.filter(|condition| !condition.prints()).map(PrinterState::of);
             if outcome == PrintOutcome::FailedBeforeFirstByte {
                 failures += 1;
                 self.queue.put_back();
                 if failed_copy.replace((id, receipt.copy)) != Some((id, receipt.copy)) {
-                    (self.sink)(PrinterEvent::Report(report));
+                    self.shown.tell(PrinterEvent::Report(report));
                 }
-                self.enter(PrinterState::Gone);
+                self.shown.enter(trouble.unwrap_or(PrinterState::Gone));
                 self.stop.0.wait(self.config.backoff.after(failures));
                 continue;
             }
             failures = 0;
             failed_copy = None;
             self.queue.lock().pop_front();
-            (self.sink)(PrinterEvent::Report(report));
-            self.enter(if outcome == PrintOutcome::Confirmed { PrinterState::Ready } else { PrinterState::Unknown });
+            self.shown.tell(PrinterEvent::Report(report));
+            self.shown.enter(match outcome {
+                PrintOutcome::Confirmed if said == Some(Condition::NearEnd) => PrinterState::NearEnd,
+                PrintOutcome::Confirmed => PrinterState::Ready,
+                PrintOutcome::Unknown | PrintOutcome::FailedBeforeFirstByte => trouble.unwrap_or(PrinterState::Unknown),
+            });
         }
         self.give_back();
-        self.enter(PrinterState::Off);
+        self.shown.enter(PrinterState::Off);
+    }
+
+    /// A printer that said what is wrong is looked at again, so that nobody reads "no paper" until the next sale.
+    const fn patience(&self) -> Option<Duration> {
+        match self.shown.state {
+            PrinterState::PaperOut | PrinterState::CoverOpen | PrinterState::CutterError | PrinterState::Error => {
+                Some(self.config.backoff.longest)
+            }
+            PrinterState::Ready
+            | PrinterState::NearEnd
+            | PrinterState::Unknown
+            | PrinterState::Gone
+            | PrinterState::Off => None,
+        }
+    }
+
+    fn look(&mut self) {
+        let known = self.transport.look().map_or(PrinterState::Unknown, PrinterState::of);
+        self.shown.enter(known);
     }
 
     fn give_back(&self) {
         let left = std::mem::take(&mut *self.queue.lock());
         for copy in left {
             let outcome = PrintOutcome::FailedBeforeFirstByte;
-            (self.sink)(PrinterEvent::Report(JobReport { id: copy.id, copy: copy.receipt.copy, outcome }));
+            self.shown.tell(PrinterEvent::Report(JobReport { id: copy.id, copy: copy.receipt.copy, outcome }));
         }
+    }
+}
+
+/// What people see of the printer.
+struct Shown<S> {
+    sink: S,
+    state: PrinterState,
+}
+
+impl<S: Fn(PrinterEvent)> Shown<S> {
+    fn tell(&self, event: PrinterEvent) {
+        (self.sink)(event);
     }
 
     fn enter(&mut self, state: PrinterState) {
         if self.state == state {
             return;
         }
-        if state == PrinterState::Gone {
-            tracing::warn!("the printer cannot be reached; its receipts wait");
+        match state {
+            PrinterState::Gone => tracing::warn!("the printer cannot be reached; its receipts wait"),
+            PrinterState::PaperOut => tracing::warn!("the printer has no paper; its receipts wait"),
+            PrinterState::CoverOpen => tracing::warn!("the printer's cover is open; its receipts wait"),
+            PrinterState::CutterError => tracing::warn!("the printer's knife is stuck; its receipts wait"),
+            PrinterState::Error => tracing::warn!("the printer reports an error; its receipts wait"),
+            PrinterState::NearEnd => tracing::info!("the printer's paper ends soon"),
+            PrinterState::Ready | PrinterState::Unknown | PrinterState::Off => {}
         }
         self.state = state;
-        (self.sink)(PrinterEvent::StateChanged(state));
+        self.tell(PrinterEvent::StateChanged(state));
     }
 }
 

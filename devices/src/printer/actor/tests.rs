@@ -12,7 +12,10 @@ use guitai_core::{
 };
 
 use super::*;
-use crate::{emulator::Emulator, printer::TcpPrinter};
+use crate::{
+    emulator::{Emulator, Switches},
+    printer::TcpPrinter,
+};
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -23,7 +26,7 @@ struct Scripted {
 }
 
 impl Transport for Scripted {
-    fn send(&mut self, document: &Document, stop: &StopFlag) -> PrintOutcome {
+    fn send(&mut self, document: &Document, stop: &StopFlag, _: &mut dyn FnMut(Condition)) -> PrintOutcome {
         self.sent.send(document.name.clone()).expect("the test listens");
         loop {
             match self.outcomes.recv_timeout(Duration::from_millis(5)) {
@@ -216,4 +219,68 @@ fn nine_copies_are_nine_slips_that_count_themselves() {
     for (slip, copy) in slips.iter().zip(copies) {
         assert!(slip.contains(&format!("\n第{copy}联\n")) && slip.matches("[cut]").count() == 1, "{slip}");
     }
+}
+
+#[test]
+fn a_printer_without_paper_says_so_prints_each_slip_once_and_is_ready_again() {
+    let emulator = Emulator::start("127.0.0.1:0").expect("a port");
+    emulator.set(Switches { paper: Some(40), ..Switches::default() });
+    let (sender, events) = channel();
+    let sink = move |event| sender.send(event).expect("the test listens");
+    let mut printer = TcpPrinter::new("127.0.0.1", emulator.address().port());
+    (printer.ask_every, printer.stopped_timeout) = (Duration::from_millis(20), Duration::from_millis(150));
+    let actor = PrinterActor::spawn(config(), printer, sink).expect("a thread");
+    for id in 1..=3 {
+        actor.submit(Job { id, receipt: receipt(), copies: 1 }).expect("room");
+    }
+    let mut seen = Vec::new();
+    let mut upto = |last: PrinterEvent| loop {
+        let event = events.recv_timeout(PATIENCE).expect("an event");
+        seen.push(event);
+        if event == last {
+            return;
+        }
+    };
+    let report = |id, outcome| PrinterEvent::Report(JobReport { id, copy: 1, outcome });
+    upto(report(2, PrintOutcome::FailedBeforeFirstByte));
+    emulator.set(Switches::default());
+    upto(report(3, PrintOutcome::Confirmed));
+    let state = PrinterEvent::StateChanged;
+    assert_eq!(
+        seen,
+        [
+            state(PrinterState::Unknown),
+            state(PrinterState::PaperOut),
+            report(1, PrintOutcome::Unknown),
+            report(2, PrintOutcome::FailedBeforeFirstByte),
+            report(2, PrintOutcome::Confirmed),
+            state(PrinterState::Ready),
+            report(3, PrintOutcome::Confirmed),
+        ]
+    );
+    assert_eq!(emulator.printed().len(), 3, "the one in doubt too, and each once");
+}
+
+#[test]
+fn a_cover_is_seen_to_be_shut_without_another_sale() {
+    let emulator = Emulator::start("127.0.0.1:0").expect("a port");
+    let (sender, events) = channel();
+    let sink = move |event| sender.send(event).expect("the test listens");
+    let mut printer = TcpPrinter::new("127.0.0.1", emulator.address().port());
+    (printer.ask_every, printer.stopped_timeout) = (Duration::from_millis(20), Duration::from_millis(60));
+    let actor = PrinterActor::spawn(config(), printer, sink).expect("a thread");
+    emulator.set(Switches { offline: true, ..Switches::default() });
+    actor.submit(Job { id: 1, receipt: receipt(), copies: 1 }).expect("room");
+    let mut states = std::iter::from_fn(|| match events.recv_timeout(PATIENCE).expect("an event") {
+        PrinterEvent::StateChanged(state) => Some(Some(state)),
+        PrinterEvent::Report(_) => Some(None),
+    })
+    .flatten();
+    assert_eq!((states.next(), states.next()), (Some(PrinterState::Unknown), Some(PrinterState::CoverOpen)));
+    while actor.cancel(1) == 0 {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    emulator.set(Switches::default());
+    assert_eq!(states.next(), Some(PrinterState::Ready));
+    assert!(emulator.printed().is_empty());
 }

@@ -48,6 +48,16 @@ words! {
     PrinterState {
         /// It says that it can print.
         Ready "ready",
+        /// It prints, and says that its paper ends soon.
+        NearEnd "near_end",
+        /// It says that it has no paper; the receipts wait for it.
+        PaperOut "paper_out",
+        /// It says that its cover is open; the receipts wait.
+        CoverOpen "cover_open",
+        /// It says that its knife is stuck; the receipts wait.
+        CutterError "cutter_error",
+        /// It says that something else is wrong; the receipts wait.
+        Error "error",
         /// It is there but says nothing about itself.
         Unknown "unknown",
         /// It is configured but not there.

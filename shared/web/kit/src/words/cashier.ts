@@ -41,6 +41,7 @@ const zh = {
   },
   device: {
     scanner: '扫码盒', printer: '打印机', ready: '就绪', gone: '已断开', off: '未接', unknown: '状态未知',
+    near_end: '纸快用完，请备纸', paper_out: '缺纸，装纸后接着打印', cover_open: '上盖没关，关好后接着打印', cutter_error: '切刀卡住，清理后接着打印', error: '故障，恢复后接着打印',
   },
   keys: {
     title: '快捷键', collect: '收款，开始下一笔', query: '交易查询', reverse: '撤销 / 退货', notices: '公告', enter: '确认当前操作', esc: '返回一级、关闭窗口', help: '显示快捷键', handed: '货已交', notHanded: '没交货', cancel: '取消这一笔', again: '没收到钱时，同金额再收', digit: '有结果后输入数字：开始下一笔', scan: '扫码枪在任何位置都有效',
@@ -90,6 +91,7 @@ const en: Words<typeof zh> = {
   },
   device: {
     scanner: 'Scan box', printer: 'Printer', ready: 'ready', gone: 'gone', off: 'off', unknown: 'unknown',
+    near_end: 'paper low, have a roll ready', paper_out: 'out of paper; prints on when refilled', cover_open: 'cover open; prints on when shut', cutter_error: 'cutter stuck; prints on when cleared', error: 'error; prints on when it is over',
   },
   keys: {
     title: 'Keys', collect: 'Collect, next bill', query: 'Payments', reverse: 'Void / refund', notices: 'Notices', enter: 'Confirm', esc: 'Back one level, close', help: 'Show keys', handed: 'Handed over', notHanded: 'Not handed over', cancel: 'Cancel this one', again: 'Same amount again when no money came', digit: 'A digit after a result starts the next bill', scan: 'The scanner works wherever the focus is',
