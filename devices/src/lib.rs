@@ -14,6 +14,7 @@ pub mod render;
 pub mod scan;
 pub mod wire;
 
+mod qr;
 mod stop;
 
 pub use stop::Backoff;

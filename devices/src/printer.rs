@@ -12,8 +12,6 @@ mod transport;
 
 pub use actor::{Job, JobReport, PrinterActor, PrinterConfig, PrinterEvent, PrinterState, QUEUE_MAX_JOBS, SubmitError};
 pub use answers::Condition;
-pub use compose::{Encoding, PrinterProfile, Qr, compose};
+pub use compose::{Encoding, PrinterProfile, Qr, compose, compose_with};
 pub use tcp::TcpPrinter;
 pub use transport::{Document, FilePrinter, PrintOutcome, StopFlag, Transport};
-
-pub(crate) use compose::modules as qr_modules;

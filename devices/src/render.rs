@@ -8,8 +8,10 @@ mod paper;
 
 pub use font::{Font, FontError};
 
+use guitai_core::receipt::{Align, Style};
+
 use crate::{
-    printer::qr_modules,
+    qr,
     wire::{Cut, Token, tokens},
 };
 use paper::Paper;
@@ -26,6 +28,22 @@ pub fn png(bytes: &[u8], font: &Font, width: u32) -> Vec<u8> {
         draw(&mut paper, &mut qr, token);
     }
     paper.into_png()
+}
+
+/// One line of a receipt as a printer would set it, `width` dots wide: bytes of a row, and the rows, most significant bit left, 1
+/// is black.
+pub(crate) fn line(text: &str, style: Style, font: &Font, width: u32) -> (usize, Vec<u8>) {
+    let mut paper = Paper::new(font, usize::try_from(width).unwrap_or(usize::MAX));
+    paper.align(match style.align {
+        Align::Left => 0,
+        Align::Centre => 1,
+        Align::Right => 2,
+    });
+    paper.style.bold = style.bold;
+    paper.style.half = (style.wide, style.high);
+    paper.style.full = (style.wide, style.high);
+    text.chars().for_each(|c| paper.put(c, !c.is_ascii()));
+    paper.into_line()
 }
 
 /// What the stream says, line by line, without sizes and alignment. Pictures are `[picture WxH]`, codes `[QR …]`, cuts `[cut]`.
@@ -67,7 +85,7 @@ struct NativeQr {
     module: u8,
 }
 
-fn draw(paper: &mut Paper<'_>, qr: &mut NativeQr, token: Token) {
+fn draw(paper: &mut Paper<'_>, native: &mut NativeQr, token: Token) {
     match token {
         Token::Char { glyph, wide } => paper.put(glyph, wide),
         Token::LineFeed => paper.end_line(),
@@ -87,11 +105,11 @@ fn draw(paper: &mut Paper<'_>, qr: &mut NativeQr, token: Token) {
             let rows = data.len().checked_div(width_bytes).unwrap_or(0);
             paper.picture(width_bytes * 8, rows, black);
         }
-        Token::QrStore(said) => qr.said = said,
-        Token::QrModule(dots) => qr.module = dots.clamp(1, 16),
+        Token::QrStore(said) => native.said = said,
+        Token::QrModule(dots) => native.module = dots.clamp(1, 16),
         Token::QrPrint => {
-            if let Some((side, dark)) = qr_modules(&qr.said) {
-                let module = usize::from(qr.module);
+            if let Some((side, dark)) = qr::modules(&native.said) {
+                let module = usize::from(native.module);
                 let black = |x: usize, y: usize| dark.get(y / module * side + x / module) == Some(&true);
                 paper.picture(side * module, side * module, black);
             }

@@ -3,7 +3,7 @@
 //! A parser that does not know a command's length takes its parameters for text, so commands we never send are in the table
 //! too, as [`Token::Other`]. A stream may be cut anywhere: what is incomplete stays until the rest arrives.
 
-use encoding_rs::GBK;
+use encoding_rs::GB18030;
 
 const DLE: u8 = 0x10;
 const ESC: u8 = 0x1b;
@@ -141,8 +141,12 @@ fn take(bytes: &[u8], hanzi: bool) -> Taken {
         [DLE, ref rest @ ..] => data_link(bytes, rest),
         [control @ (0..=0x1f | 0x7f), ..] => Taken::Token(Token::Other(vec![control]), 1),
         [first @ 0x81..=0xfe, ref rest @ ..] if hanzi => match rest {
-            [] => Taken::More,
-            [second, ..] => Taken::Token(pair(first, *second), 2),
+            [] | [b'0'..=b'9'] | [b'0'..=b'9', 0x81..=0xfe] => Taken::More,
+            // GB18030: four bytes for what the pairs lack.
+            [second @ b'0'..=b'9', third @ 0x81..=0xfe, fourth @ b'0'..=b'9', ..] => {
+                Taken::Token(wide(&[first, *second, *third, *fourth]), 4)
+            }
+            [second, ..] => Taken::Token(wide(&[first, *second]), 2),
         },
         [first @ 0x80..=0xff, ..] => Taken::Token(Token::Char { glyph: single(first), wide: false }, 1),
         [first, ..] => Taken::Token(Token::Char { glyph: char::from(first), wide: false }, 1),
@@ -150,9 +154,8 @@ fn take(bytes: &[u8], hanzi: bool) -> Taken {
     }
 }
 
-fn pair(first: u8, second: u8) -> Token {
-    let bytes = [first, second];
-    let text = GBK.decode_without_bom_handling_and_without_replacement(&bytes);
+fn wide(bytes: &[u8]) -> Token {
+    let text = GB18030.decode_without_bom_handling_and_without_replacement(bytes);
     let glyph = text.and_then(|text| text.chars().next()).unwrap_or('\u{fffd}');
     Token::Char { glyph, wide: true }
 }
@@ -289,6 +292,7 @@ mod tests {
         assert_eq!(said(b"\x1b@\x1c&\xd6\xd0\xce\xc4\xa3\xa45"), "中文￥5");
         assert_eq!(said(b"\x1b@\xd6\xd0"), "ÖÐ", "garbage without FS &");
         assert_eq!(said(b"\x1c&\x1b@\xd6\xd0"), "ÖÐ", "ESC @ forgets it");
+        assert_eq!(said(b"\x1c&\x81\x39\xef\x31\x95\x34\xb2\x35A"), "㐂𠮷A", "four bytes of GB18030");
         assert_eq!(said(b"\x1c&\xd6\xd0\x1c.\xd6"), "中Ö");
         assert_eq!(said(b"\x1c&\xff\x81\x20"), "ÿ\u{fffd}", "a broken pair stays a pair");
     }

@@ -5,7 +5,6 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
     net::{IpAddr, SocketAddr},
-    ops::RangeInclusive,
     path::{Path, PathBuf},
 };
 
@@ -16,7 +15,6 @@ use guitai_core::{
     },
     ids::TillId,
     limits, normal,
-    receipt::Columns,
     secret::SecretText,
     time::BusinessClock,
 };
@@ -26,6 +24,10 @@ use guitai_http::{
 };
 use guitai_store::private;
 use serde::{Deserialize, Deserializer, de::Error as _};
+
+pub(crate) use printer::PrinterSection;
+
+mod printer;
 
 /// A complete configuration.
 pub(crate) const EXAMPLE: &str = include_str!("config.example.toml");
@@ -147,30 +149,6 @@ pub(crate) struct ScannerSection {
     pub(crate) baud: u32,
 }
 
-/// The receipt printer.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, tag = "kind", rename_all = "lowercase")]
-pub(crate) enum PrinterSection {
-    /// A network printer, usually port 9100.
-    Tcp {
-        host: String,
-        #[serde(default = "default_printer_port")]
-        port: u16,
-        #[serde(default = "default_columns", deserialize_with = "columns")]
-        columns: Columns,
-        #[serde(default = "default_copies", deserialize_with = "copies")]
-        copies: u8,
-    },
-    /// Each receipt as a file of printer bytes.
-    File {
-        folder: PathBuf,
-        #[serde(default = "default_columns", deserialize_with = "columns")]
-        columns: Columns,
-        #[serde(default = "default_copies", deserialize_with = "copies")]
-        copies: u8,
-    },
-}
-
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct LogSection {
@@ -195,53 +173,8 @@ const fn default_baud() -> u32 {
     9600
 }
 
-const fn default_printer_port() -> u16 {
-    9100
-}
-
-const fn default_columns() -> Columns {
-    Columns::Mm80
-}
-
-const fn default_copies() -> u8 {
-    *COPIES.start()
-}
-
-/// Slips of one receipt: none would be no receipt, and who wants ten wants something else.
-const COPIES: RangeInclusive<u8> = 1..=9;
-
-fn columns<'de, D: Deserializer<'de>>(from: D) -> Result<Columns, D::Error> {
-    let value = toml::Value::deserialize(from)?;
-    let columns = value.as_integer().and_then(|columns| Columns::of(usize::try_from(columns).ok()?));
-    columns.ok_or_else(|| {
-        D::Error::custom(format!(
-            "[devices.printer] columns = {}: write 32 (58 mm paper), 42 or 48 (80 mm paper)",
-            shown(&value)
-        ))
-    })
-}
-
-fn copies<'de, D: Deserializer<'de>>(from: D) -> Result<u8, D::Error> {
-    let value = toml::Value::deserialize(from)?;
-    let copies = value.as_integer().and_then(|copies| u8::try_from(copies).ok());
-    copies.filter(|copies| COPIES.contains(copies)).ok_or_else(|| {
-        let (least, most) = (COPIES.start(), COPIES.end());
-        D::Error::custom(format!("[devices.printer] copies = {}: write a number from {least} to {most}", shown(&value)))
-    })
-}
-
-/// A value as it stands in the file, or what kind it is.
-fn shown(value: &toml::Value) -> String {
-    match value {
-        toml::Value::String(text) => format!("{text:?}"),
-        toml::Value::Integer(number) => number.to_string(),
-        toml::Value::Float(number) => format!("{number:?}"),
-        toml::Value::Boolean(word) => word.to_string(),
-        other => other.type_str().to_owned(),
-    }
-}
-
 /// The configuration, checked.
+#[derive(Debug)]
 pub(crate) struct Config {
     pub(crate) data: PathBuf,
     pub(crate) listen: SocketAddr,
@@ -320,15 +253,6 @@ fn front(listen: SocketAddr, web: &WebSection, folder: &Path) -> Result<Front, C
         (None, Some(_)) => return Err(ConfigError("[web] certificate is missing: private_key needs it".into())),
     };
     Front::new(listen, Proxies::new(&web.trusted_proxies), tls).map_err(|error| ConfigError(format!("[node] {error}")))
-}
-
-impl PrinterSection {
-    fn within(self, base: &Path) -> Self {
-        match self {
-            Self::File { folder, columns, copies } => Self::File { folder: base.join(folder), columns, copies },
-            tcp @ Self::Tcp { .. } => tcp,
-        }
-    }
 }
 
 fn business_clock(store: &StoreSection) -> Result<BusinessClock, ConfigError> {
@@ -441,7 +365,7 @@ mod tests {
 
     use super::*;
 
-    fn load(text: &str) -> Result<Config, String> {
+    pub(super) fn load(text: &str) -> Result<Config, String> {
         let folder = tempfile::tempdir().expect("a folder");
         for (name, text) in [("md5.key", "allinpay888"), ("web.pem", "no key")] {
             std::fs::write(folder.path().join(name), text).expect("written");
@@ -458,7 +382,7 @@ mod tests {
         load(text).err().expect("refused")
     }
 
-    fn example() -> String {
+    pub(super) fn example() -> String {
         EXAMPLE.replace("sign = \"rsa\"", "sign = \"md5\"\nmd5_key_file = \"md5.key\"")
     }
 
@@ -474,39 +398,6 @@ mod tests {
     fn an_unknown_key_is_named_with_its_line_and_what_is_allowed() {
         let error = refused(&example().replace("listen =", "lisen ="));
         assert!(error.contains("lisen") && error.contains("line") && error.contains("listen"), "{error}");
-    }
-
-    #[test]
-    fn the_printer_takes_the_papers_there_are_and_1_to_9_copies() {
-        let written = |key: &str, value: &str| {
-            let text = example();
-            let line = text.lines().find(|line| line.starts_with(key)).expect("it stands in the example");
-            load(&text.replace(line, &format!("{key} = {value}")))
-        };
-        let printer = |config: Config| match config.printer {
-            Some(PrinterSection::Tcp { columns, copies, .. }) => (columns.get(), copies),
-            other => panic!("{other:?}"),
-        };
-        for value in ["32", "42", "48"] {
-            let config = written("columns", value).unwrap_or_else(|error| panic!("{value}: {error}"));
-            assert_eq!(printer(config).0.to_string(), value);
-        }
-        for value in ["1", "2", "9"] {
-            let config = written("copies", value).unwrap_or_else(|error| panic!("{value}: {error}"));
-            assert_eq!(printer(config).1.to_string(), value);
-        }
-        let wrong =
-            ["0", "-1", "-42", "31", "33", "40", "41", "64", "80", "255", "256", "298", "42.0", "\"42\"", "true"];
-        for value in wrong {
-            let error = written("columns", value).expect_err(value);
-            assert!(error.contains(&format!("columns = {value}: write 32 (58 mm paper), 42 or 48")), "{error}");
-        }
-        for value in ["0", "-1", "10", "255", "256", "257", "1.0", "\"1\"", "false"] {
-            let error = written("copies", value).expect_err(value);
-            assert!(error.contains(&format!("copies = {value}: write a number from 1 to 9")), "{error}");
-        }
-        let default = load(&example().replace("columns = 48\ncopies = 1\n", "")).expect("both may be left out");
-        assert_eq!(printer(default), (48, 1));
     }
 
     #[test]

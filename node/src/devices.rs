@@ -19,7 +19,7 @@ use guitai_core::{
 use guitai_devices::{
     Backoff,
     printer::{
-        FilePrinter, Job, JobReport, PrintOutcome, PrinterActor, PrinterConfig, PrinterEvent, PrinterProfile,
+        Encoding, FilePrinter, Job, JobReport, PrintOutcome, PrinterActor, PrinterConfig, PrinterEvent, PrinterProfile,
         PrinterState, SubmitError, TcpPrinter, Transport,
     },
     scan::{ScanBox, ScanConfig, ScanEvent, ScanState},
@@ -173,16 +173,16 @@ impl Printer {
     /// Starts the configured printer.
     pub(crate) fn start(section: Option<&PrinterSection>) -> anyhow::Result<Self> {
         let Some(section) = section else { return Ok(Self(None)) };
-        let (transport, columns, copies): (Box<dyn Transport>, Columns, u8) = match section {
-            PrinterSection::Tcp { host, port, columns, copies } => {
-                (Box::new(TcpPrinter::new(host, *port)), *columns, *copies)
+        let (transport, columns, copies, encoding): (Box<dyn Transport>, Columns, u8, Encoding) = match section {
+            PrinterSection::Tcp { host, port, columns, copies, charset } => {
+                (Box::new(TcpPrinter::new(host, *port)), *columns, *copies, *charset)
             }
-            PrinterSection::File { folder, columns, copies } => {
+            PrinterSection::File { folder, columns, copies, charset } => {
                 std::fs::create_dir_all(folder)?;
-                (Box::new(FilePrinter::new(folder)), *columns, *copies)
+                (Box::new(FilePrinter::new(folder)), *columns, *copies, *charset)
             }
         };
-        let profile = PrinterProfile::common(columns);
+        let profile = PrinterProfile { encoding, ..PrinterProfile::common(columns) };
         let (known, state) = watch::channel(PrinterState::Unknown);
         let awaited = Arc::new(Awaited::default());
         let told = Arc::clone(&awaited);

@@ -5,16 +5,16 @@
 //! | the crate | here |
 //! | --- | --- |
 //! | `print()` after a failure sends everything again | one [`Printer`] per job over memory that cannot fail; the bytes leave once |
-//! | UTF-8 text, no Chinese mode | GBK encoder, `FS &` right after `ESC @`, one mode for the whole job |
-//! | a character GBK lacks fails the receipt or prints as `&#128512;` | it becomes `?` before it is given over |
+//! | UTF-8 text, no Chinese mode | the printer's encoder, `FS &` right after `ESC @`, one mode for the whole job |
+//! | a character GBK lacks fails the receipt or prints as `&#128512;` | its line is a picture, or it becomes `〓` |
 //! | text is not filtered | lines hold [`Printable`] only |
 //! | `partial_cut()` sends the full cut `1D 56 41` | `1D 56 42 00` |
 //! | QR is Model 1 | a picture by default, Model 2 when native |
-//! | widths are counted in bytes or characters | the core lays out, this pads by encoded length |
+//! | widths are counted in bytes or characters | the core lays out, this pads by its columns |
 
 use std::cell::RefCell;
 
-use encoding_rs::GBK;
+use encoding_rs::{GB18030, GBK};
 use escpos::{
     driver::Driver,
     errors::Result as EscposResult,
@@ -25,7 +25,13 @@ use guitai_core::{
     ids::OrderNo,
     receipt::{Align, Columns, Line, Printable, Receipt, Style},
 };
-use qrcode::{Color, EcLevel, QrCode};
+
+use crate::{
+    qr::modules,
+    render::{self, Font},
+};
+
+const PLAIN: Style = Style { align: Align::Left, wide: 1, high: 1, bold: false };
 
 const HANZI_ON: &[u8] = &[0x1c, b'&'];
 const PARTIAL_CUT: &[u8] = &[0x1d, b'V', b'B', 0];
@@ -71,26 +77,57 @@ pub enum Qr {
 /// How a printer is given text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Encoding {
-    /// One or two bytes a character.
+    /// One or two bytes a character, which every printer sold in China has. A line that holds any other character is sent as a
+    /// picture, with `〓` for those that no installed font has.
     Gbk,
+    /// Four bytes for what GBK lacks: printers that say GB18030 on their self-test.
+    Gb18030,
 }
+
+/// Printed for a character that can be neither sent nor drawn: the mark of a missing type, so that nobody takes the name for
+/// whole.
+const MISSING: char = '〓';
 
 /// The bytes of one copy, from `ESC @` to the question that is answered when all is printed.
 #[must_use]
 pub fn compose(receipt: &Receipt, profile: &PrinterProfile) -> Vec<u8> {
-    let Encoding::Gbk = profile.encoding;
-    let mut printer = Printer::new(Memory::default(), Protocol::new(Encoder::new(GBK)), None);
-    write(&mut printer, &receipt.lines(profile.columns), profile)
+    compose_with(receipt, profile, &Font::installed)
+}
+
+/// Like [`compose`], with a font that is asked for only when a line must be drawn.
+#[must_use]
+pub fn compose_with<'a>(receipt: &Receipt, profile: &PrinterProfile, font: &dyn Fn() -> Option<&'a Font>) -> Vec<u8> {
+    let encoder = match profile.encoding {
+        Encoding::Gbk => Encoder::new(GBK),
+        Encoding::Gb18030 => Encoder::new(GB18030),
+    };
+    let mut printer = Printer::new(Memory::default(), Protocol::new(encoder), None);
+    write(&mut printer, &receipt.lines(profile.columns), profile, font)
         .expect("sizes are 1 to 3, text is encodable after the filter, and memory takes every byte");
     printer.driver().0.into_inner()
 }
 
-fn write(printer: &mut Printer<Memory>, lines: &[Line], profile: &PrinterProfile) -> EscposResult<()> {
+fn write<'a>(
+    printer: &mut Printer<Memory>,
+    lines: &[Line],
+    profile: &PrinterProfile,
+    font: &dyn Fn() -> Option<&'a Font>,
+) -> EscposResult<()> {
     printer.init()?.custom(HANZI_ON)?;
     for line in lines {
         match line {
-            Line::Text { text, style } => write_text(printer, text, *style)?,
-            Line::Pair { left, right } => write_pair(printer, left, right, profile.columns)?,
+            Line::Text { text, style } => match sendable(text.as_str(), profile.encoding, font) {
+                Sendable::Text(text) => write_text(printer, &text, *style)?,
+                Sendable::Picture(text, font) => draw(printer, &text, *style, font, profile.columns)?,
+            },
+            Line::Pair { left, right } => {
+                match sendable(&spread(left, right, profile.columns), profile.encoding, font) {
+                    Sendable::Text(text) => {
+                        printer.write(&text)?.write("\n")?;
+                    }
+                    Sendable::Picture(text, font) => draw(printer, &text, PLAIN, font, profile.columns)?,
+                }
+            }
             Line::Rule => {
                 printer.write(&"-".repeat(profile.columns.get()))?.write("\n")?;
             }
@@ -108,7 +145,7 @@ fn write(printer: &mut Printer<Memory>, lines: &[Line], profile: &PrinterProfile
 }
 
 /// Leaves the printer plain and left-aligned, so that no line depends on the one before it.
-fn write_text(printer: &mut Printer<Memory>, text: &Printable, style: Style) -> EscposResult<()> {
+fn write_text(printer: &mut Printer<Memory>, text: &str, style: Style) -> EscposResult<()> {
     let sized = (style.wide, style.high) != (1, 1);
     printer.justify(justify(style.align))?;
     if style.bold {
@@ -118,7 +155,7 @@ fn write_text(printer: &mut Printer<Memory>, text: &Printable, style: Style) -> 
         // Cheap printers take the size of hanzi from FS ! alone; on the others the later GS ! decides.
         printer.custom(&hanzi_size(style))?.size(style.wide, style.high)?;
     }
-    printer.write(&encodable(text.as_str()))?.write("\n")?;
+    printer.write(text)?.write("\n")?;
     if sized {
         printer.custom(&hanzi_size(Style { wide: 1, high: 1, ..style }))?.size(1, 1)?;
     }
@@ -129,12 +166,18 @@ fn write_text(printer: &mut Printer<Memory>, text: &Printable, style: Style) -> 
     Ok(())
 }
 
-fn write_pair(printer: &mut Printer<Memory>, left: &Printable, right: &Printable, width: Columns) -> EscposResult<()> {
-    let (left, right) = (encodable(left.as_str()), encodable(right.as_str()));
-    // By encoded length: a hanzi that became `?` is one column narrower than the core had thought.
-    let taken = GBK.encode(&left).0.len() + GBK.encode(&right).0.len();
-    let gap = width.get().saturating_sub(taken).max(1);
-    printer.write(&left)?.write(&" ".repeat(gap))?.write(&right)?.write("\n")?;
+/// A label at the left edge and its value at the right one.
+fn spread(left: &Printable, right: &Printable, width: Columns) -> String {
+    let gap = width.get().saturating_sub(left.columns() + right.columns()).max(1);
+    format!("{}{}{}", left.as_str(), " ".repeat(gap), right.as_str())
+}
+
+/// A line as dots, across the whole paper.
+fn draw(printer: &mut Printer<Memory>, text: &str, style: Style, font: &Font, width: Columns) -> EscposResult<()> {
+    let (width_bytes, rows) = render::line(text, style, font, width.dots());
+    for band in rows.chunks(BAND_ROWS * width_bytes) {
+        printer.custom(&raster(width_bytes, band))?;
+    }
     Ok(())
 }
 
@@ -170,17 +213,25 @@ const fn hanzi_size(style: Style) -> [u8; 3] {
     [0x1c, b'!', wide | high]
 }
 
-/// Every character GBK lacks becomes `?`.
-fn encodable(text: &str) -> String {
-    let known = |c: char| !GBK.encode(c.encode_utf8(&mut [0; 4])).2;
-    text.chars().map(|c| if known(c) { c } else { '?' }).collect()
+/// How a line reaches the printer.
+enum Sendable<'a> {
+    Text(String),
+    Picture(String, &'a Font),
 }
 
-/// The modules of a number's QR code, row by row; true is black.
-pub(crate) fn modules(digits: &[u8]) -> Option<(usize, Vec<bool>)> {
-    let code = QrCode::with_error_correction_level(digits, EcLevel::M).ok()?;
-    let dark = code.to_colors().into_iter().map(|color| color == Color::Dark).collect();
-    Some((code.width(), dark))
+/// Nothing is lost silently: what can be neither sent nor drawn is [`MISSING`].
+fn sendable<'a>(text: &str, encoding: Encoding, font: &dyn Fn() -> Option<&'a Font>) -> Sendable<'a> {
+    let in_gbk = |c: char| !GBK.encode(c.encode_utf8(&mut [0; 4])).2;
+    if encoding == Encoding::Gb18030 || text.chars().all(in_gbk) {
+        return Sendable::Text(text.to_owned());
+    }
+    let only = |kept: &dyn Fn(char) -> bool| text.chars().map(|c| if kept(c) { c } else { MISSING }).collect();
+    match font() {
+        Some(font) if text.chars().any(|c| !in_gbk(c) && font.has(c)) => {
+            Sendable::Picture(only(&|c| in_gbk(c) || font.has(c)), font)
+        }
+        Some(_) | None => Sendable::Text(only(&in_gbk)),
+    }
 }
 
 /// Width in bytes and the packed rows, quiet zone included.

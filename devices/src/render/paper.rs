@@ -144,6 +144,14 @@ impl<'a> Paper<'a> {
         file
     }
 
+    /// What was set since the beginning, without the margin above it: bytes of a row, and the rows, 1 is black.
+    pub(super) fn into_line(mut self) -> (usize, Vec<u8>) {
+        self.finish_begun();
+        self.dots.resize(self.top * self.width, false);
+        let rows = self.dots.chunks(self.width).skip(MARGIN_DOTS);
+        (self.width.div_ceil(8), rows.flat_map(|row| row.chunks(8).map(|dots| !pack(dots))).collect())
+    }
+
     fn finish_begun(&mut self) {
         if !self.line.is_empty() {
             self.end_line();

@@ -9,7 +9,7 @@ use guitai_core::{
 };
 
 use super::*;
-use crate::printer::{PrinterProfile, Qr, compose};
+use crate::printer::{Encoding, PrinterProfile, Qr, compose};
 
 /// The picture as rows of dots, true is black.
 fn dots(bytes: &[u8], width: u32) -> Vec<Vec<bool>> {
@@ -147,6 +147,41 @@ fn a_reprinted_refund_of_a_long_name_fits_too() {
     if let Ok(folder) = std::env::var("GUITAI_KEEP_PICTURES") {
         let font = Font::find().expect("a font");
         std::fs::write(std::path::Path::new(&folder).join("refund-384.png"), png(&bytes, &font, 384)).expect("kept");
+    }
+}
+
+/// A line that had to be drawn looks as the printer's own would: in its place, size and weight, and dot for dot where the font is
+/// the same.
+#[test]
+fn a_drawn_line_is_the_line_that_a_printer_would_set() {
+    let rows = |receipt: &Receipt, encoding| {
+        let profile = PrinterProfile { encoding, ..PrinterProfile::common(Columns::Mm58) };
+        dots(&compose(receipt, &profile), 384)
+    };
+    let rare = Receipt { title: "䶵药房".into(), bill_number: Some("ç한-1".into()), ..receipt() };
+    assert_eq!(rows(&rare, Encoding::Gbk), rows(&rare, Encoding::Gb18030), "as by a printer that has them");
+    let common = Receipt { title: "一药房".into(), ..receipt() };
+    let other = rows(&common, Encoding::Gbk);
+    let title = |rows: &[Vec<bool>]| rows[..60].to_vec();
+    let drawn = title(&rows(&rare, Encoding::Gbk));
+    assert_ne!(drawn, title(&other));
+    // 药房 stand where they would: the right two thirds of six columns twice as wide in the middle.
+    let right = |rows: &[Vec<bool>]| -> Vec<Vec<bool>> { rows.iter().map(|row| row[168 + 4..].to_vec()).collect() };
+    assert_eq!(right(&drawn), right(&title(&other)));
+    assert!(count(&drawn) > count(&right(&drawn)) + 50, "䶵 is drawn, not left white");
+}
+
+#[test]
+fn a_character_that_no_font_has_is_a_missing_type_among_the_drawn() {
+    let font = Font::find().expect("a font");
+    let nowhere = '\u{20bb7}';
+    let line =
+        |text: &str| compose(&Receipt { title: text.into(), ..receipt() }, &PrinterProfile::common(Columns::Mm58));
+    assert!(!font.has('\u{10fffd}') && font.has('한') && font.has('〓'));
+    assert_eq!(line("한\u{10fffd}房"), line("한〓房"));
+    if !font.has(nowhere) {
+        assert_eq!(line("한𠮷房"), line("한〓房"));
+        assert_eq!(line("𠮷野家"), line("〓野家"), "as text");
     }
 }
 

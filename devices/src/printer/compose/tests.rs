@@ -71,15 +71,51 @@ fn the_end_is_a_partial_cut_and_the_question() {
 }
 
 #[test]
-fn what_gbk_lacks_is_a_question_mark_and_the_columns_still_end_at_the_edge() {
+fn what_can_be_neither_sent_nor_drawn_is_a_missing_type_and_the_columns_still_end_at_the_edge() {
     let wild = Receipt { title: "药😀𠮷房".into(), bill_number: Some("單é😀¥€".into()), ..receipt() };
-    let sent = bytes(&wild);
-    assert!(holds(&sent, &[0xd2, 0xa9, b'?', b'?', 0xb7, 0xbf]), "药??房");
+    let sent = compose_with(&wild, &PrinterProfile::common(Columns::Mm58), &|| None);
+    assert!(holds(&sent, &[0xd2, 0xa9, 0xa1, 0xfe, 0xa1, 0xfe, 0xb7, 0xbf]), "药〓〓房");
     assert!(!holds(&sent, b"&#"), "no HTML references");
     let text = crate::render::text(&sent);
     let line = text.lines().find(|line| line.starts_with("单据号")).expect("the bill's line");
-    assert!(line.ends_with(" 單é?￥EUR"), "{line}");
+    assert!(line.ends_with(" 單é〓￥EUR"), "{line}");
     assert_eq!(GBK.encode(line).0.len(), 32);
+    assert!(!text.contains('?'), "{text}");
+}
+
+/// 䶵, ç and 한 are in no GBK and in every font that Debian has for hanzi.
+#[test]
+fn a_line_beyond_gbk_is_a_picture_and_the_others_stay_text() {
+    for columns in Columns::ALL {
+        let rare = Receipt { title: "䶵药房".into(), bill_number: Some("ç한1".into()), ..receipt() };
+        let profile = PrinterProfile::common(columns);
+        let (sent, plain) = (compose(&rare, &profile), compose(&receipt(), &profile));
+        let text = crate::render::text(&sent);
+        let wide = columns.dots();
+        let pictures: Vec<&str> = text.lines().filter(|line| line.starts_with(&format!("[picture {wide}x"))).collect();
+        assert_eq!(pictures.len(), 3, "the title in two bands and the bill's number: {text}");
+        let rest = |text: &str| -> Vec<String> {
+            let kept = |line: &&str| !line.starts_with("[picture") && !line.starts_with("中文");
+            text.lines().filter(kept).map(str::to_owned).collect()
+        };
+        assert_eq!(rest(&text), rest(&crate::render::text(&plain)));
+        assert!(!text.contains('〓') && !text.contains('?'), "{text}");
+        assert!(!tokens(&sent).iter().any(|token| matches!(token, Token::Other(_))));
+    }
+}
+
+#[test]
+fn a_printer_of_gb18030_is_given_four_bytes() {
+    let profile = PrinterProfile { encoding: Encoding::Gb18030, ..PrinterProfile::common(Columns::Mm58) };
+    let rare = Receipt { title: "㐂寿司𠮷".into(), bill_number: Some("é😀¥€".into()), ..receipt() };
+    let sent = compose_with(&rare, &profile, &|| panic!("nothing is drawn"));
+    assert!(holds(&sent, &[0x81, 0x39, 0xef, 0x31, 0xca, 0xd9, 0xcb, 0xbe, 0x95, 0x34, 0xb2, 0x35]), "㐂寿司𠮷");
+    assert!(!holds(&sent, &[0x81, 0x30, 0x84, 0x36]), "no four-byte yen");
+    let text = crate::render::text(&sent);
+    assert_eq!(text.lines().next(), Some("㐂寿司𠮷"));
+    let line = text.lines().find(|line| line.starts_with("单据号")).expect("the bill's line");
+    assert!(line.ends_with(" é😀￥EUR") && Printable::new(line).columns() == 32, "{line}");
+    assert_eq!(compose(&receipt(), &profile), bytes(&receipt()), "what GBK has is the same");
 }
 
 #[test]

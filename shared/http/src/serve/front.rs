@@ -17,6 +17,13 @@ pub struct Front {
     only_proxies: bool,
 }
 
+impl fmt::Debug for Front {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tls = self.tls.is_some();
+        f.debug_struct("Front").field("proxies", &self.proxies).field("tls", &tls).finish_non_exhaustive()
+    }
+}
+
 /// A listener that other machines reach and that would hear passwords in the clear.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FrontError {
