@@ -44,17 +44,27 @@ const BUSY_RETRY: Duration = Duration::from_secs(1);
 pub(crate) struct Scans(Mutex<scan::Scans>);
 
 impl Scans {
-    fn hold(&self, code: SecretText, now: Ticks) -> Option<String> {
+    fn hold(&self, till: &str, code: SecretText, now: Ticks) -> Option<String> {
         let mut random = [0; 16];
         if let Err(error) = getrandom::fill(&mut random) {
             tracing::error!(%error, "a scan is lost: no randomness for its token");
             return None;
         }
-        let held = self.0.lock().unwrap_or_else(PoisonError::into_inner).hold(code, random, now);
+        let held = self.0.lock().unwrap_or_else(PoisonError::into_inner).hold(till, code, random, now);
         if held.displaced {
             tracing::warn!("{} codes wait for their amounts; the oldest gives way", scan::SCANS_MAX);
         }
         Some(held.token)
+    }
+
+    /// What a page that comes back to the line missed: each till's last code, if it is nobody's yet.
+    pub(crate) fn offers(&self, now: Ticks) -> Vec<Event> {
+        let scans = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let news = |offer: scan::Offer<'_>| {
+            let code = PaymentCode::parse(offer.code.expose()).ok()?;
+            Some(scan_event(&code_news(offer.till, offer.token, &code)))
+        };
+        scans.offers(now).filter_map(news).collect()
     }
 
     /// The code behind a token, for one request of one caller.
@@ -108,19 +118,27 @@ pub(crate) fn scanners(sections: &[ScannerSection], sink: &ScanSink) -> anyhow::
 
 impl ScanSink {
     fn scanned(&self, till: &str, scanned: SecretText) {
-        let till = till.to_owned();
         let news = match PaymentCode::parse(scanned.expose()) {
             Ok(code) => {
-                let trace = code.trace(&[0; 32]);
-                let Some(token) = self.scans.hold(scanned, (self.clock)()) else { return };
-                let (wallet, last_two) = (trace.wallet.into(), trace.last_two);
-                dto::ScanNews::Code { till, token, wallet, last_two }
+                let Some(token) = self.scans.hold(till, scanned, (self.clock)()) else { return };
+                code_news(till, &token, &code)
             }
             // The page says in words why this is no payment code; the text itself is not shown.
-            Err(error) => dto::ScanNews::Refused { till, refused: error.into() },
+            Err(error) => dto::ScanNews::Refused { till: till.to_owned(), refused: error.into() },
         };
-        let _ = self.events.send(Event::new(&news).only(Audience::Chargers));
+        let _ = self.events.send(scan_event(&news));
     }
+}
+
+/// What a page may know of a code.
+fn code_news(till: &str, token: &str, code: &PaymentCode) -> dto::ScanNews {
+    let trace = code.trace(&[0; 32]);
+    let (till, token) = (till.to_owned(), token.to_owned());
+    dto::ScanNews::Code { till, token, wallet: trace.wallet.into(), last_two: trace.last_two }
+}
+
+fn scan_event(news: &dto::ScanNews) -> Event {
+    Event::new(news).only(Audience::Chargers)
 }
 
 /// The receipt printer, if there is one.
@@ -348,6 +366,41 @@ mod tests {
         assert_eq!(boxes(&[ready, ready]).state(), dto::ScannerState::Ready);
         assert_eq!(boxes(&[ready, gone]).state(), dto::ScannerState::Gone);
         assert_eq!(boxes(&[off, ready]).state(), dto::ScannerState::Off);
+    }
+
+    fn scan_sink() -> (ScanSink, broadcast::Receiver<Event>) {
+        let (events, heard) = broadcast::channel(16);
+        (ScanSink { scans: Arc::default(), events, clock: Arc::new(|| Ticks(5_000)) }, heard)
+    }
+
+    #[test]
+    fn a_scan_is_told_at_once_and_offered_to_who_comes_back() {
+        let (sink, mut heard) = scan_sink();
+        sink.scanned("T1", SecretText::new("134567890123456789".to_owned()));
+        let told = heard.try_recv().expect("news");
+        assert_eq!((told.name(), told.audience()), ("scan", &Audience::Chargers));
+        assert_eq!(sink.scans.offers(Ticks(5_000)), [told]);
+        assert_eq!(sink.scans.offers(Ticks(5_000 + scan::SCAN_OFFER_MS)), []);
+    }
+
+    #[test]
+    fn noise_of_a_box_leaves_nothing_behind() {
+        let (sink, mut heard) = scan_sink();
+        let mut framer = guitai_devices::scan::Framer::default();
+        let mut state = 7_u64;
+        for turn in 0..10_000 {
+            let mut byte = || {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                state.to_be_bytes()[0]
+            };
+            let noise: Vec<u8> = (0..=byte() % 64).map(|_| byte()).chain([b'\r']).collect();
+            for scan in framer.push(&noise, Ticks(turn)) {
+                sink.scanned("T1", scan);
+                let news = heard.try_recv().expect("the page says that it is no code");
+                assert!(format!("{news:?}").contains("refused"), "turn {turn}: {news:?}");
+            }
+        }
+        assert_eq!(sink.scans.offers(Ticks(5_000)), []);
     }
 
     #[test]

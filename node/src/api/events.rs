@@ -35,10 +35,12 @@ pub(crate) async fn follow(
     let seat = app.streams.take(&who)?;
     // The live end is taken first: what happens while the missed is read comes twice rather than never.
     let live = app.events.subscribe();
-    let replay = match last_event_id(&headers) {
+    let mut replay = match last_event_id(&headers) {
         Some(seen) => missed(&app, seen).await?,
         None => Vec::new(),
     };
+    // A code that was read while this page had no line. One that it heard it knows by its token.
+    replay.extend(app.scans.offers(app.now().up));
     let alive: guitai_http::sse::Alive = match &who {
         Principal::Person(current) => {
             let (app, session) = (Arc::clone(&app), current.session);

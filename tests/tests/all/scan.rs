@@ -3,7 +3,10 @@
 use std::{io::Write, time::Duration};
 
 use anyhow::{Context, ensure};
-use guitai_devices::{emulator::Emulator, render};
+use guitai_devices::{
+    emulator::{Emulator, Switches},
+    render,
+};
 use guitai_tests::{
     charge::{Charge, payment_code},
     client::text,
@@ -52,10 +55,24 @@ async fn a_scanned_code_reaches_the_page_as_a_token_and_pays() {
             ensure!((again.status, again.text("code")) == (422, "scan_expired"), "{} {}", again.status, again.json);
             sales::agrees(&cashier.payments().await?, &world.sandbox.book().await?)?;
 
+            // A page whose line was away is told of a code that is nobody's yet, and not of one that was taken.
+            let later = payment_code();
+            scan_box.write_all(format!("{later}\r\n").as_bytes())?;
+            let told = events.next("scan", SOON).await?;
+            let mut back = Events::open(&cashier, None).await?;
+            let offered = back.next("scan", SOON).await?;
+            ensure!(offered.data == told.data && later.ends_with(text(&offered.data, "last_two")), "{}", offered.data);
+            let token = text(&offered.data, "token").to_owned();
+            let answer = cashier.charge(&Charge::raw(json!({ "amount_fen": 1_300, "scan": token }))).await?;
+            ensure!(answer.status == 200 && answer.text("state") == "paid", "{} {}", answer.status, answer.json);
+            let mut late = Events::open(&cashier, None).await?;
+
             // Goods on the counter are no payment, and their number is not shown around.
             scan_box.write_all(b"6901234567892\r\n")?;
             let goods = events.next("scan", SOON).await?;
             ensure!(goods.data.get("token").is_none(), "{}", goods.data);
+            let first = late.next("scan", SOON).await?;
+            ensure!(first.data == goods.data, "a code that was taken is offered: {}", first.data);
 
             // The code is in no log and in no file of the node.
             world.node_mut().stop().await?;
@@ -125,6 +142,45 @@ async fn a_paid_sale_prints_its_receipt_and_a_declined_one_none() {
             // A dead printer stops no sale.
             drop(printer);
             sales::pays(&client, 200).await.map(drop)
+        })
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn slips_wait_for_paper_and_health_says_why() {
+    let printer = Emulator::start("127.0.0.1:0").unwrap_or_else(|error| panic!("no printer: {error}"));
+    let devices = format!(
+        "[devices.printer]\nkind = \"tcp\"\nhost = \"127.0.0.1\"\nport = {}\ncolumns = 42\ncopies = 2\n",
+        printer.address().port()
+    );
+    World::builder()
+        .sections(devices)
+        .play(async |world| {
+            let client = world.node().program()?;
+            let says = async |state: &str| {
+                until("the printer's state", SOON, async || {
+                    let health = client.read("/health").await?;
+                    ensure!(text(&health["devices"], "printer") == state, "{state} expected: {health}");
+                    Ok(Some(()))
+                })
+                .await
+            };
+            // Its paper ends in the middle of the first slip.
+            printer.set(Switches { paper: Some(100), ..Switches::default() });
+            sales::pays(&client, 1_100).await?;
+            sales::pays(&client, 1_200).await?;
+            says("paper_out").await?;
+            printer.set(Switches { offline: true, ..Switches::default() });
+            says("cover_open").await?;
+            printer.set(Switches::default());
+            let slips = printed(&printer, 4).await?;
+            for (slip, amount, copy) in [(0, "11.00", 1), (1, "11.00", 2), (2, "12.00", 1), (3, "12.00", 2)] {
+                let slip: &String = slips.get(slip).context("a slip")?;
+                ensure!(slip.contains(amount) && slip.contains(&format!("第{copy}联")), "{amount} {copy}:\n{slip}");
+                ensure!(!slip.contains("补打") && slip.contains(&"-".repeat(42)), "{slip}");
+                ensure!(!slip.contains(&"-".repeat(43)), "{slip}");
+            }
+            says("ready").await
         })
         .await;
 }

@@ -54,6 +54,12 @@ export interface EventLineOptions<Events> {
   on: { [Name in keyof Events]?: (data: Events[Name]) => void }
   state: (state: LineState) => void
   refused?: (status: number) => void
+  /** The last event that was heard before, as by another tab. */
+  since?: string | null
+  /** Every event as it came, before it is told. */
+  heard?: (event: ServerEvent) => void
+  /** Bytes came, be it a comment. */
+  alive?: () => void
 }
 
 /** The server says something (an event or a comment) at least this often; twice missed means the line is dead. */
@@ -63,12 +69,13 @@ const RETRY_MOST_MS = 8_000
 
 export class EventLine<Events> {
   private stopped = false
-  private lastId: string | null = null
+  private lastId: string | null
   private current: AbortController | null = null
   private retryMs = RETRY_FIRST_MS
   private wake: (() => void) | null = null
 
   constructor(private readonly options: EventLineOptions<Events>) {
+    this.lastId = options.since ?? null
     void this.run()
   }
 
@@ -118,16 +125,24 @@ export class EventLine<Events> {
         if (done) return
         clearTimeout(silence)
         silence = setTimeout(() => stop.abort(), SILENCE_MS)
-        for (const event of parser.push(decoder.decode(value, { stream: true }))) this.deliver(event)
+        if (this.stopped) return
+        this.options.alive?.()
+        for (const event of parser.push(decoder.decode(value, { stream: true }))) this.take(event)
       }
     } finally {
       clearTimeout(silence)
     }
   }
 
-  private deliver(event: ServerEvent): void {
+  private take(event: ServerEvent): void {
     if (event.id !== null && event.id !== '') this.lastId = event.id
-    const then = this.options.on[event.event as keyof Events]
+    this.options.heard?.(event)
+    EventLine.deliver(event, this.options.on)
+  }
+
+  /** Tells an event to those who asked for its name. */
+  static deliver<Events>(event: ServerEvent, on: EventLineOptions<Events>['on']): void {
+    const then = on[event.event as keyof Events]
     if (then === undefined) return
     let data: Events[keyof Events]
     try { data = JSON.parse(event.data) } catch { return }

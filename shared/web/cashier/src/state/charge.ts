@@ -36,7 +36,13 @@ const form = reactive({
 const attempt = shallowRef<Attempt | null>(null)
 const current = shallowRef<Payment | null>(null)
 const recent = shallowRef<Payment[]>([])
-const told = reactive({ mustWait: false, actionFault: null as unknown, acting: false })
+const told = reactive({
+  mustWait: false,
+  /** The box read a code while another program was in front, and nobody took it. */
+  behind: false,
+  actionFault: null as unknown,
+  acting: false,
+})
 let finalSince = 0
 
 /** Where the focus belongs next; the screen watches it. */
@@ -69,6 +75,7 @@ watch(() => (current.value === null ? null : `${current.value.order_no} ${curren
 
 function submit(): void {
   if (attempt.value !== null || phase.value === 'result') return
+  told.behind = false
   form.problem = null
   form.gotCode = false
   const amount = readAmount(form.amount)
@@ -179,6 +186,7 @@ function next(firstDigits = '', how: 'key' | 'place' = 'key'): void {
   clearForm()
   current.value = null
   told.mustWait = false
+  told.behind = false
   told.actionFault = null
   if (firstDigits !== '') form.amount = firstDigits
   focusOn('amount')
@@ -214,9 +222,9 @@ function scannedText(text: string): void {
   codeHere()
 }
 
-/** A scan box at this till: the node keeps the code, we get a token. */
+/** A scan box at this till, and this page is the one in front: the node keeps the code, we get a token. */
 function scannedToken(event: ScanEvent): void {
-  if (event.till !== till.value) return
+  told.behind = false
   if (waiting.value) {
     told.mustWait = true
     return
@@ -234,6 +242,13 @@ function scannedToken(event: ScanEvent): void {
   form.codeFault = null
   form.scan = event
   codeHere()
+}
+
+/** This page was the last one used, and is not in front: whoever looks next must know that nothing was charged. */
+function scannedBehind(event: ScanEvent): void {
+  if ('refused' in event || waiting.value) return
+  told.behind = true
+  play('attention')
 }
 
 function codeHere(): void {
@@ -321,5 +336,5 @@ export function startCharge(): () => void {
 
 export const charge = {
   form, told, focus: readonly(focus), attempt, current, recent, phase, waiting, mayChargeAgain,
-  submit, again, resend, next, show, act, scannedText, scannedToken, focusOn,
+  submit, again, resend, next, show, act, scannedText, scannedToken, scannedBehind, focusOn,
 }

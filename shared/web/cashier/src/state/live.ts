@@ -1,5 +1,5 @@
-// What the node tells us without being asked: one event line for the page, and a slow poll of its health.
-import { api, EventLine, type Health, type LineState, type NodeEvents, type NoticeEvent, type Payment, type ScanEvent, type Sync } from '@guitai/api'
+// What the node tells us without being asked: one event line for all tabs, and a slow poll of its health.
+import { api, SharedLine, type Health, type LineState, type NodeEvents, type NoticeEvent, type Payment, type ScanEvent, type Sync } from '@guitai/api'
 import { ref, shallowRef } from 'vue'
 
 const HEALTH_MS = 15_000
@@ -29,9 +29,9 @@ export const scans = channel<ScanEvent>()
 /** The line is back after a break: whoever shows lists asks again. */
 export const reopened = channel<void>()
 
-export function startLive(): () => void {
+export function startLive(account: string): () => void {
   let broken = false
-  const events = new EventLine<NodeEvents>({
+  const events = new SharedLine<NodeEvents>(`guitai.events.${account}`, {
     on: {
       payment: payments.tell,
       sync: (data) => { sync.value = data },

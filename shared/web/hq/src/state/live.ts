@@ -1,5 +1,5 @@
 // The stores as they are now, and payments as they arrive.
-import { EventLine, hubApi, type HubEvents, type LineState, type Payment, type StoreRow } from '@guitai/api'
+import { hubApi, SharedLine, type HubEvents, type LineState, type Payment, type StoreRow } from '@guitai/api'
 import { computed, ref, shallowRef } from 'vue'
 
 /** Between events figures age; asking again keeps them honest. */
@@ -43,7 +43,7 @@ function see(row: StoreRow): void {
   storesAsOf.value = new Date().toISOString()
 }
 
-export function startLive(): () => void {
+export function startLive(account: string): () => void {
   let gathering: ReturnType<typeof setTimeout> | undefined
   function soon(): void {
     gathering ??= setTimeout(() => {
@@ -51,7 +51,7 @@ export function startLive(): () => void {
       void loadStores()
     }, GATHER_MS)
   }
-  const events = new EventLine<HubEvents>({
+  const events = new SharedLine<HubEvents>(`guitai.events.${account}`, {
     on: {
       store: see,
       payment: (data) => {

@@ -10,7 +10,7 @@ const zh = {
     cancel: '取消这一笔', handedHint: '货已拿走：一直查询，不自动退回', notHandedHint: '货还在：退回这一笔，可重新收款', recent: '最近交易', recentNone: '还没有交易',
     newest: '最新公告', moreNotices: '更多公告', resend: '没有收到本机服务的回答，正在确认这一笔（第 {n} 次）', resendSay: '请先不要重新收款，不会重复扣款', resendStop: '一直没有收到本机服务的回答',
     resendStopSay: '请先不要重新收款。按“再确认一次”会询问同一笔，不会重复扣款', resendNow: '再确认一次', orderNo: '单号', tail: '付款码尾号 {two}', notAccepting: '现在不能收款', openBefore: '{n} 笔还没有结果',
-    mask: '已扫码',
+    mask: '已扫码', behind: '扫码盒读到了付款码，但本页不在前面，没有收款。请点一下本页，再扫一次',
     fault: {
       empty: '请输入金额', not_a_number: '这不是金额，例如 12.50', negative: '金额不能是负数', decimals: '最多两位小数，精确到分', zero: '金额要大于 0',
       over_limit: '一笔最多 500,000.00 元',
@@ -60,7 +60,7 @@ const en: Words<typeof zh> = {
     cancel: 'Cancel this one', handedHint: 'Goods are gone: keep asking, never give back', notHandedHint: 'Goods are here: give back and charge again', recent: 'Recent', recentNone: 'No payments yet',
     newest: 'Latest notices', moreNotices: 'All notices', resend: 'No answer from the local service; confirming this one (try {n})', resendSay: 'Do not charge again; nothing is taken twice', resendStop: 'Still no answer from the local service',
     resendStopSay: 'Do not charge again. “Confirm again” asks for the same one; nothing is taken twice', resendNow: 'Confirm again', orderNo: 'Order', tail: 'Code ends in {two}', notAccepting: 'Cannot collect now', openBefore: '{n} without a result',
-    mask: 'Scanned',
+    mask: 'Scanned', behind: 'The box read a payment code while this page was not in front; nothing was charged. Click here and scan again',
     fault: {
       empty: 'Enter an amount', not_a_number: 'Not an amount; for example 12.50', negative: 'An amount cannot be negative', decimals: 'Two decimals at most', zero: 'Must be more than 0',
       over_limit: 'At most 500,000.00 at once',
