@@ -53,6 +53,8 @@ pub(crate) struct App {
     /// Which day it is for figures; the hub shows the stores' own days, and asks for today by Beijing's.
     pub(crate) business: BusinessClock,
     pub(crate) sessions: Sessions,
+    /// Whose turn it is to write the sessions down.
+    pub(crate) sessions_written: tokio::sync::Mutex<()>,
     pub(crate) log_ins: LogIns,
     pub(crate) streams: Arc<Streams>,
     pub(crate) news: broadcast::Sender<Event>,
@@ -74,6 +76,7 @@ impl App {
             clock: Clock::start(),
             business: BusinessClock::beijing(),
             sessions,
+            sessions_written: tokio::sync::Mutex::default(),
             log_ins,
             streams: Arc::default(),
             news: broadcast::Sender::new(NEWS_MAX),

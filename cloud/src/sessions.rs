@@ -33,18 +33,25 @@ pub(crate) async fn take_back(app: &App) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Writes them down as they are now. What fails is said in the log: it costs a log-in after a restart and nothing else.
+pub(crate) async fn write(app: &App) {
+    // Held meanwhile: an older state must not follow a newer one.
+    let _turn = app.sessions_written.lock().await;
+    let written = match serde_json::to_vec(&app.sessions.keep(app.clock.now())) {
+        Ok(bytes) => app.store.keep_sessions(bytes).await,
+        Err(error) => Err(StoreError::Fault(error.to_string())),
+    };
+    if let Err(error) = written {
+        warn!(%error, "sessions are not written down: a restart now logs people out");
+    }
+}
+
 /// Writes them down while the hub runs.
 pub(crate) async fn write_down(app: Arc<App>) {
     let mut stop = app.stop.clone();
     let mut going_on = true;
     while going_on {
         going_on = app.sessions.changed(&mut stop).await;
-        let written = match serde_json::to_vec(&app.sessions.keep(app.clock.now())) {
-            Ok(bytes) => app.store.keep_sessions(bytes).await,
-            Err(error) => Err(StoreError::Fault(error.to_string())),
-        };
-        if let Err(error) = written {
-            warn!(%error, "sessions are not written down: a restart now logs people out");
-        }
+        write(&app).await;
     }
 }

@@ -29,6 +29,7 @@ use crate::{
     devices::{Printer, ScannerWatch, Scans},
     membership::Membership,
     refusal,
+    sessions::SessionsNote,
     sync::SyncState,
     waiters::{Wait, Waiters},
 };
@@ -50,6 +51,7 @@ pub(crate) struct App {
     pub(crate) till: Handle,
     pub(crate) waiters: Arc<Waiters>,
     pub(crate) sessions: Sessions,
+    pub(crate) sessions_note: SessionsNote,
     pub(crate) log_ins: LogIns,
     pub(crate) streams: Arc<Streams>,
     pub(crate) events: broadcast::Sender<Event>,

@@ -379,7 +379,7 @@ mod tests {
     }
 
     fn refused(text: &str) -> String {
-        load(text).err().expect("refused")
+        load(text).expect_err("refused")
     }
 
     pub(super) fn example() -> String {
@@ -415,7 +415,7 @@ mod tests {
             ("hosts = []", "certificate = \"web.pem\"", "private_key is missing"),
             ("hosts = []", "certificate = \"web.pem\"\nprivate_key = \"exposed.key\"", "chmod 600"),
             ("hosts = []", "certificate = \"web.pem\"\nprivate_key = \"web.pem\"", "PEM"),
-            ("hosts = []", "trusted_proxies = [\"proxy.lan\"]", "IP address"),
+            ("trusted_proxies = []", "trusted_proxies = [\"proxy.lan\"]", "IP address"),
         ] {
             let text = example();
             assert!(text.contains(from), "{from}");

@@ -30,7 +30,8 @@ use crate::{
     devices::{self, Printer, ScanSink, Scans},
     followers,
     membership::{self, Membership},
-    news, patrol, sessions,
+    news, patrol,
+    sessions::{self, SessionsNote},
     sync::{self, Uplink},
     tasks::Tasks,
     waiters::Waiters,
@@ -213,6 +214,7 @@ fn start(
         till,
         waiters,
         sessions: Sessions::new(&process_key),
+        sessions_note: SessionsNote::open(&side)?,
         log_ins: LogIns::new(&process_key, request_key),
         streams: Arc::default(),
         events,
@@ -230,7 +232,7 @@ fn start(
     sessions::take_back(&app, &side)?;
     followers::start(&app, &source, &mut tasks)?;
     tasks.finish("time", ask_the_time(Arc::clone(&app), clerk));
-    tasks.finish("sessions written down", sessions::write_down(Arc::clone(&app), side.clone()));
+    tasks.finish("sessions written down", sessions::write_down(Arc::clone(&app)));
     tasks.keep("news", news::tell_pages(Arc::clone(&app)));
     tasks.keep("control", control::serve(folder.control_socket(), app.till.clone(), stop.clone()));
     Ok(Node { app, engine, scan_boxes, tasks })

@@ -2,9 +2,11 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use anyhow::Context;
 use guitai_http::session::{Person, Role, kept::Kept};
-use guitai_store::{Database, note, query};
+use guitai_store::{
+    Database, note,
+    query::{self, Connection},
+};
 
 use crate::app::App;
 
@@ -32,30 +34,35 @@ pub(crate) fn take_back(app: &App, side: &Database) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The note, written by one at a time.
+pub(crate) struct SessionsNote(Arc<Mutex<Connection>>);
+
+impl SessionsNote {
+    pub(crate) fn open(side: &Database) -> anyhow::Result<Self> {
+        Ok(Self(Arc::new(Mutex::new(side.shared_writer()?))))
+    }
+}
+
+/// Writes them down as they are now. What fails is said in the log: it costs a log-in after a restart and nothing else.
+pub(crate) async fn write(app: &Arc<App>) {
+    let of = Arc::clone(app);
+    let written = tokio::task::spawn_blocking(move || {
+        let writer = of.sessions_note.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // Under the lock: an older state must not follow a newer one.
+        let bytes = serde_json::to_vec(&of.sessions.keep(of.now()))?;
+        Ok::<_, anyhow::Error>(note::set_unsynced(&writer, NOTE, &bytes)?)
+    });
+    if let Ok(Err(error)) = written.await {
+        tracing::warn!(%error, "sessions are not written down: a restart now logs people out");
+    }
+}
+
 /// Writes them down while the node runs.
-pub(crate) async fn write_down(app: Arc<App>, side: Database) {
-    let writer = match side.shared_writer().context("the side database") {
-        Ok(writer) => Arc::new(Mutex::new(writer)),
-        Err(error) => {
-            tracing::error!(
-                error = format!("{error:#}"),
-                "sessions are not written down: a restart logs everybody out"
-            );
-            return;
-        }
-    };
+pub(crate) async fn write_down(app: Arc<App>) {
     let mut stop = app.stop.clone();
     let mut going_on = true;
     while going_on {
         going_on = app.sessions.changed(&mut stop).await;
-        let (writer, kept) = (Arc::clone(&writer), app.sessions.keep(app.now()));
-        let written = tokio::task::spawn_blocking(move || {
-            let bytes = serde_json::to_vec(&kept).map_err(anyhow::Error::from)?;
-            let writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
-            Ok::<_, anyhow::Error>(note::set_unsynced(&writer, NOTE, &bytes)?)
-        });
-        if let Ok(Err(error)) = written.await {
-            tracing::warn!(%error, "sessions are not written down: a restart now logs people out");
-        }
+        write(&app).await;
     }
 }

@@ -155,6 +155,12 @@ impl Hub {
         self.port.url()
     }
 
+    /// Its program's key.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
     /// A program with scope `read`.
     ///
     /// # Errors

@@ -229,6 +229,12 @@ impl Node {
         Client::nobody(&self.port.url())
     }
 
+    /// Its program's key.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
     /// A program with scopes `charge`, `refund` and `read`.
     ///
     /// # Errors

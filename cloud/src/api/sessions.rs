@@ -21,7 +21,10 @@ use guitai_http::{
 use tracing::{info, warn};
 
 use super::internal;
-use crate::app::{App, VERSION};
+use crate::{
+    app::{App, VERSION},
+    sessions,
+};
 
 /// How often the accounts of those who are signed in are looked at. Few people sign in to a hub at the same time.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -71,7 +74,10 @@ pub(super) async fn current(SignedIn(current): SignedIn) -> Json<Session> {
 #[utoipa::path(delete, path = "/sessions/current", operation_id = "log_out",
     responses((status = 204, headers(("Set-Cookie" = String, description = "Makes the browser forget the session.")))))]
 pub(super) async fn close(State(app): State<Arc<App>>, headers: HeaderMap) -> (StatusCode, SetCookie) {
-    (StatusCode::NO_CONTENT, [(header::SET_COOKIE, app.sessions.close(&headers))])
+    let forget = app.sessions.close(&headers);
+    // Whoever logged out stays so, whatever becomes of this process.
+    sessions::write(&app).await;
+    (StatusCode::NO_CONTENT, [(header::SET_COOKIE, forget)])
 }
 
 /// Ends the sessions of accounts that the command line sets anew beside the running hub.

@@ -19,7 +19,7 @@ use guitai_http::{
     session::{Current, Person, Role},
 };
 
-use crate::{app::App, refusal};
+use crate::{app::App, refusal, sessions};
 
 type Shared = State<Arc<App>>;
 
@@ -65,7 +65,10 @@ pub(crate) async fn current(State(app): Shared, SignedIn(current): SignedIn) -> 
 #[utoipa::path(delete, path = "/sessions/current", operation_id = "log_out",
     responses((status = 204, headers(("Set-Cookie" = String, description = "Makes the browser forget the session.")))))]
 pub(crate) async fn log_out(State(app): Shared, headers: HeaderMap) -> Response {
-    (StatusCode::NO_CONTENT, [(SET_COOKIE, app.sessions.close(&headers))]).into_response()
+    let forget = app.sessions.close(&headers);
+    // Whoever logged out stays so, whatever becomes of this process.
+    sessions::write(&app).await;
+    (StatusCode::NO_CONTENT, [(SET_COOKIE, forget)]).into_response()
 }
 
 fn session_dto(app: &App, current: &Current) -> dto::Session {

@@ -66,7 +66,7 @@ impl Flood {
                 Self::SlowBodies => format!("{body}Content-Length: 60\r\n\r\n{{"),
                 Self::Reconnecting => {
                     drop(stream);
-                    tokio::task::yield_now().await;
+                    tokio::time::sleep(Duration::from_millis(10)).await;
                     continue;
                 }
                 Self::DeafReaders => format!("GET /api/openapi.json HTTP/1.1\r\nHost: {address}\r\n\r\n").repeat(20),
@@ -92,16 +92,24 @@ fn memory_kib(pid: u32) -> anyhow::Result<u64> {
     Ok(line.trim().trim_end_matches(" kB").parse()?)
 }
 
-/// The longest but one of a hundred requests of somebody with a key, each on a connection of its own; all must be answered.
-async fn honest_p99(client: impl Fn() -> anyhow::Result<Client>, path: &str) -> anyhow::Result<Duration> {
-    let mut took = Vec::new();
-    for _ in 0..100 {
-        let begun = Instant::now();
-        client()?.read(path).await?;
-        took.push(begun.elapsed());
-    }
-    took.sort_unstable();
-    Ok(took[98])
+/// The longest but one of a hundred requests of somebody with a key, each on a connection of its own; all must be answered. They have a
+/// thread of their own: the strangers' must not keep them from sending.
+async fn honest_p99(base: String, key: String) -> anyhow::Result<Duration> {
+    let asked = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(async {
+            let mut took = Vec::new();
+            for _ in 0..100 {
+                let begun = Instant::now();
+                Client::nobody(&base)?.with_key(&key).read("/payments?limit=1").await?;
+                took.push(begun.elapsed());
+            }
+            took.sort_unstable();
+            anyhow::Ok(took[98])
+        })
+    });
+    tokio::task::spawn_blocking(move || asked.join().map_err(|_| anyhow::anyhow!("the honest client panicked"))?)
+        .await?
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -119,8 +127,8 @@ async fn no_flood_of_strangers_stops_the_counter_or_headquarters() {
                         all.spawn(flood.stranger(address.clone(), until));
                     }
                     tokio::time::sleep(Duration::from_millis(300)).await;
-                    let honest = || if server == "node" { world.node().program() } else { world.hub.program() };
-                    let p99 = honest_p99(honest, "/payments?limit=1").await?;
+                    let key = if server == "node" { world.node().key() } else { world.hub.key() };
+                    let p99 = honest_p99(format!("http://{address}"), key.to_owned()).await?;
                     let grown = memory_kib(pid)?.saturating_sub(before);
                     all.abort_all();
                     println!(
