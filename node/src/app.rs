@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::Arc,
+    sync::{Arc, Mutex},
     time::Instant,
 };
 
@@ -29,7 +29,6 @@ use crate::{
     devices::{Printer, ScannerWatch, Scans},
     membership::Membership,
     refusal,
-    sessions::SessionsNote,
     sync::SyncState,
     waiters::{Wait, Waiters},
 };
@@ -51,7 +50,8 @@ pub(crate) struct App {
     pub(crate) till: Handle,
     pub(crate) waiters: Arc<Waiters>,
     pub(crate) sessions: Sessions,
-    pub(crate) sessions_note: SessionsNote,
+    /// Writes the sessions down, one at a time.
+    pub(crate) sessions_note: Mutex<query::Connection>,
     pub(crate) log_ins: LogIns,
     pub(crate) streams: Arc<Streams>,
     pub(crate) events: broadcast::Sender<Event>,

@@ -1,12 +1,9 @@
 //! Sessions over a restart: a note in the side database.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use guitai_http::session::{Person, Role, kept::Kept};
-use guitai_store::{
-    Database, note,
-    query::{self, Connection},
-};
+use guitai_store::{Database, note, query};
 
 use crate::app::App;
 
@@ -34,20 +31,11 @@ pub(crate) fn take_back(app: &App, side: &Database) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The note, written by one at a time.
-pub(crate) struct SessionsNote(Arc<Mutex<Connection>>);
-
-impl SessionsNote {
-    pub(crate) fn open(side: &Database) -> anyhow::Result<Self> {
-        Ok(Self(Arc::new(Mutex::new(side.shared_writer()?))))
-    }
-}
-
 /// Writes them down as they are now. What fails is said in the log: it costs a log-in after a restart and nothing else.
 pub(crate) async fn write(app: &Arc<App>) {
     let of = Arc::clone(app);
     let written = tokio::task::spawn_blocking(move || {
-        let writer = of.sessions_note.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let writer = of.sessions_note.lock().unwrap_or_else(PoisonError::into_inner);
         // Under the lock: an older state must not follow a newer one.
         let bytes = serde_json::to_vec(&of.sessions.keep(of.now()))?;
         Ok::<_, anyhow::Error>(note::set_unsynced(&writer, NOTE, &bytes)?)

@@ -42,7 +42,8 @@ pub(crate) async fn ask(acquirer: &Acquirer, base: &str, limit: Duration) -> Que
     let took = begun.elapsed();
     match &reply {
         Reply::NotSent { .. } => QueryObservation::NotSent,
-        Reply::NoAnswer { .. } if took >= limit => QueryObservation::Mute,
+        // As long as the client waited: its clock knows no part of a millisecond.
+        Reply::NoAnswer { .. } if took >= Duration::from_millis(limit_ms) => QueryObservation::Mute,
         Reply::NoAnswer { .. } => QueryObservation::Cut,
         Reply::Http { status, .. } => {
             let set_up = match acquirer.set_up(&question, &reply) {

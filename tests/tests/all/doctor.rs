@@ -12,7 +12,7 @@ use guitai_devices::emulator::{Emulator, Switches};
 use guitai_tests::{
     client::text,
     hub::Hub,
-    node::Node,
+    node::{Node, write_secret},
     process::{Said, program, run, signal},
     wait::until,
     world::World,
@@ -173,7 +173,7 @@ async fn an_acquirer_that_does_not_answer_rightly_is_found_within_ten_seconds() 
             concludes("another merchant's number", &merchant, refused)?;
             let application = report_with(node, |config| config.replace(&appid, "00009999")).await?;
             concludes("another application's number", &application, refused)?;
-            std::fs::write(node.config_file().with_file_name("md5.key"), "notthekey")?;
+            write_secret(&node.config_file().with_file_name("md5.key"), "notthekey")?;
             let key = report_with(node, |config| {
                 config.replace("sign = \"rsa\"", "sign = \"md5\"\nmd5_key_file = \"md5.key\"")
             });
