@@ -56,7 +56,7 @@ pub(crate) struct App {
     /// Whose turn it is to write the sessions down.
     pub(crate) sessions_written: tokio::sync::Mutex<()>,
     pub(crate) log_ins: LogIns,
-    pub(crate) streams: Arc<Streams>,
+    pub(crate) streams: Streams,
     pub(crate) news: broadcast::Sender<Event>,
     due: Due,
     pub(crate) accounts: Accounts,
@@ -78,7 +78,7 @@ impl App {
             sessions,
             sessions_written: tokio::sync::Mutex::default(),
             log_ins,
-            streams: Arc::default(),
+            streams: Streams::default(),
             news: broadcast::Sender::new(NEWS_MAX),
             due: Due::default(),
             accounts: Accounts::default(),

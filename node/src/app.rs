@@ -53,7 +53,7 @@ pub(crate) struct App {
     /// Writes the sessions down, one at a time.
     pub(crate) sessions_note: Mutex<query::Connection>,
     pub(crate) log_ins: LogIns,
-    pub(crate) streams: Arc<Streams>,
+    pub(crate) streams: Streams,
     pub(crate) events: broadcast::Sender<Event>,
     pub(crate) announcements: Arc<Announcements>,
     pub(crate) membership: Arc<Membership>,

@@ -21,6 +21,7 @@ use guitai_core::{
 use guitai_store::{
     Database, Integrity, StoreError, ingest, journal, kept,
     list::{self, PaymentFilter},
+    private::OTHERS,
     query::{self, Connection, PaymentRow},
 };
 
@@ -33,9 +34,6 @@ use crate::{
     },
     sync,
 };
-
-/// Rights of others than the owner.
-const OTHERS: u32 = 0o077;
 
 /// Charges in doubt that are looked at, of each state; there are never so many.
 const DOUBTS_MAX: usize = 500;

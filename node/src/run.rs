@@ -8,7 +8,7 @@ use std::{
 use anyhow::Context;
 use guitai_core::{acquirer::Expected, time::Ticks, trust};
 use guitai_devices::scan::ScanBox;
-use guitai_http::{guard, login::LogIns, serve, session::Sessions};
+use guitai_http::{guard, login::LogIns, serve, session::Sessions, sse::Streams};
 use guitai_link::acquirer::AcquirerClient;
 use guitai_store::{
     Integrity, Journal, Reader, kept,
@@ -215,7 +215,7 @@ fn start(
         sessions: Sessions::new(&process_key),
         sessions_note: Mutex::new(side.shared_writer()?),
         log_ins: LogIns::new(&process_key, request_key),
-        streams: Arc::default(),
+        streams: Streams::default(),
         events,
         announcements,
         sync: sync_state.subscribe(),

@@ -1,7 +1,8 @@
 //! What every request passes before any handler, and what every answer carries.
 //!
 //! From the outside in: security headers, the caller's language, the Host list (which is the defence against DNS rebinding:
-//! an Origin check alone does not help there), then the cross-site checks and the body limit. `X-Forwarded-*` is never read.
+//! an Origin check alone does not help there), then the cross-site checks and the body limit. No forwarded header
+//! is read here; of a named proxy's the accept loop believes `X-Forwarded-For` (see [`crate::place`]).
 
 use std::{
     collections::HashSet,

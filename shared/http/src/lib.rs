@@ -24,6 +24,7 @@ pub mod problem;
 pub mod random;
 pub mod serve;
 pub mod session;
+mod share;
 pub mod sse;
 pub mod table;
 pub mod terminal;

@@ -37,19 +37,18 @@ use tokio::{
 use crate::{
     place::{Place, Proxies},
     problem::{Code, Problem},
+    share::Shares,
 };
 
 mod deadline;
 mod front;
 pub mod seats;
-mod share;
 mod tls;
 
 pub(crate) use deadline::BodyTooSlow;
 use deadline::{Deadline, Stall};
 pub use front::{Front, FrontError};
 use seats::{NoSeat, Phase, Seat, Seats};
-use share::Shares;
 pub use tls::{Tls, TlsError};
 
 /// A request's head must be complete this long after the connection became idle or open.
@@ -215,7 +214,7 @@ struct Server {
     front: Front,
     limits: Limits,
     /// Requests under way of those who come through a proxy.
-    shares: Arc<Shares>,
+    shares: Arc<Shares<Place>>,
 }
 
 async fn run_with(listener: TcpListener, app: Router, front: Front, mut stop: watch::Receiver<bool>, limits: Limits) {
@@ -330,7 +329,7 @@ async fn respond(request: hyper::Request<Incoming>, peer: SocketAddr, seat: Arc<
     let proxies = server.front.proxies();
     let caller = proxies.caller(peer.ip(), request.headers());
     let share = if proxies.contains(peer.ip()) {
-        match Shares::take(&server.shares, Place::of(caller)) {
+        match server.shares.take(Place::of(caller)) {
             Some(share) => Some(share),
             None => return Problem::new(Code::Busy).retry_after(1).into_response(),
         }

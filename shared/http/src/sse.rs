@@ -4,13 +4,7 @@
 //! reads too slowly gets `resync` in place of what was dropped, and fetches anew. Every [`KEEP_ALIVE`] a comment is sent, so
 //! that proxies keep the line and a listener that is gone is noticed; the listener's session is asked at the same time.
 
-use std::{
-    collections::HashMap,
-    convert::Infallible,
-    fmt::Display,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{convert::Infallible, fmt::Display, sync::Arc, time::Duration};
 
 use axum::{
     http::{HeaderMap, HeaderName},
@@ -28,6 +22,7 @@ use crate::{
     bearer::Principal,
     problem::{Code, Problem},
     session::SessionId,
+    share::{Share, Shares},
 };
 
 /// A comment goes out this often; proxies commonly cut a silent line after 30 to 60 s.
@@ -145,8 +140,8 @@ pub struct Feed {
 }
 
 /// Who listens how often.
-#[derive(Debug, Default)]
-pub struct Streams(Mutex<HashMap<Listener, usize>>);
+#[derive(Debug)]
+pub struct Streams(Arc<Shares<Listener>>);
 
 /// Whose streams count together.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -155,46 +150,31 @@ enum Listener {
     Key(String),
 }
 
+/// A caller's place for one stream; given back when dropped.
+#[derive(Debug)]
+pub struct Listening {
+    _share: Share<Listener>,
+}
+
+impl Default for Streams {
+    fn default() -> Self {
+        Self(Arc::new(Shares::new(STREAMS_PER_CALLER_MAX)))
+    }
+}
+
 impl Streams {
-    /// A place for one more stream of this caller; given back when dropped.
+    /// A place for one more stream of this caller.
     ///
     /// # Errors
     /// 429 `too_many_streams` when it has [`STREAMS_PER_CALLER_MAX`].
-    pub fn take(self: &Arc<Self>, who: &Principal) -> Result<Listening, Problem> {
+    pub fn take(&self, who: &Principal) -> Result<Listening, Problem> {
         let listener = match who {
             Principal::Person(current) => Listener::Session(current.session),
             Principal::Key(key) => Listener::Key(key.name.clone()),
         };
-        let mut held = self.held();
-        let count = held.entry(listener.clone()).or_default();
-        if *count >= STREAMS_PER_CALLER_MAX {
-            return Err(Problem::new(Code::TooManyStreams).retry_after(KEEP_ALIVE.as_secs()));
-        }
-        *count += 1;
-        Ok(Listening { streams: Arc::clone(self), listener })
-    }
-
-    fn held(&self) -> MutexGuard<'_, HashMap<Listener, usize>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A caller's place for one stream.
-#[derive(Debug)]
-pub struct Listening {
-    streams: Arc<Streams>,
-    listener: Listener,
-}
-
-impl Drop for Listening {
-    fn drop(&mut self) {
-        let mut held = self.streams.held();
-        if let Some(count) = held.get_mut(&self.listener) {
-            *count -= 1;
-            if *count == 0 {
-                held.remove(&self.listener);
-            }
-        }
+        let share = self.0.take(listener);
+        let refused = || Problem::new(Code::TooManyStreams).retry_after(KEEP_ALIVE.as_secs());
+        share.map(|share| Listening { _share: share }).ok_or_else(refused)
     }
 }
 
@@ -268,7 +248,7 @@ mod tests {
         let alive = Arc::new(AtomicBool::new(true));
         let asked = Arc::clone(&alive);
         let alive_now: Alive = Box::new(move || asked.load(Ordering::SeqCst));
-        let seat = Arc::new(Streams::default()).take(&program("erp")).unwrap();
+        let seat = Streams::default().take(&program("erp")).unwrap();
         let hears: Hears = Box::new(|_| true);
         let response = respond(Feed { replay, live: receiver, stop: stopped, alive: alive_now, hears, seat });
         assert_eq!(response.headers()["content-type"], "text/event-stream");
@@ -282,14 +262,14 @@ mod tests {
 
     #[test]
     fn a_caller_has_four_streams() {
-        let streams = Arc::new(Streams::default());
+        let streams = Streams::default();
         let mut held: Vec<_> = (0..STREAMS_PER_CALLER_MAX).map(|_| streams.take(&program("erp")).unwrap()).collect();
         assert_eq!(streams.take(&program("erp")).unwrap_err().code(), Code::TooManyStreams);
         assert!(streams.take(&program("pos")).is_ok(), "another caller has its own");
         held.pop();
         assert!(streams.take(&program("erp")).is_ok());
         drop(held);
-        assert!(streams.held().is_empty());
+        assert!(streams.0.is_idle());
     }
 
     async fn next(body: &mut axum::body::Body) -> Option<String> {

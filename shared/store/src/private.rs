@@ -10,7 +10,7 @@ use std::{
 };
 
 /// Rights of the group and of everybody else.
-const OTHERS: u32 = 0o077;
+pub const OTHERS: u32 = 0o077;
 
 /// The file that makes a folder a node's or a hub's.
 pub const IDENTITY: &str = "identity.key";

@@ -17,10 +17,8 @@ use tokio::{
     time::{Instant, Sleep, sleep},
 };
 
-use super::{
-    seats::{Phase, Seat},
-    share::Share,
-};
+use super::seats::{Phase, Seat};
+use crate::{place::Place, share::Share};
 
 /// The body did not arrive in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,11 +95,11 @@ where
 pub(super) struct Answered<B> {
     body: B,
     seat: Arc<Seat>,
-    _share: Option<Share>,
+    _share: Option<Share<Place>>,
 }
 
 impl<B> Answered<B> {
-    pub(super) const fn new(body: B, seat: Arc<Seat>, share: Option<Share>) -> Self {
+    pub(super) const fn new(body: B, seat: Arc<Seat>, share: Option<Share<Place>>) -> Self {
         Self { body, seat, _share: share }
     }
 }

@@ -16,7 +16,7 @@ use tokio::{
     time::{Duration, Instant, timeout},
 };
 
-use crate::place::Place;
+use crate::{place::Place, share::give_back};
 
 /// Seats of one caller who proved to be known; what it holds beyond sits among strangers.
 pub const KNOWN_PER_CALLER_MAX: usize = 32;
@@ -146,15 +146,6 @@ impl Room {
             give_back(&mut self.callers, caller);
         }
         Some(sitter)
-    }
-}
-
-fn give_back<K: std::hash::Hash + Eq>(counts: &mut HashMap<K, usize>, key: &K) {
-    if let Some(count) = counts.get_mut(key) {
-        *count -= 1;
-        if *count == 0 {
-            counts.remove(key);
-        }
     }
 }
 
