@@ -1,4 +1,4 @@
-//! Facts as JSON lines, for whoever reads the journal.
+//! Facts as JSON lines, for whoever reads the journal: `body` is for eyes, `fields` for programs.
 
 use std::io::Write;
 
@@ -15,11 +15,13 @@ pub(super) fn write_line(out: &mut impl Write, place: Value, fact: &Result<Fact,
     match fact {
         Ok(fact) => {
             line["kind"] = fact.name().into();
-            line["body"] = json(fact.show());
+            line["body"] = format!("{fact:?}").into();
+            line["fields"] = json(fact.show());
         }
         Err(error) => {
             line["kind"] = "undigested".into();
-            line["body"] = match error {
+            line["body"] = format!("{error:?}").into();
+            line["fields"] = match error {
                 FactError::Malformed => json!({ "why": "malformed" }),
                 FactError::UnknownKind(kind) => json!({ "why": "unknown_kind", "number": kind }),
                 FactError::Undigestible => json!({ "why": "undigestible" }),

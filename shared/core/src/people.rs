@@ -20,7 +20,7 @@ family! {
 }
 
 /// See [`Fact::AccountSet`].
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct AccountSet {
     /// The account.
@@ -47,7 +47,7 @@ pub struct AccountSet {
 }
 
 /// See [`Fact::ApiKeyCreated`].
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct ApiKeyCreated {
     /// The program's name, an identifier.
@@ -107,7 +107,7 @@ impl Role {
 }
 
 /// Who sent a money-moving request, with what key: the same one never moves money twice.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct Idempotency {
     /// Account or key name.

@@ -208,7 +208,7 @@ impl fmt::Debug for PaymentCode {
 }
 
 /// What remains of a payment code after its one call.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct CodeTrace {
     /// Whose code it looked like.

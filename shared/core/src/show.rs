@@ -41,17 +41,36 @@ pub trait Show {
 }
 
 /// How a body of fields is shown: all of them by name, but for those that are secret. A field that is not listed does not compile.
+/// What has secrets prints none of them for debugging either.
 macro_rules! show {
-    ($($type:ident { $($field:ident),* $(,)? } $(without $($secret:ident),+)?;)*) => {$(
+    () => {};
+    ($type:ident { $($field:ident),* $(,)? }; $($rest:tt)*) => {
         impl $crate::show::Show for $type {
             fn show(&self) -> $crate::show::Shown {
-                let Self { $($field,)* $($($secret: _,)+)? } = self;
+                let Self { $($field),* } = self;
                 $crate::show::Shown::Fields(alloc::vec![
                     $((stringify!($field), $crate::show::Show::show($field)),)*
                 ])
             }
         }
-    )*};
+        $crate::show::show! { $($rest)* }
+    };
+    ($type:ident { $($field:ident),* $(,)? } without $($secret:ident),+; $($rest:tt)*) => {
+        impl $crate::show::Show for $type {
+            fn show(&self) -> $crate::show::Shown {
+                let Self { $($field,)* $($secret: _),+ } = self;
+                $crate::show::Shown::Fields(alloc::vec![
+                    $((stringify!($field), $crate::show::Show::show($field)),)*
+                ])
+            }
+        }
+        impl core::fmt::Debug for $type {
+            fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                f.debug_struct(stringify!($type))$(.field(stringify!($field), &self.$field))*.finish_non_exhaustive()
+            }
+        }
+        $crate::show::show! { $($rest)* }
+    };
 }
 pub(crate) use show;
 

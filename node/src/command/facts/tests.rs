@@ -16,7 +16,8 @@ use super::*;
 const AT: UtcMs = UtcMs(1_767_579_072_000);
 
 /// What no line may hold: a verifier, the hashes of a key and of a request as text or numbers, a code's trace.
-const SECRETS: [&str; 6] = ["argon2id", "abab", "171,171", "cdcd", "205,205", "16045690984503098046"];
+const SECRETS: [&str; 8] =
+    ["argon2id", "abab", "171,171", "171, 171", "cdcd", "205,205", "205, 205", "16045690984503098046"];
 
 fn no() -> OrderNo {
     Numbering::resume(Issuer::new(7).unwrap(), None).next(AT)
@@ -191,10 +192,11 @@ fn every_kind_is_json_and_holds_no_secret() {
     for fact in all {
         kinds.insert(fact.name());
         let line = line(Ok(fact.clone()));
-        let body = line["body"].as_object().unwrap();
+        let body = line["fields"].as_object().unwrap();
         assert_eq!(line["kind"], fact.name());
         assert_eq!(body["at"], "2026-01-05T02:11:12.000Z");
         assert!(body.len() > 1, "{line}");
+        assert!(line["body"].as_str().unwrap().contains(fact.name()), "{line}");
         let text = line.to_string();
         for secret in SECRETS {
             assert!(!text.contains(secret), "{secret}: {text}");
@@ -208,30 +210,31 @@ fn every_kind_is_json_and_holds_no_secret() {
 #[test]
 fn fields_have_their_names_and_values() {
     let line_of = |facts: Vec<Fact>, place: usize| line(Ok(facts[place].clone()));
+    let set = line_of(people(), 0);
+    assert_eq!((&set["fact"], &set["kind"]), (&json!("1-1"), &json!("AccountSet")));
     assert_eq!(
-        line_of(people(), 0),
-        json!({ "fact": "1-1", "kind": "AccountSet", "body": {
-            "account": "01", "name": "王芳", "role": "cashier", "disabled": false, "at": "2026-01-05T02:11:12.000Z" } })
+        set["fields"],
+        json!({ "account": "01", "name": "王芳", "role": "cashier", "disabled": false, "at": "2026-01-05T02:11:12.000Z" })
     );
     let intended = line_of(charges(), 0);
-    assert_eq!(intended["body"]["code"], json!({ "wallet": "wechat", "last_two": "89" }));
-    assert_eq!(intended["body"]["idempotency"], json!({ "caller": "key:erp", "key": "order-0001" }));
+    assert_eq!(intended["fields"]["code"], json!({ "wallet": "wechat", "last_two": "89" }));
+    assert_eq!(intended["fields"]["idempotency"], json!({ "caller": "key:erp", "key": "order-0001" }));
     assert_eq!(
-        intended["body"]["place"],
+        intended["fields"]["place"],
         json!({ "business_day": "2026-01-05", "hour": 10, "till": "T1", "cashier": "01" })
     );
-    assert_eq!((&intended["body"]["amount"], intended["body"].get("remark")), (&json!(1250), None));
-    assert_eq!(line_of(decisions(), 3)["body"]["how"], "give-back");
-    assert_eq!(line_of(returns(), 0)["body"]["how"], "reverse");
+    assert_eq!((&intended["fields"]["amount"], intended["fields"].get("remark")), (&json!(1250), None));
+    assert_eq!(line_of(decisions(), 3)["fields"]["how"], "give-back");
+    assert_eq!(line_of(returns(), 0)["fields"]["how"], "reverse");
     // What is read back without its records was erased.
     let gone = Fact::from_bytes(&{
         let mut fact = returns()[4].clone();
         fact.commit_texts(|_| [0; 16]);
         fact.to_bytes()
     });
-    assert_eq!(line(gone)["body"]["reason"], json!({ "erased": true }));
+    assert_eq!(line(gone)["fields"]["reason"], json!({ "erased": true }));
     assert_eq!(
         line(Err(FactError::UnknownKind(99))),
-        json!({ "fact": "1-1", "kind": "undigested", "body": { "why": "unknown_kind", "number": 99 } })
+        json!({ "fact": "1-1", "kind": "undigested", "body": "UnknownKind(99)", "fields": { "why": "unknown_kind", "number": 99 } })
     );
 }

@@ -148,7 +148,7 @@ async fn what_the_operator_records_under_a_wrong_clock_bears_trusted_time() {
             let mut keys = 0;
             for line in journal.out.lines().filter(|line| line.contains("ApiKeyCreated")) {
                 let fact: Value = serde_json::from_str(line)?;
-                let at_s = utc_s(text(&fact["body"], "at")).with_context(|| line.to_owned())?;
+                let at_s = utc_s(text(&fact["fields"], "at")).with_context(|| line.to_owned())?;
                 let off_s = at_s - (true_s() + now);
                 ensure!(off_s.abs() < HOUR_S, "{off_s} s off: {line}");
                 keys += 1;
