@@ -90,6 +90,9 @@ pub const ACQUIRER_ANSWER_MAX_BYTES: usize = 64 * 1024;
 /// 30), the only wallet whose codes may also have 20 digits.
 pub const ORDER_DAYS: core::ops::RangeInclusive<u32> = 1..=24_999;
 
+/// Moments that a hub takes for true, in ms since 1970: up to the last day that an order number can have, in any zone.
+pub const FACT_AT_MS: core::ops::Range<i64> = 0..3_106_900_000_000;
+
 /// Issuers of the stores' nodes: 100,000 stores, each with eight boxes in its life.
 pub const ISSUERS_OF_NODES: core::ops::RangeInclusive<u32> = 1..=899_999;
 

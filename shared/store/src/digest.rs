@@ -2,7 +2,10 @@
 
 use guitai_core::{
     ids::{FactNo, Issuer, JournalId, OrderNo, Writer},
-    journal::fact::{Fact, FactError},
+    journal::{
+        credible::incredible,
+        fact::{Fact, FactError},
+    },
     limits,
 };
 use rusqlite::{Connection, ErrorCode, params};
@@ -61,8 +64,10 @@ pub(crate) fn together<T>(
     Ok(folded)
 }
 
+/// Whether a row cannot be what a fact makes of it: there is another, or no column holds the number.
 fn is_contradiction(error: &rusqlite::Error) -> bool {
-    error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation)
+    matches!(error, rusqlite::Error::ToSqlConversionFailure(_))
+        || error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation)
 }
 
 /// Makes a fact's rows, or says why they cannot be: a newer kind, a number that is not this store's to draw, or rows that
@@ -90,6 +95,10 @@ pub(crate) fn digest(
     // A fact about a number that is not this store's to draw counts for nothing, whatever it says happened to it.
     if let Some(number) = fact.draws().into_iter().chain(fact.order_no()).find(foreign) {
         return Ok(Err(format!("number {number} is of no issuer of store {}", journal.store)));
+    }
+    // A box of ours is not held to it: its own rows are what its own facts say.
+    if let (Some(_), Some(why)) = (issuers, incredible(fact)) {
+        return Ok(Err(format!("a {} of {why}", fact.name())));
     }
     if fact.greatest_amount().is_some_and(|amount| amount.get() > limits::BILL_TOTAL_MAX_FEN) {
         return Ok(Err(format!("a {} of more money than there is", fact.name())));

@@ -63,7 +63,7 @@ impl Standings {
     }
 }
 
-/// The facts of a payment before one of them, or before a number that none has yet.
+/// The facts of a payment that rows are made of before one of them, or before a number that none has yet.
 ///
 /// # Errors
 /// What SQLite says.
@@ -74,8 +74,11 @@ pub(crate) fn before(
     order_no: OrderNo,
 ) -> Result<Vec<payment::Fact>, StoreError> {
     let mut statement = connection.prepare_cached(
-        "SELECT epoch, number, body FROM fact INDEXED BY fact_of_order WHERE order_no = ?1 AND store = ?2 AND writer = ?3
-             AND (epoch, number) < (?4, ?5) ORDER BY epoch, number",
+        "SELECT epoch, number, body FROM fact f INDEXED BY fact_of_order WHERE order_no = ?1 AND store = ?2 AND writer = ?3
+             AND (epoch, number) < (?4, ?5)
+             AND NOT EXISTS (SELECT 1 FROM undigested u WHERE u.store = f.store AND u.writer = f.writer AND u.epoch = f.epoch
+                 AND u.number = f.number)
+         ORDER BY epoch, number",
     )?;
     let place = params![order_no.as_str(), journal.store.as_str(), journal.writer.text(), no.epoch, no.number];
     let bodies = statement.query_map(place, |row| Ok((fact_no(row)?, row.get::<_, Vec<u8>>(2)?)))?;
