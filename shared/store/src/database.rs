@@ -9,6 +9,9 @@ use crate::{StoreError, schema};
 /// 3.51.3: earlier ones can lose committed pages when a WAL is reset (sqlite.org/wal.html).
 const SQLITE_MIN: i32 = 3_051_003;
 
+/// How long the journal's writer waits, in ms, for another program that holds its file: a copy or a check takes that long.
+const WRITER_WAIT_MS: u32 = 2_000;
+
 /// How long a shared writer waits for another one's transaction, in ms: the longest of ours takes some ten.
 const SHARED_WAIT_MS: u32 = 5_000;
 
@@ -76,7 +79,7 @@ impl Database {
             (false, _) => return Err(StoreError::Unfinished),
         };
         let this = Self { path: path.to_owned(), vfs: None, seen: Some(seen) };
-        schema::recognise(&this.reader()?, path)?;
+        schema::recognise(&this.reader()?, path).map_err(|error| error.at(path))?;
         Ok(this)
     }
 
@@ -84,16 +87,23 @@ impl Database {
         if rusqlite::version_number() < SQLITE_MIN {
             return Err(StoreError::OldSqlite(rusqlite::version().to_owned()));
         }
-        schema::adopt(&self.shared_writer()?, &self.path)?;
+        schema::adopt(&self.shared_writer()?, &self.path).map_err(|error| error.at(&self.path))?;
         Ok(self)
     }
 
-    /// The writing connection: there is one at a time, and contention is a bug, so it never waits.
+    /// Where the file lies.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The writing connection, of which there is one at a time. Nobody of ours contends with it; a tool that somebody runs on the
+    /// file may hold it for a moment.
     ///
     /// # Errors
     /// What SQLite says.
     pub fn writer(&self) -> Result<Connection, StoreError> {
-        self.connect(0)
+        self.connect(WRITER_WAIT_MS)
     }
 
     /// A writing connection that waits for its turn, where several short writers share the file: the hub and its command line.
@@ -132,6 +142,10 @@ impl Database {
         if self.seen.is_some() {
             return Err(StoreError::Fault("a file that is only looked at has no writer".into()));
         }
+        self.written(wait_ms).map_err(|error| StoreError::File(self.path.clone(), error))
+    }
+
+    fn written(&self, wait_ms: u32) -> Result<Connection, rusqlite::Error> {
         let connection = self.connection(OpenFlags::default())?;
         connection.busy_timeout(std::time::Duration::from_millis(wait_ms.into()))?;
         connection.execute_batch(
@@ -148,6 +162,10 @@ impl Database {
     /// # Errors
     /// What SQLite says.
     pub fn reader(&self) -> Result<Connection, StoreError> {
+        self.read().map_err(|error| StoreError::File(self.path.clone(), error))
+    }
+
+    fn read(&self) -> Result<Connection, rusqlite::Error> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = self.connection(flags)?;
         connection.execute_batch(

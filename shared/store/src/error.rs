@@ -1,5 +1,14 @@
 //! The one error of this crate: all its modules know it, so it knows none of them.
 
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use rusqlite::ErrorCode;
+
+use crate::private;
+
 /// Why the store cannot do what was asked.
 #[derive(Debug)]
 pub enum StoreError {
@@ -7,6 +16,10 @@ pub enum StoreError {
     Sqlite(rusqlite::Error),
     /// A commit failed, or what was begun could not be taken back: only the file, opened anew, tells what it holds.
     Undecided(rusqlite::Error),
+    /// What SQLite says of a file that it opens: damaged, locked by another program, not to be written.
+    File(PathBuf, rusqlite::Error),
+    /// What the system says of a file.
+    Io(PathBuf, io::Error),
     /// The bundled SQLite is older than 3.51.3.
     OldSqlite(String),
     /// The file belongs to another program, or to a newer version of this one.
@@ -26,6 +39,8 @@ impl std::fmt::Display for StoreError {
         match self {
             Self::Sqlite(error) => write!(f, "database: {error}"),
             Self::Undecided(error) => write!(f, "database: a commit failed: {error}"),
+            Self::File(path, error) => write!(f, "{}: {error}{}", path.display(), remedy(error)),
+            Self::Io(path, error) => write!(f, "{}: {error}{}", path.display(), private::remedy(error)),
             Self::OldSqlite(version) => write!(f, "SQLite {version} is too old; 3.51.3 or later is needed"),
             Self::ForeignFile(what) => write!(f, "{what}"),
             Self::Unfinished => write!(f, "a killed program left unfinished work; its next start finishes it"),
@@ -39,26 +54,74 @@ impl std::fmt::Display for StoreError {
 impl std::error::Error for StoreError {}
 
 impl StoreError {
+    /// What the system says of a file.
+    pub(crate) fn of_file(path: &Path, error: io::Error) -> Self {
+        Self::Io(path.to_owned(), error)
+    }
+
+    /// Names the file that SQLite speaks of.
+    #[must_use]
+    pub fn at(self, path: &Path) -> Self {
+        match self {
+            Self::Sqlite(error) => Self::File(path.to_owned(), error),
+            named => named,
+        }
+    }
+
     /// Whether the file itself is damaged, or no database at all.
     #[must_use]
     pub fn is_damage(&self) -> bool {
-        match self {
-            Self::Sqlite(error) | Self::Undecided(error) => matches!(
-                error.sqlite_error_code(),
-                Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase)
-            ),
-            Self::Corrupt(_) => true,
-            Self::OldSqlite(_) | Self::ForeignFile(_) | Self::Unfinished | Self::NoRandomness(_) | Self::Fault(_) => {
-                false
-            }
-        }
+        matches!(self, Self::Corrupt(_))
+            || matches!(self.code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
+    }
+
+    /// Whether another program holds the file.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        matches!(self.code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
     }
 
     /// Whether the read was told to stop.
     #[must_use]
     pub fn is_interruption(&self) -> bool {
-        let Self::Sqlite(error) = self else { return false };
-        error.sqlite_error_code() == Some(rusqlite::ErrorCode::OperationInterrupted)
+        self.code() == Some(ErrorCode::OperationInterrupted)
+    }
+
+    fn code(&self) -> Option<ErrorCode> {
+        match self {
+            Self::Sqlite(error) | Self::Undecided(error) | Self::File(_, error) => error.sqlite_error_code(),
+            Self::Io(..)
+            | Self::OldSqlite(_)
+            | Self::ForeignFile(_)
+            | Self::Unfinished
+            | Self::NoRandomness(_)
+            | Self::Corrupt(_)
+            | Self::Fault(_) => None,
+        }
+    }
+}
+
+/// What to do about what SQLite says of a file.
+fn remedy(error: &rusqlite::Error) -> &'static str {
+    /// SQLite tells a full disk under its shared memory from other input and output.
+    const IOERR_SHMSIZE: i32 = 4_874;
+    let extended = error.sqlite_error().map_or(0, |error| error.extended_code);
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            "；另一个程序占用了它，请关闭后重试 / another program holds it: close that and try again"
+        }
+        Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen) => {
+            "；不能写入：请检查磁盘是否只读、是否由该目录的所有者运行 / it cannot be written: look whether the disk is read-only, and run as \
+             the folder's owner"
+        }
+        Some(ErrorCode::DiskFull) => "；磁盘已满，请清理 / the disk is full: make room",
+        Some(ErrorCode::SystemIoFailure) if extended == IOERR_SHMSIZE => {
+            "；磁盘已满，请清理 / the disk is full: make room"
+        }
+        Some(ErrorCode::SystemIoFailure) => {
+            "；磁盘读写失败：请看是否已满，再检查磁盘 / the disk fails: look whether it is full, then check it"
+        }
+        Some(_) | None => "",
     }
 }
 

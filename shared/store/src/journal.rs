@@ -12,7 +12,7 @@
 mod check;
 mod fill;
 
-pub use check::{Integrity, WALKED_WHOLE_MAX, Walk, check, check_recent, quick_check, verify};
+pub use check::{Integrity, WALKED_WHOLE_MAX, Walk, check, check_recent, check_rows, quick_check, verify};
 pub(crate) use fill::Reach;
 pub use fill::{BranchFact, Filled, branch_facts};
 
@@ -65,6 +65,16 @@ impl Journal {
         id: JournalId,
         issuer: Issuer,
         identity: SigningKey,
+        after: Option<Point>,
+        now: UtcMs,
+    ) -> Result<Self, Integrity> {
+        Self::open_on(database, id, (issuer, identity), after, now).map_err(|error| error.at(database.path()))
+    }
+
+    fn open_on(
+        database: &Database,
+        id: JournalId,
+        (issuer, identity): (Issuer, SigningKey),
         after: Option<Point>,
         now: UtcMs,
     ) -> Result<Self, Integrity> {

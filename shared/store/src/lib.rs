@@ -4,6 +4,7 @@
 //!
 //! - [`follower`]: readers of a journal with a durable cursor: everything that follows from a committed fact.
 //! - [`journal`]: the one writer of a store's facts; group commit, seals, the check at start, what a restored box takes back.
+//! - [`shadow`]: the rows as the facts make them, folded beside a file: what differs, and the file written anew from them.
 //! - [`ingest`]: journals as they travel, and the hub's copies of its stores' journals.
 //! - [`refold`]: rows made anew.
 //! - [`digest`]: a stored fact becomes rows, or is flagged.
@@ -44,6 +45,7 @@ pub mod refold;
 pub mod request;
 mod rows;
 mod schema;
+pub mod shadow;
 mod standings;
 
 pub use database::Database;

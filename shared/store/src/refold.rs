@@ -111,7 +111,7 @@ fn slice(connection: &Connection, draws: Draws<'_>, done: &mut Refolded) -> Resu
 }
 
 /// Answers how many of them rows could not be made of.
-fn fold(
+pub(crate) fn fold(
     connection: &Connection,
     draws: Draws<'_>,
     facts: &[(JournalId, FactNo, Vec<u8>)],
@@ -145,7 +145,8 @@ fn fold(
     Ok(undigested)
 }
 
-type FactKey = (String, String, FactNo);
+/// Store, writer and number.
+pub(crate) type FactKey = (String, String, FactNo);
 
 fn next(connection: &Connection, cursor: &Option<FactKey>) -> Result<Vec<(JournalId, FactNo, Vec<u8>)>, StoreError> {
     let mut statement = connection.prepare_cached(
@@ -162,6 +163,16 @@ fn next(connection: &Connection, cursor: &Option<FactKey>) -> Result<Vec<(Journa
         facts.push((journal, FactNo { epoch: row.get(2)?, number: row.get(3)? }, row.get(4)?));
     }
     Ok(facts)
+}
+
+/// Whether rows are of this version, and none are being made anew.
+pub(crate) fn is_finished(connection: &Connection) -> Result<bool, StoreError> {
+    Ok(schema::rows_are_current(connection)? && cursor(connection)?.is_none())
+}
+
+/// The rows are made: no fold of them goes on.
+pub(crate) fn is_made(connection: &Connection) -> Result<(), StoreError> {
+    note::remove(connection, CURSOR_NOTE)
 }
 
 /// Whether rows are being made anew and the fold has not passed this place: then a fact written there is folded later.
@@ -185,7 +196,8 @@ fn cursor(connection: &Connection) -> Result<Option<Option<FactKey>>, StoreError
     Ok(Some(Some((store.to_owned(), writer.to_owned(), FactNo { epoch, number }))))
 }
 
-fn journal(store: &str, writer: &str) -> Result<JournalId, StoreError> {
+/// A journal by its columns.
+pub(crate) fn journal(store: &str, writer: &str) -> Result<JournalId, StoreError> {
     let corrupt = || StoreError::Corrupt(format!("a journal named {store} / {writer}"));
     Ok(JournalId {
         store: StoreId::parse(store).map_err(|_| corrupt())?,

@@ -25,15 +25,15 @@ const LADDER: [(i64, &str); 3] = [
 const HARD: &str = include_str!("hard.sql");
 
 /// Raised with every change of `rows.sql`, or of what a fact does to rows.
-const ROWS_VERSION: u32 = 7;
+const ROWS_VERSION: u32 = 8;
 
 /// Holds the version and the names of the tables that belong to it.
 const VERSION_NOTE: &str = "rows_version";
 
 const ROWS: &str = include_str!("rows.sql");
 
-/// The tables of files that have no [`VERSION_NOTE`].
-const UNVERSIONED: &str = "payment stat account api_key";
+/// The tables of files that have no [`VERSION_NOTE`], or lost it.
+const UNVERSIONED: &str = "payment bill stat account api_key";
 
 /// Brings the schema of a new file into being, or that of an older version to this one.
 ///
@@ -86,14 +86,34 @@ fn climb(connection: &Connection, path: &Path) -> Result<(), StoreError> {
             }
         }
         (0, 0) if count(connection, "sqlite_schema")? == 0 => {
-            connection.execute_batch(HARD)?;
-            create_rows(connection)?;
+            begin(connection)?;
         }
         _ => return foreign(format!("{shown} is another program's database")),
     }
-    connection
-        .execute_batch(&format!("PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version={HARD_VERSION};"))?;
-    Ok(())
+    set_versions(connection)
+}
+
+/// The tables of a file that has none.
+///
+/// # Errors
+/// What SQLite says.
+pub(crate) fn begin(connection: &Connection) -> Result<(), StoreError> {
+    connection.execute_batch(HARD)?;
+    create_rows(connection)
+}
+
+/// Says of a file that it is ours, of this version, with these rows of this version.
+///
+/// # Errors
+/// What SQLite says.
+pub(crate) fn stamp(connection: &Connection, rows: &[String]) -> Result<(), StoreError> {
+    note_rows(connection, rows)?;
+    set_versions(connection)
+}
+
+fn set_versions(connection: &Connection) -> Result<(), StoreError> {
+    let set = format!("PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version={HARD_VERSION};");
+    Ok(connection.execute_batch(&set)?)
 }
 
 /// Whether rows are of this version.
@@ -110,8 +130,7 @@ pub(crate) fn rows_are_current(connection: &Connection) -> Result<bool, StoreErr
 /// # Errors
 /// What SQLite says.
 pub(crate) fn clear_rows(connection: &Connection) -> Result<(), StoreError> {
-    let (_, names) = rows_version(connection)?;
-    for name in names.split(' ').filter(|name| !name.is_empty()) {
+    for name in row_tables(connection)? {
         connection.execute_batch(&format!("DROP TABLE IF EXISTS \"{name}\""))?;
     }
     create_rows(connection)
@@ -131,11 +150,38 @@ fn create_rows(connection: &Connection) -> Result<(), StoreError> {
     connection.execute_batch(ROWS)?;
     let mut names = tables(connection)?;
     names.retain(|name| !before.contains(name));
+    note_rows(connection, &names)
+}
+
+fn note_rows(connection: &Connection, names: &[String]) -> Result<(), StoreError> {
     let note = format!("{ROWS_VERSION} {}", names.join(" "));
     note::set(connection, VERSION_NOTE, note.as_bytes())
 }
 
-fn tables(connection: &Connection) -> Result<Vec<String>, StoreError> {
+/// The names of the tables that are rows.
+///
+/// # Errors
+/// What SQLite says.
+pub(crate) fn row_tables(connection: &Connection) -> Result<Vec<String>, StoreError> {
+    let (_, names) = rows_version(connection)?;
+    Ok(names.split(' ').filter(|name| !name.is_empty()).map(str::to_owned).collect())
+}
+
+/// The columns of a table's primary key, in its order.
+///
+/// # Errors
+/// What SQLite says.
+pub(crate) fn primary_key(connection: &Connection, table: &str) -> Result<Vec<String>, StoreError> {
+    let mut statement = connection.prepare("SELECT name FROM pragma_table_info(?1) WHERE pk > 0 ORDER BY pk")?;
+    let names = statement.query_map([table], |row| row.get(0))?;
+    names.map(|name| Ok(name?)).collect()
+}
+
+/// The names of all tables.
+///
+/// # Errors
+/// What SQLite says.
+pub(crate) fn tables(connection: &Connection) -> Result<Vec<String>, StoreError> {
     let mut statement = connection.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")?;
     let names = statement.query_map([], |row| row.get(0))?;
     names.map(|name| Ok(name?)).collect()

@@ -204,7 +204,9 @@ impl Counter {
         );
         let journal = opened.map_err(|error| match error {
             Integrity::Unreadable(error) => Stop::disk(error),
-            damaged @ (Integrity::BrokenAt(_) | Integrity::Unsealed(_)) => Stop::Damaged(damaged.to_string()),
+            damaged @ (Integrity::BrokenAt(_) | Integrity::Unsealed(_) | Integrity::Differs(_)) => {
+                Stop::Damaged(damaged.to_string())
+            }
         })?;
         let last_at = journal.last_at().map_err(Stop::disk)?;
         let machine = Clocks { truth: Arc::clone(truth), begins_at_ms, hands: Arc::clone(&self.hands), born_ms };

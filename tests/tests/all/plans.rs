@@ -50,6 +50,7 @@ const WHOLE: &[(&str, &str)] = &[
     ("FROM hub_grant WHERE store = ?1 ORDER BY serial DESC", "the boxes of one store are shown"),
     ("SELECT issuer FROM hub_grant WHERE store = ?1", "the boxes of one store"),
     ("SELECT count(*) FROM {table}", "is a new file empty? then it is foreign"),
+    ("SELECT * FROM \"{table}\"", "a journal's file is written anew: all of it is carried over"),
     ("DELETE FROM document_change WHERE document = ?1", "one document, kept short by compaction"),
 ];
 
@@ -63,12 +64,18 @@ const PIECES: &[(&str, &str)] = &[
     ("p.no, p.store, p.kind, p.original", "columns"),
     ("payment_by_", "an index and the condition that goes with it"),
     ("payment_returns", "an index and the condition that goes with it"),
+    (
+        "SELECT * FROM \"{table}\" ORDER BY {}",
+        "whole tables are compared: in the order of their own keys, by the test of damage",
+    ),
+    ("INSERT OR REPLACE INTO \"{table}\" VALUES ({places})", "a journal's file is written anew"),
     ("payment_unfinished WHERE p", "an index and the condition that goes with it"),
 ];
 
 /// Sorts of what is bounded, by a part of the statement, and why.
 const SORTED: &[(&str, &str)] = &[
     ("FROM sqlite_schema", "our own tables"),
+    ("FROM pragma_table_info(?1)", "the columns of one table"),
     ("p.state = 'quarantined' OR p.owed > 0", "what waits for a person"),
     ("WITH found (no, store)", "at most the rows that its look-ups may bring"),
     ("p.bill_number = ?3 AND p.bill_day", "the payments of one bill"),

@@ -4,6 +4,8 @@
 //! trusts it as far as its fact still bears the head that this node's key sealed, and walks what came after. Damage before it is
 //! found by whoever walks everything: `verify`, and a running node at its leisure.
 
+use std::path::Path;
+
 use ed25519_dalek::VerifyingKey;
 use guitai_core::{
     ids::{FactNo, JournalId},
@@ -18,6 +20,7 @@ use crate::{
     StoreError,
     column::{fact_no, of},
     facts, ingest, note,
+    shadow::{self, Difference},
 };
 
 /// Up to so many facts every start walks the whole chain: some 60 ms.
@@ -33,8 +36,41 @@ pub enum Integrity {
     BrokenAt(FactNo),
     /// The last facts carry no valid seal of this identity.
     Unsealed(FactNo),
+    /// The chain is whole, and something that follows from its facts is not as they say.
+    Differs(Difference),
     /// The file could not be read.
     Unreadable(StoreError),
+}
+
+impl Integrity {
+    /// Whether the file can be whole again once everything that follows from its facts is made anew.
+    #[must_use]
+    pub fn may_heal(&self) -> bool {
+        match self {
+            Self::BrokenAt(_) | Self::Unsealed(_) => false,
+            // What the text was is lost; the row may still show it.
+            Self::Differs(Difference::Text(_)) => false,
+            Self::Differs(Difference::Row { .. } | Difference::Misfiled(_) | Difference::Pages(_)) => true,
+            Self::Unreadable(error) => error.is_damage(),
+        }
+    }
+
+    /// Names the file that could not be read.
+    pub(super) fn at(self, path: &Path) -> Self {
+        match self {
+            Self::Unreadable(error) => Self::Unreadable(error.at(path)),
+            told => told,
+        }
+    }
+
+    /// Whether something is damaged, and not only out of reach for now.
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::BrokenAt(_) | Self::Unsealed(_) | Self::Differs(_) => true,
+            Self::Unreadable(error) => error.is_damage(),
+        }
+    }
 }
 
 impl std::fmt::Display for Integrity {
@@ -42,6 +78,7 @@ impl std::fmt::Display for Integrity {
         match self {
             Self::BrokenAt(no) => write!(f, "the journal is damaged at fact {no}: its bytes do not fit the hash chain"),
             Self::Unsealed(no) => write!(f, "the journal's fact {no} carries no valid seal of this node's identity"),
+            Self::Differs(difference) => write!(f, "the chain is whole, but {difference}"),
             Self::Unreadable(error) => write!(f, "the journal cannot be read: {error}"),
         }
     }
@@ -254,6 +291,14 @@ fn check_seal(
         Some(seal) if seal.verify(identity, journal) => Ok(()),
         _ => Err(Integrity::Unsealed(no)),
     }
+}
+
+/// Whether all that follows from a journal's facts is as they say: rows, requests, indexes, pages. A file of one store.
+///
+/// # Errors
+/// `Differs` names the first thing that is not.
+pub fn check_rows(connection: &Connection) -> Result<(), Integrity> {
+    shadow::check(connection, &|_, _| Ok(None))?.map_or(Ok(()), |difference| Err(Integrity::Differs(difference)))
 }
 
 /// Verifies the chain and every seal of a journal, the last one by `identity`; answers the last fact and how many seals vouch for

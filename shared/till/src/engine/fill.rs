@@ -27,6 +27,8 @@ impl Engine {
             Err(StoreError::Corrupt(why) | StoreError::Fault(why)) => Err(why),
             Err(
                 error @ (StoreError::Sqlite(_)
+                | StoreError::File(..)
+                | StoreError::Io(..)
                 | StoreError::OldSqlite(_)
                 | StoreError::ForeignFile(_)
                 | StoreError::Unfinished
