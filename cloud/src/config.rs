@@ -7,6 +7,7 @@ use std::{
 };
 
 use guitai_http::{
+    log::LogSection,
     place::Proxies,
     serve::{Front, Tls},
 };
@@ -26,7 +27,7 @@ pub(crate) struct Config {
     #[serde(default)]
     pub(crate) enrol: Enrol,
     #[serde(default)]
-    pub(crate) log: Log,
+    pub(crate) log: LogSection,
 }
 
 /// Who and where the hub is.
@@ -69,46 +70,9 @@ pub(crate) struct Enrol {
     pub(crate) code_minutes: u8,
 }
 
-/// The log, on standard error.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Log {
-    #[serde(default)]
-    pub(crate) format: Format,
-    #[serde(default)]
-    pub(crate) level: Level,
-}
-
-/// How a line of the log looks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Format {
-    #[default]
-    Pretty,
-    Json,
-}
-
-/// What the log leaves out.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Level {
-    Error,
-    Warn,
-    #[default]
-    Info,
-    Debug,
-    Trace,
-}
-
 impl Default for Enrol {
     fn default() -> Self {
         Self { code_minutes: code_minutes() }
-    }
-}
-
-impl Default for Log {
-    fn default() -> Self {
-        Self { format: Format::Pretty, level: Level::Info }
     }
 }
 
@@ -163,7 +127,8 @@ impl Config {
         let mut config = Self::parse(path, &text)?;
         if let Some(folder) = path.parent() {
             config.hub.data = folder.join(&config.hub.data);
-            for file in [&mut config.web.certificate, &mut config.web.private_key].into_iter().flatten() {
+            let files = [&mut config.web.certificate, &mut config.web.private_key, &mut config.log.file];
+            for file in files.into_iter().flatten() {
                 *file = folder.join(&*file);
             }
         }

@@ -3,7 +3,7 @@
 use std::{io, sync::Arc, time::Duration};
 
 use ed25519_dalek::SigningKey;
-use guitai_http::{guard, guard::Hosts, serve};
+use guitai_http::{guard, guard::Hosts, log, serve};
 use guitai_link::quic::Listener;
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -11,12 +11,11 @@ use tokio::{
     time::timeout,
 };
 use tracing::info;
-use tracing_subscriber::filter::LevelFilter;
 
 use crate::{
     api,
     app::{App, VERSION},
-    config::{Config, Format, Level, Log},
+    config::Config,
     failure::Failure,
     identity, sessions,
     store::{HubStore, Sqlite},
@@ -30,9 +29,11 @@ const GOODBYE: Duration = Duration::from_secs(3);
 pub(crate) fn run(config: Config, sqlite: Sqlite, identity: SigningKey) -> Result<(), Failure> {
     // Fails only when one is installed already, which would be this one.
     rustls::crypto::ring::default_provider().install_default().ok();
-    start_log(&config.log);
+    log::start(&config.log).map_err(Failure::failed)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::failed)?;
-    runtime.block_on(serve_until_stopped(config, sqlite, identity))
+    let ran = runtime.block_on(serve_until_stopped(config, sqlite, identity));
+    log::finish();
+    ran
 }
 
 async fn serve_until_stopped(config: Config, sqlite: Sqlite, identity: SigningKey) -> Result<(), Failure> {
@@ -100,19 +101,4 @@ async fn signalled() -> io::Result<()> {
         _ = interrupt.recv() => {}
     }
     Ok(())
-}
-
-fn start_log(log: &Log) {
-    let level = match log.level {
-        Level::Error => LevelFilter::ERROR,
-        Level::Warn => LevelFilter::WARN,
-        Level::Info => LevelFilter::INFO,
-        Level::Debug => LevelFilter::DEBUG,
-        Level::Trace => LevelFilter::TRACE,
-    };
-    let lines = tracing_subscriber::fmt().with_max_level(level).with_writer(io::stderr);
-    match log.format {
-        Format::Pretty => lines.with_ansi(false).init(),
-        Format::Json => lines.json().init(),
-    }
 }

@@ -19,6 +19,7 @@ use guitai_core::{
     time::BusinessClock,
 };
 use guitai_http::{
+    log::LogSection,
     place::Proxies,
     serve::{Front, Tls},
 };
@@ -149,22 +150,6 @@ pub(crate) struct ScannerSection {
     pub(crate) baud: u32,
 }
 
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct LogSection {
-    #[serde(default)]
-    pub(crate) format: LogFormat,
-    pub(crate) level: Option<String>,
-}
-
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum LogFormat {
-    #[default]
-    Pretty,
-    Json,
-}
-
 fn shanghai() -> String {
     "Asia/Shanghai".into()
 }
@@ -234,7 +219,7 @@ impl Config {
             daily_bills: daily_bills(&file.bill_source)?,
             scanners: file.devices.scanner,
             printer: file.devices.printer.map(|printer| printer.within(folder)),
-            log: file.log,
+            log: LogSection { file: file.log.file.map(|file| folder.join(file)), ..file.log },
         })
     }
 }

@@ -14,6 +14,7 @@ pub mod dto;
 pub mod embed;
 pub mod guard;
 pub mod idempotency;
+pub mod log;
 pub mod login;
 pub mod openapi;
 pub mod paging;
