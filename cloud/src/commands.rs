@@ -69,10 +69,10 @@ pub(crate) fn execute(cli: Cli) -> Result<ExitCode, Failure> {
 fn open(file: &ConfigFile) -> Result<(Config, Sqlite, SigningKey), Failure> {
     let config = Config::load(&file.path).map_err(Failure::failed)?;
     private::folder(&config.hub.data).map_err(Failure::failed)?;
-    let identity = identity::load_or_make(&config.hub.data).map_err(Failure::failed)?;
+    let identity = identity::load_or_make(&config.hub.data, Sqlite::FILE).map_err(Failure::failed)?;
     let mut actor = [0; 16];
     getrandom::fill(&mut actor).map_err(Failure::failed)?;
-    let sqlite = Sqlite::open(&config.hub.data, identity.clone(), actor).map_err(Failure::failed)?;
+    let sqlite = Sqlite::open(&config.hub.data, identity.clone(), actor).map_err(Failure::stored)?;
     Ok((config, sqlite, identity))
 }
 
@@ -86,14 +86,22 @@ fn merchant(file: &ConfigFile, name: Option<&str>) -> Result<(), Failure> {
 }
 
 fn verify(file: &ConfigFile) -> Result<ExitCode, Failure> {
-    let (_, sqlite, _) = open(file)?;
+    let (config, sqlite, _) = open(file)?;
+    let path = config.hub.data.join(Sqlite::FILE);
     let mut broken = Vec::new();
-    for verified in sqlite.verify().map_err(Failure::failed)? {
+    for verified in sqlite.verify().map_err(|error| Failure::stored(error.at(&path)))? {
         let store = verified.store;
         match verified.found {
             Ok((last, seals)) => say(&format!("{store}\tok\tfacts {last}\tseals {seals}"))?,
             Err(integrity) => broken.push(format!("{store}: {integrity}")),
         }
+    }
+    if broken.is_empty()
+        && let Some(difference) = sqlite.differs().map_err(|error| Failure::stored(error.at(&path)))?
+    {
+        broken.push(format!(
+            "{difference}. 付款一笔不少，运行 guitai-hub rebuild 按账本重建 / no payment is lost: `guitai-hub rebuild` makes it anew from the facts"
+        ));
     }
     if broken.is_empty() {
         return Ok(ExitCode::SUCCESS);
@@ -103,7 +111,7 @@ fn verify(file: &ConfigFile) -> Result<ExitCode, Failure> {
 
 fn rebuild(file: &ConfigFile) -> Result<(), Failure> {
     let (_, sqlite, _) = open(file)?;
-    let done = sqlite.rebuild().map_err(Failure::failed)?;
+    let done = sqlite.rebuild().map_err(Failure::stored)?;
     say(&format!("ok\tfacts {}\tundigested {}", done.facts, done.undigested))
 }
 
@@ -175,12 +183,12 @@ fn say(line: &str) -> Result<(), Failure> {
 
 #[cfg(test)]
 mod tests {
-    use guitai_core::secret::Wallet;
+    use guitai_core::{secret::Wallet, trust};
     use rusqlite::Connection;
 
     use super::*;
     use crate::failure::{EXIT_INTEGRITY, EXIT_USAGE};
-    use crate::testing::rig;
+    use crate::testing::{key, rig};
 
     #[test]
     fn verify_names_store_and_fact_and_has_its_own_exit_code() {
@@ -194,7 +202,18 @@ mod tests {
         let path = folder.path().join("hub.toml");
         let text = format!("[hub]\nname = \"x\"\ndata = {:?}\nlisten = \"127.0.0.1:1\"\n", rig.data.path());
         std::fs::write(&path, text).unwrap();
+        let identity = rig.data.path().join(identity::FILE);
+        std::fs::write(&identity, trust::key_text(&key(1).to_bytes())).unwrap();
+        std::fs::set_permissions(&identity, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
         let file = ConfigFile { path };
+        assert!(verify(&file).is_ok());
+        // Rows that are not what the facts say are another matter.
+        let raw = Connection::open(rig.data.path().join("hub.db")).unwrap();
+        raw.execute("UPDATE payment SET amount = amount + 1 WHERE store = 'S001'", []).unwrap();
+        let failure = verify(&file).unwrap_err();
+        assert_eq!(failure.code, EXIT_INTEGRITY);
+        assert!(failure.words.contains("table payment") && failure.words.contains("rebuild"), "{}", failure.words);
+        rebuild(&file).unwrap();
         assert!(verify(&file).is_ok());
         let raw = Connection::open(rig.data.path().join("hub.db")).unwrap();
         raw.execute("UPDATE fact SET body = CAST(body || x'00' AS BLOB) WHERE store = 'S002' AND number = 3", [])

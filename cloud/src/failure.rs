@@ -6,13 +6,15 @@ use std::{
     process::ExitCode,
 };
 
+use guitai_store::StoreError;
+
 /// Nothing else was wrong.
 const EXIT_FAILED: u8 = 1;
 
 /// A value on the command line is wrong; clap uses the same.
 pub(crate) const EXIT_USAGE: u8 = 2;
 
-/// A copy of a journal is damaged.
+/// Something stored is damaged.
 pub(crate) const EXIT_INTEGRITY: u8 = 3;
 
 /// A failed verb: its exit code, and why.
@@ -36,6 +38,11 @@ impl Failure {
     /// Exit code 3.
     pub(crate) fn integrity(why: impl fmt::Display) -> Self {
         Self { code: EXIT_INTEGRITY, words: why.to_string() }
+    }
+
+    /// What the store says: 3 if it is damaged.
+    pub(crate) fn stored(error: StoreError) -> Self {
+        if error.is_damage() { Self::integrity(error) } else { Self::failed(error) }
     }
 
     /// Says why on standard error.

@@ -24,6 +24,10 @@ pub(crate) enum IdentityError {
     Io(PathBuf, io::Error),
     /// The file holds something else.
     NoKey(PathBuf),
+    /// The database of a hub that ran here is there, and the key that it signed with is not.
+    Lost(PathBuf),
+    /// The other way about.
+    NoDatabase(PathBuf),
     /// It cannot be read, or others may read it too.
     Private(PrivateError),
     /// The system has no randomness.
@@ -35,6 +39,18 @@ impl fmt::Display for IdentityError {
         match self {
             Self::Io(path, error) => write!(f, "无法读写身份文件 cannot use {}: {error}", path.display()),
             Self::NoKey(path) => write!(f, "身份文件损坏 {} holds no key; restore it from a backup", path.display()),
+            Self::Lost(path) => write!(
+                f,
+                "总部密钥丢失 {} is missing beside the hub's database: no store would know a new key. Restore it from a backup; without \
+                 one, move the database away, begin anew and enrol every store again: the nodes bring their payments along",
+                path.display()
+            ),
+            Self::NoDatabase(path) => write!(
+                f,
+                "总部数据库丢失 {} is missing or empty beside the hub's key: restore it from a backup. If this hub never ran, remove \
+                 {FILE} beside it and start again",
+                path.display()
+            ),
             Self::Private(error) => write!(f, "身份文件 identity: {error}"),
             Self::NoRandomness => f.write_str("系统没有随机数 the system has no randomness"),
         }
@@ -43,14 +59,18 @@ impl fmt::Display for IdentityError {
 
 impl std::error::Error for IdentityError {}
 
-/// Reads the identity in `data`, or makes one.
+/// Reads the identity in `data`, or makes one for a hub that never ran there.
 ///
 /// # Errors
-/// Says what is wrong with the file.
-pub(crate) fn load_or_make(data: &Path) -> Result<SigningKey, IdentityError> {
-    let path = data.join(FILE);
-    if let Some(key) = load(&path)? {
-        return Ok(key);
+/// Says what is wrong with the file, or that one of key and database is missing.
+pub(crate) fn load_or_make(data: &Path, database: &str) -> Result<SigningKey, IdentityError> {
+    let (path, database) = (data.join(FILE), data.join(database));
+    let ran = fs::metadata(&database).is_ok_and(|database| database.len() > 0);
+    match load(&path)? {
+        Some(key) if ran => return Ok(key),
+        Some(_) => return Err(IdentityError::NoDatabase(database)),
+        None if ran => return Err(IdentityError::Lost(path)),
+        None => {}
     }
     make(data, &path)?;
     load(&path)?.ok_or(IdentityError::NoKey(path))
@@ -119,13 +139,19 @@ mod tests {
     #[test]
     fn a_key_is_made_once_and_kept_from_others() {
         let data = tempfile::tempdir().unwrap();
+        let load_or_make = |data| load_or_make(data, "hub.db");
         let first = load_or_make(data.path()).unwrap();
+        assert!(matches!(load_or_make(data.path()), Err(IdentityError::NoDatabase(_))), "it never got a database");
+        fs::write(data.path().join("hub.db"), b"x").unwrap();
         assert_eq!(load_or_make(data.path()).unwrap().to_bytes(), first.to_bytes());
         let path = data.path().join(FILE);
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        assert_eq!(fs::read_dir(data.path()).unwrap().count(), 1, "nothing is left beside");
+        assert_eq!(fs::read_dir(data.path()).unwrap().count(), 2, "nothing is left beside");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
         assert!(matches!(load_or_make(data.path()), Err(IdentityError::Private(PrivateError::Exposed(_)))));
+        fs::remove_file(&path).unwrap();
+        assert!(matches!(load_or_make(data.path()), Err(IdentityError::Lost(_))));
+        assert!(!path.exists(), "no other key is made");
     }
 
     #[test]
@@ -135,7 +161,7 @@ mod tests {
         for damaged in ["", "00", &"zz".repeat(32)] {
             fs::write(&path, damaged).unwrap();
             fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-            assert!(matches!(load_or_make(data.path()), Err(IdentityError::NoKey(_))), "{damaged:?}");
+            assert!(matches!(load_or_make(data.path(), "hub.db"), Err(IdentityError::NoKey(_))), "{damaged:?}");
             assert_eq!(fs::read_to_string(&path).unwrap(), damaged);
         }
     }

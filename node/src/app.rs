@@ -26,15 +26,17 @@ use crate::{
     announcements::Announcements,
     clock::wall,
     config::Till,
+    data_folder::DataFolder,
     devices::{Printer, ScannerWatch, Scans},
     membership::Membership,
-    refusal,
+    refusal, suspect,
     sync::SyncState,
     waiters::{Wait, Waiters},
 };
 
 /// Everything the web page and the programs talk to.
 pub(crate) struct App {
+    pub(crate) folder: DataFolder,
     pub(crate) store: StoreId,
     pub(crate) store_name: String,
     /// Whose order numbers this box draws.
@@ -88,10 +90,7 @@ impl App {
         &self,
         work: impl FnOnce(&guitai_store::query::Connection) -> Result<T, StoreError>,
     ) -> Result<T, Problem> {
-        self.reader.read(work).map_err(|error| {
-            tracing::error!(%error, "read failed");
-            Code::Internal.into()
-        })
+        self.reader.read(work).map_err(|error| self.read_failed(&error))
     }
 
     /// Reads on a thread that may block.
@@ -103,12 +102,15 @@ impl App {
         let done = tokio::task::spawn_blocking(move || this.reader.read(work)).await;
         match done {
             Ok(Ok(found)) => Ok(found),
-            Ok(Err(error)) => {
-                tracing::error!(%error, "read failed");
-                Err(Code::Internal.into())
-            }
+            Ok(Err(error)) => Err(self.read_failed(&error)),
             Err(_) => Err(Code::Internal.into()),
         }
+    }
+
+    fn read_failed(&self, error: &StoreError) -> Problem {
+        tracing::error!(%error, "read failed");
+        suspect::begin_again_if_damaged(&self.folder, error);
+        Code::Internal.into()
     }
 
     /// Asks the engine, and waits for its commit. The wait for the payment begins inside the engine's reply.

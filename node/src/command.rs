@@ -22,11 +22,11 @@ use guitai_core::{
 };
 use guitai_http::{
     bearer::{Scopes, new_key},
-    dto,
+    dto, log,
     password::{Passwords, check_policy},
 };
 use guitai_store::{
-    Journal, bills, follower, ingest,
+    Database, Journal, StoreError, bills, follower, ingest,
     journal::{self, BranchFact},
     query, record, refold,
 };
@@ -35,11 +35,12 @@ use guitai_till::NotAccepted;
 
 use crate::{
     clock,
-    config::{self, Config, LogFormat, LogSection},
+    config::{self, Config},
     control::{self, Request, Wish},
     data_folder::{DataFolder, Enrolment},
-    doctor, followers, membership, refusal,
-    run::{self, Damaged},
+    doctor, followers, membership,
+    mend::{self, Damaged},
+    refusal, run,
     sample::{self, Extent},
     sync,
     usage::Usage,
@@ -68,7 +69,10 @@ pub(crate) fn main() -> ExitCode {
 }
 
 fn exit_code(error: &anyhow::Error) -> u8 {
-    if error.downcast_ref::<Damaged>().is_some() {
+    let is_damage = |cause: &(dyn std::error::Error + 'static)| {
+        cause.is::<Damaged>() || cause.downcast_ref::<StoreError>().is_some_and(StoreError::is_damage)
+    };
+    if error.chain().any(is_damage) {
         EXIT_INTEGRITY
     } else if error.downcast_ref::<Usage>().is_some() {
         EXIT_USAGE
@@ -82,8 +86,10 @@ fn dispatch(verb: Verb) -> anyhow::Result<ExitCode> {
     match verb {
         Verb::Run(at) => {
             let config = Config::load(&at.config)?;
-            log(&config.log);
-            done(runtime()?.block_on(run::run(config)))
+            log::start(&config.log)?;
+            let ran = runtime()?.block_on(run::run(config));
+            log::finish();
+            done(ran)
         }
         Verb::Enrol { at, hub, code } => done(enrol(&at.config, &hub, &code)),
         Verb::Readdress { at, hub } => done(readdress(&at.config, &hub)),
@@ -138,17 +144,6 @@ fn dispatch(verb: Verb) -> anyhow::Result<ExitCode> {
 
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no runtime")
-}
-
-fn log(section: &LogSection) {
-    let level = section.level.clone().unwrap_or_else(|| "info".into());
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(level));
-    let to_stderr = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    match section.format {
-        LogFormat::Pretty => to_stderr.with_ansi(std::io::stderr().is_terminal()).init(),
-        LogFormat::Json => to_stderr.json().init(),
-    }
 }
 
 fn enrol(config: &Path, hub: &str, code: &str) -> anyhow::Result<()> {
@@ -297,7 +292,8 @@ fn verify(config: &Path) -> anyhow::Result<()> {
     let journal = folder.enrolled()?.journal()?;
     let connection = folder.journal()?.reader()?;
     let (last, seals) =
-        journal::verify(&connection, &journal, &folder.identity()?.verifying_key(), &[]).map_err(Damaged)?;
+        journal::verify(&connection, &journal, &folder.identity()?.verifying_key(), &[]).map_err(mend::failure)?;
+    journal::check_rows(&connection).map_err(mend::failure)?;
     println!("ok: facts up to {last}, {seals} seals");
     Ok(())
 }
@@ -306,11 +302,26 @@ fn rebuild(config: &Path) -> anyhow::Result<()> {
     let config = Config::load(config)?;
     let folder = DataFolder::open(&config.data)?;
     let _lock = folder.lock()?;
-    let journal = folder.enrolled()?.journal()?;
-    let mut connection = folder.journal()?.writer()?;
-    journal::verify(&connection, &journal, &folder.identity()?.verifying_key(), &[]).map_err(Damaged)?;
-    let done = refold::refold(&mut connection, &|_, _| Ok(None))?;
-    println!("ok: {} facts, {} undigested", done.facts, done.undigested);
+    mend::side(&folder)?;
+    let enrolment = folder.enrolled()?;
+    let (journal, identity, database) = (enrolment.journal()?, folder.identity()?, folder.journal()?);
+    let mut connection = database.writer()?;
+    journal::verify(&connection, &journal, &identity.verifying_key(), &[]).map_err(mend::failure)?;
+    match journal::check_rows(&connection) {
+        Err(found) if found.may_heal() => {
+            drop(connection);
+            let (issuer, begun) = (enrolment.issuer()?, clock::wall());
+            let open = |database: &Database| {
+                Journal::open(database, journal.clone(), issuer, identity.clone(), enrolment.after(), begun)
+            };
+            let aside = mend::made_anew(&database, &open, &identity).map_err(mend::failure)?;
+            println!("ok: {found}; made anew, the old file is kept as {}", aside.display());
+        }
+        Ok(()) | Err(_) => {
+            let done = refold::refold(&mut connection, &|_, _| Ok(None))?;
+            println!("ok: {} facts, {} undigested", done.facts, done.undigested);
+        }
+    }
     Ok(())
 }
 
@@ -344,11 +355,13 @@ fn record(config: &Path, request: Request) -> anyhow::Result<()> {
         request.clone().wish(clock::wall())?;
         return control::ask(&folder.control_socket(), &request);
     };
-    let enrolment = folder.enrolled()?;
+    mend::side(&folder)?;
+    let (enrolment, identity) = (folder.enrolled()?, folder.identity()?);
     let last_offset_ms = sync::last_clock_offset(&folder.side()?)?;
     let (id, issuer, begun) = (enrolment.journal()?, enrolment.issuer()?, clock::trusted(None, last_offset_ms));
-    let mut journal =
-        Journal::open(&folder.journal()?, id, issuer, folder.identity()?, enrolment.after(), begun).map_err(Damaged)?;
+    let (_, mut journal) = mend::journal(&folder, &identity, |database| {
+        Journal::open(database, id.clone(), issuer, identity.clone(), enrolment.after(), begun)
+    })?;
     let fact = match request.wish(clock::trusted(journal.last_at()?, last_offset_ms))? {
         Wish::ApiKey(key) => {
             if query::has_key_named(journal.connection(), journal.store().as_str(), &key.name)? {

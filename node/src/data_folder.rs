@@ -1,8 +1,9 @@
 //! What a node keeps on its disk: one folder, one owner at a time.
 //!
 //! - `identity.key`: the ed25519 key made here that never leaves this machine.
-//! - `code.key`, `request.key`: the keys under which payment codes and request bodies are hashed.
+//! - `code.key`, `request.key`: the keys under which payment codes and request bodies are hashed; `side.db` has them too.
 //! - `journal.db`: facts and their rows; written by the engine alone.
+//! - `enrolment.json`: the enrolment and its grant once more, since nothing is sold without it.
 //! - `side.db`: documents, the enrolment and its grant, the newest roster entry, what the hub acknowledged; written by
 //!   everything else.
 //! - `lock`: held by the running node.
@@ -41,12 +42,22 @@ pub(crate) const KEY_FILES: [&str; 3] = [IDENTITY_FILE, CODE_KEY_FILE, REQUEST_K
 
 const ENROLMENT_NOTE: &str = "enrolment";
 
+const SPARE_FILE: &str = "enrolment.json";
+
+/// The enrolment as it is kept a second time.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Spare {
+    enrolment: Enrolment,
+    /// The hub's signed word behind it.
+    grant: Vec<u8>,
+}
+
 /// The data folder.
 #[derive(Clone, Debug)]
 pub(crate) struct DataFolder(PathBuf);
 
 /// What the hub gave this node when it took it in.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Enrolment {
     pub(crate) store: String,
     pub(crate) store_name: String,
@@ -63,7 +74,7 @@ pub(crate) struct Enrolment {
 }
 
 /// A place in a journal as the enrolment keeps it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Held {
     epoch: u32,
     number: u64,
@@ -163,39 +174,99 @@ impl DataFolder {
     }
 
     pub(crate) fn side(&self) -> anyhow::Result<Database> {
-        Ok(Database::open(&self.0.join(SIDE_FILE))?)
+        Ok(Database::open(&self.side_path())?)
+    }
+
+    pub(crate) fn side_path(&self) -> PathBuf {
+        self.0.join(SIDE_FILE)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
     }
 
     pub(crate) fn control_socket(&self) -> PathBuf {
         self.0.join("control.sock")
     }
 
-    /// This machine's identity, made on first use.
+    /// This machine's identity, made on first use. A folder that was used has none other.
     pub(crate) fn identity(&self) -> anyhow::Result<SigningKey> {
-        Ok(SigningKey::from_bytes(&self.secret(IDENTITY_FILE)?))
+        if let Some(key) = self.secret(IDENTITY_FILE)? {
+            return Ok(SigningKey::from_bytes(&key));
+        }
+        if self.is_used()? {
+            bail!(
+                "{}: 本机密钥丢失，没有另造 / this box's key is missing, and no other is made: restore it from a backup. Without one, move \
+                 this folder away, print a code at the hub with `guitai-hub enrol --store S` and enrol this box anew: the payments come \
+                 back from there",
+                self.0.join(IDENTITY_FILE).display()
+            );
+        }
+        Ok(SigningKey::from_bytes(&self.make_secret(IDENTITY_FILE)?))
+    }
+
+    /// Whether a box lived here.
+    fn is_used(&self) -> anyhow::Result<bool> {
+        Ok(self.0.join(JOURNAL_FILE).exists() || self.enrolment()?.is_some())
     }
 
     pub(crate) fn code_key(&self) -> anyhow::Result<[u8; 32]> {
-        self.secret(CODE_KEY_FILE)
+        self.kept_secret(CODE_KEY_FILE)
     }
 
     /// The key under which request bodies are hashed; it must outlive restarts, since those hashes are kept for ever.
     pub(crate) fn request_key(&self) -> anyhow::Result<[u8; 32]> {
-        self.secret(REQUEST_KEY_FILE)
+        self.kept_secret(REQUEST_KEY_FILE)
     }
 
-    fn secret(&self, name: &str) -> anyhow::Result<[u8; 32]> {
+    /// A key that the side database keeps too. Where both are lost a new one costs little: a code used before would be asked about
+    /// once more, and a request repeated from before is refused as another one.
+    fn kept_secret(&self, name: &str) -> anyhow::Result<[u8; 32]> {
+        let side = self.side()?.shared_writer()?;
+        let kept = note::get(&side, name)?.and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
+        let key = match (self.secret(name)?, kept) {
+            (Some(key), Some(kept)) if key == kept => return Ok(key),
+            (Some(key), _) => key,
+            (None, Some(kept)) => {
+                self.write_secret(name, &kept)?;
+                tracing::warn!("{name} was lost and is taken back from its second copy");
+                return Ok(kept);
+            }
+            (None, None) => {
+                if self.0.join(JOURNAL_FILE).metadata().is_ok_and(|journal| journal.len() > 0) {
+                    tracing::warn!(
+                        "{name} is made; if there was one before, what was hashed under it is not recognised again"
+                    );
+                }
+                self.make_secret(name)?
+            }
+        };
+        note::set(&side, name, &key)?;
+        Ok(key)
+    }
+
+    fn secret(&self, name: &str) -> anyhow::Result<Option<[u8; 32]>> {
         let path = self.0.join(name);
         match private::read(&path) {
-            Ok(bytes) => bytes.try_into().map_err(|_| anyhow::anyhow!("{}: must hold 32 bytes", path.display())),
-            Err(error) if error.is_missing() => {
-                let mut bytes = [0; 32];
-                getrandom::fill(&mut bytes).context("no randomness")?;
-                self.make(&path, &bytes).map_err(|error| PrivateError::Io(path, error))?;
-                Ok(bytes)
-            }
+            Ok(bytes) => match bytes.try_into() {
+                Ok(key) => Ok(Some(key)),
+                Err(_) => bail!("{}: 密钥文件损坏 / must hold 32 bytes: restore it from a backup", path.display()),
+            },
+            Err(error) if error.is_missing() => Ok(None),
             Err(error) => Err(error.into()),
         }
+    }
+
+    fn make_secret(&self, name: &str) -> anyhow::Result<[u8; 32]> {
+        let mut bytes = [0; 32];
+        getrandom::fill(&mut bytes).context("no randomness")?;
+        self.write_secret(name, &bytes)?;
+        Ok(bytes)
+    }
+
+    fn write_secret(&self, name: &str, bytes: &[u8; 32]) -> anyhow::Result<()> {
+        let path = self.0.join(name);
+        Ok(self.make(&path, bytes).map_err(|error| PrivateError::Io(path, error))?)
     }
 
     fn make(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -206,8 +277,65 @@ impl DataFolder {
         File::open(&self.0)?.sync_all()
     }
 
+    /// The enrolment; its second copy where the side database cannot tell.
     pub(crate) fn enrolment(&self) -> anyhow::Result<Option<Enrolment>> {
-        enrolment(&self.side()?.reader()?)
+        match self.enrolment_in_side() {
+            Ok(Some(enrolment)) => Ok(Some(enrolment)),
+            told => match self.spare()? {
+                Some(spare) => Ok(Some(spare.enrolment)),
+                None => told,
+            },
+        }
+    }
+
+    /// The enrolment as the side database tells it.
+    pub(crate) fn enrolment_in_side(&self) -> anyhow::Result<Option<Enrolment>> {
+        if self.side_path().exists() { enrolment(&self.side()?.reader()?) } else { Ok(None) }
+    }
+
+    fn spare(&self) -> anyhow::Result<Option<Spare>> {
+        let path = self.0.join(SPARE_FILE);
+        match std::fs::read(&path) {
+            // A damaged one is none: the side database has the other.
+            Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(PrivateError::Io(path, error).into()),
+        }
+    }
+
+    /// Makes both copies of the enrolment one: what the side database says counts, and where it says nothing, the other.
+    pub(crate) fn match_spare_enrolment(&self) -> anyhow::Result<()> {
+        let spare = self.spare()?;
+        if let Some(enrolment) = self.enrolment_in_side()? {
+            let grant = self.papers()?.grant.map_or_else(Vec::new, |grant| grant.to_bytes());
+            let now = Spare { enrolment, grant };
+            return if spare.as_ref() == Some(&now) { Ok(()) } else { self.write_spare(&now) };
+        }
+        let Some(Spare { enrolment, grant }) = spare else { return Ok(()) };
+        let connection = self.side()?.shared_writer()?;
+        let transaction = connection.unchecked_transaction()?;
+        note::set(&transaction, ENROLMENT_NOTE, &serde_json::to_vec(&enrolment)?)?;
+        if let Some(grant) = Grant::from_bytes(&grant) {
+            kept::granted(&transaction, &grant)?;
+        }
+        transaction.commit()?;
+        tracing::warn!(store = %enrolment.store, "the enrolment is taken back from its second copy");
+        Ok(())
+    }
+
+    /// Whole under another name first, so that there is always one.
+    fn write_spare(&self, spare: &Spare) -> anyhow::Result<()> {
+        let (path, new) = (self.0.join(SPARE_FILE), self.0.join(format!("{SPARE_FILE}.new")));
+        let written = || {
+            match std::fs::remove_file(&new) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                Ok(()) | Err(_) => {}
+            }
+            self.make(&new, &serde_json::to_vec(spare)?)?;
+            std::fs::rename(&new, &path)?;
+            File::open(&self.0)?.sync_all()
+        };
+        Ok(written().map_err(|error| PrivateError::Io(path.clone(), error))?)
     }
 
     /// Keeps an enrolment with its grant; what was in force before is kept aside under its issuer, and its grant with the earlier
@@ -222,7 +350,8 @@ impl DataFolder {
         }
         note::set(&transaction, ENROLMENT_NOTE, &serde_json::to_vec(enrolment)?)?;
         kept::granted(&transaction, grant)?;
-        Ok(transaction.commit()?)
+        transaction.commit()?;
+        self.match_spare_enrolment()
     }
 
     /// Lets sync go elsewhere from now on, also while the node runs.
@@ -231,7 +360,8 @@ impl DataFolder {
         let transaction = connection.unchecked_transaction()?;
         note::set(&transaction, ENROLMENT_NOTE, &serde_json::to_vec(enrolment)?)?;
         kept::readdressed(&transaction)?;
-        Ok(transaction.commit()?)
+        transaction.commit()?;
+        self.match_spare_enrolment()
     }
 
     /// What the hub signed for this node and what it said last.
@@ -246,7 +376,15 @@ impl DataFolder {
 
     /// The enrolment, or how to get one.
     pub(crate) fn enrolled(&self) -> anyhow::Result<Enrolment> {
-        self.enrolment()?.context(
+        let enrolment = self.enrolment()?;
+        if enrolment.is_none() && self.0.join(JOURNAL_FILE).exists() {
+            bail!(
+                "{}: 登记信息丢失 / the enrolment is lost: restore {SIDE_FILE} or {SPARE_FILE} from a backup, or print a code at the hub \
+                 with `guitai-hub enrol --store S` and run `guitai-node enrol --hub URL --code C`; the payments stay",
+                self.0.display()
+            );
+        }
+        enrolment.context(
             "this node belongs to no store yet: print a code at the hub with `guitai-hub enrol --store S` and run \
              `guitai-node enrol --hub URL --code C`",
         )

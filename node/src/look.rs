@@ -192,7 +192,7 @@ impl Look {
         let seen = match walked {
             Ok(seen) => seen,
             Err(Integrity::Unreadable(error)) => return trouble(JOURNAL_FILE, &error),
-            Err(broken @ (Integrity::BrokenAt(_) | Integrity::Unsealed(_))) => {
+            Err(broken @ (Integrity::BrokenAt(_) | Integrity::Unsealed(_) | Integrity::Differs(_))) => {
                 return JournalObservation::Damaged { file: JOURNAL_FILE, what: broken.to_string() };
             }
         };
@@ -368,6 +368,8 @@ fn trouble(file: &'static str, error: &StoreError) -> JournalObservation {
         StoreError::Unfinished => JournalObservation::Unfinished { file },
         StoreError::Sqlite(_)
         | StoreError::Undecided(_)
+        | StoreError::File(..)
+        | StoreError::Io(..)
         | StoreError::OldSqlite(_)
         | StoreError::NoRandomness(_)
         | StoreError::Corrupt(_)

@@ -1,7 +1,8 @@
-//! The journal's whole chain, walked at leisure while the node runs: a start verifies what came after the last checkpoint only.
+//! The journal's whole chain, walked at leisure while the node runs, and then all that follows from it: of a long journal a start
+//! verifies only what came after the last checkpoint.
 //!
-//! Damage found here was done to an old fact while the node did not look. The counter goes on, as it would have without a restart;
-//! the log says what to do.
+//! Damage found here was done while the node did not look. Where the facts are whole the node begins again and makes the rest anew;
+//! where an old fact is damaged the counter goes on, as it would have without a restart, and the log says what to do.
 
 use std::time::Duration;
 
@@ -10,8 +11,12 @@ use guitai_core::ids::JournalId;
 use guitai_store::{
     Database, Integrity,
     journal::{self, Walk},
+    query::Connection,
+    shadow::{self, Shadow},
 };
 use tokio::sync::watch;
+
+use crate::{data_folder::DataFolder, suspect};
 
 /// The walk begins when what a start brings with it is over.
 const AFTER_START: Duration = Duration::from_secs(30);
@@ -24,14 +29,18 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 /// Starts the walk on a thread of its own, which ends with it or when the node stops.
 pub(crate) fn start(
+    folder: DataFolder,
     database: Database,
-    journal: JournalId,
-    key: VerifyingKey,
+    (journal, key): (JournalId, VerifyingKey),
     stop: watch::Receiver<bool>,
 ) -> std::io::Result<()> {
     let walk = move || match whole(&database, &journal, &key, &stop) {
-        Ok(true) => tracing::info!("the whole journal is verified"),
+        Ok(true) => tracing::info!("the whole journal is verified, and all that follows from it"),
         Ok(false) => {}
+        Err(found) if found.may_heal() => {
+            tracing::error!(%found, "the journal's file is damaged, its facts are whole");
+            suspect::begin_again(&folder);
+        }
         Err(damage) => tracing::error!(
             %damage,
             "账本的旧记录已损坏：收款照常，请保留数据目录并联系技术支持，用 guitai-node verify 复查 / an old fact is damaged: \
@@ -41,7 +50,7 @@ pub(crate) fn start(
     std::thread::Builder::new().name("patrol".into()).spawn(walk).map(drop)
 }
 
-/// Whether it came to the end.
+/// Whether it came to the end: first of the chain, then of all that follows from it.
 fn whole(
     database: &Database,
     journal: &JournalId,
@@ -62,11 +71,32 @@ fn whole(
         });
         match walked {
             Ok(true) => {}
-            Ok(false) => return Ok(true),
+            Ok(false) => break,
             // A journal that takes back what it lost changes under the walk; what one look at all of it says, stands.
-            Err(_) => return journal::check(&reader, journal, key).map(|_| true),
+            Err(_) => {
+                journal::check(&reader, journal, key)?;
+                break;
+            }
         }
     }
+    rows(database, stop)
+}
+
+fn rows(database: &Database, stop: &watch::Receiver<bool>) -> Result<bool, Integrity> {
+    let own = |_: &Connection, _: &JournalId| Ok(None);
+    let mut shadow = Shadow::new()?;
+    let mut more = true;
+    while more {
+        if is_stopped_within(stop, PAUSE) {
+            return Ok(false);
+        }
+        let reader = database.reader()?;
+        more = shadow.step(&reader, &own)?;
+    }
+    let reader = database.reader()?;
+    let differs = shadow.finish(&reader, &own)?.is_some() || shadow::damaged_pages(&reader)?.is_some();
+    // As above: what one look at all of it says, stands.
+    if differs { journal::check_rows(&reader).map(|()| true) } else { Ok(true) }
 }
 
 fn is_stopped_within(stop: &watch::Receiver<bool>, wait: Duration) -> bool {

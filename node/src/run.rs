@@ -8,14 +8,14 @@ use std::{
 use anyhow::Context;
 use guitai_core::{acquirer::Expected, time::Ticks, trust};
 use guitai_devices::scan::ScanBox;
-use guitai_http::{guard, login::LogIns, serve, session::Sessions, sse::Streams};
+use guitai_http::{guard, log, login::LogIns, serve, session::Sessions, sse::Streams};
 use guitai_link::acquirer::AcquirerClient;
 use guitai_store::{
-    Integrity, Journal, Reader, kept,
+    Journal, Reader, kept,
     list::{self, PaymentFilter},
     query::PaymentRow,
 };
-use guitai_till::{Command, Handle, Output, Setup};
+use guitai_till::{Command, Fatal, Handle, Output, Setup};
 use tokio::sync::{broadcast, watch};
 
 use crate::{
@@ -30,7 +30,7 @@ use crate::{
     devices::{self, Printer, ScanSink, Scans},
     followers,
     membership::{self, Membership},
-    news, patrol, sessions,
+    mend, news, patrol, sessions, suspect,
     sync::{self, Uplink},
     tasks::Tasks,
     waiters::Waiters,
@@ -45,21 +45,10 @@ const TIME_ASKED_FIRST: Duration = Duration::from_secs(2);
 /// At the longest.
 const TIME_ASKED_MAX: Duration = Duration::from_secs(60);
 
-/// The journal is damaged: its own exit code, so that whoever watches the service calls a person.
-#[derive(Debug)]
-pub(crate) struct Damaged(pub(crate) Integrity);
-
-impl std::fmt::Display for Damaged {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}. Nothing was changed. Keep this folder as it is and call support", self.0)
-    }
-}
-
-impl std::error::Error for Damaged {}
-
 pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
     let folder = DataFolder::open(&config.data)?;
     let _lock = folder.lock()?;
+    mend::side(&folder)?;
     let enrolment = folder.enrolled()?;
     let listener = serve::bind(config.listen)?;
     let (stopper, stop) = watch::channel(false);
@@ -107,14 +96,22 @@ fn start(
 ) -> anyhow::Result<Node> {
     let started = Instant::now();
     let (store, issuer, identity) = (enrolment.store()?, enrolment.issuer()?, folder.identity()?);
-    let (database, side) = (folder.journal()?, folder.side()?);
+    let side = folder.side()?;
+    let (code_key, request_key) = (folder.code_key()?, folder.request_key()?);
     let last_offset_ms = sync::last_clock_offset(&side)?;
     // Only a new journal is stamped with it.
     let begun = clock::trusted(None, last_offset_ms);
-    let journal = Journal::open(&database, enrolment.journal()?, issuer, identity.clone(), enrolment.after(), begun)
-        .map_err(Damaged)?;
+    let id = enrolment.journal()?;
+    let (database, journal) = mend::journal(folder, &identity, |database| {
+        Journal::open(database, id.clone(), issuer, identity.clone(), enrolment.after(), begun)
+    })?;
     if !journal.walked_whole() {
-        patrol::start(database.clone(), journal.id().clone(), identity.verifying_key(), stop.clone())?;
+        patrol::start(
+            folder.clone(),
+            database.clone(),
+            (journal.id().clone(), identity.verifying_key()),
+            stop.clone(),
+        )?;
     }
     let announcements = Arc::new(Announcements::open(&side, &store)?);
     let title = config.title.clone().unwrap_or_else(|| enrolment.store_name.clone());
@@ -133,7 +130,7 @@ fn start(
         issuer,
         acquirer: config.acquirer.kind(),
         clock: config.clock.clone(),
-        code_key: folder.code_key()?,
+        code_key,
         subject: title.clone(),
         last_offset_ms,
         bar: membership::kept_bar(&kept::kept(&side.reader()?)?, &hub_key),
@@ -151,9 +148,14 @@ fn start(
             _ = committed_to.send_replace(last);
         }
     };
-    let (till, engine) = guitai_till::spawn(setup, output, |error| {
+    let data = folder.clone();
+    let (till, engine) = guitai_till::spawn(setup, output, move |error| {
         // What is on disk is unknown: only a start from the disk tells.
         tracing::error!(%error, "a commit failed; the node ends so that it starts from what is on disk");
+        if let Fatal::Store(error) = &error {
+            suspect::begin_again_if_damaged(&data, error);
+        }
+        log::finish();
         std::process::exit(1);
     })?;
     let _ = door.set(till.clone());
@@ -197,10 +199,10 @@ fn start(
     tasks.keep("clock note", line.clone().keep_clock(stop.clone()));
     tasks.keep("line", sync::keep(line, stop.clone()));
 
-    let request_key = folder.request_key()?;
     // Two nodes on one host must not sign each other's people out.
     let process_key = [enrolment.store.as_bytes(), &request_key].concat();
     let app = Arc::new(App {
+        folder: folder.clone(),
         store,
         store_name: enrolment.store_name.clone(),
         issuer,

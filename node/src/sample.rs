@@ -17,7 +17,7 @@ use guitai_sandbox::{Outcome, Sandbox, book::Book, credentials::Credentials};
 use guitai_store::Journal;
 use guitai_till::{Cashier, ChargeRequest, Command, Engine, Output, Pays, ReturnRequest, Setup};
 
-use crate::{clock::wall, config::Config, data_folder::DataFolder, run::Damaged};
+use crate::{clock::wall, config::Config, data_folder::DataFolder, mend};
 
 const DAY_MS: i64 = 24 * 3600 * 1000;
 
@@ -57,8 +57,8 @@ pub(crate) fn write(
     }
     let now = wall();
     let first = UtcMs(now.0 - i64::from(extent.days) * DAY_MS);
-    let journal =
-        Journal::open(&folder.journal()?, id, issuer, folder.identity()?, enrolment.after(), first).map_err(Damaged)?;
+    let journal = Journal::open(&folder.journal()?, id, issuer, folder.identity()?, enrolment.after(), first)
+        .map_err(mend::failure)?;
     let setup = Setup {
         journal,
         issuer,

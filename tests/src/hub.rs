@@ -78,10 +78,7 @@ impl Hub {
     /// # Errors
     /// It does not get ready.
     pub async fn start_again(&mut self) -> anyhow::Result<()> {
-        let mut command = Command::new(program("guitai-hub"));
-        command.args(["run", "--config"]).arg(self.folder.join("hub.toml"));
-        self.clock.apply(&mut command);
-        self.process = Some(Process::spawn(command, &self.folder.join("hub.log"))?);
+        self.process = Some(Process::spawn(self.run_command(), &self.folder.join("hub.log"))?);
         let anybody = Client::nobody(&self.port.url())?;
         until("the hub", READY_LIMIT, async || {
             let ended = self.process.as_mut().map(Process::ended).transpose()?.flatten();
@@ -90,6 +87,15 @@ impl Hub {
         })
         .await
         .map(drop)
+    }
+
+    /// `guitai-hub run`, for a start that must fail.
+    #[must_use]
+    pub fn run_command(&self) -> Command {
+        let mut command = Command::new(program("guitai-hub"));
+        command.args(["run", "--config"]).arg(self.folder.join("hub.toml"));
+        self.clock.apply(&mut command);
+        command
     }
 
     /// Its database's file.

@@ -33,6 +33,7 @@ use guitai_store::{
     note,
     query::{self, PaymentRow, StatRow},
     refold::{self, Refolded},
+    shadow::{self, Difference},
 };
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tracing::warn;
@@ -48,9 +49,6 @@ use intake::Intake;
 
 pub use fence::Fence;
 pub use refused::Refused;
-
-/// The file's name in the data folder.
-const FILE: &str = "hub.db";
 
 const MERCHANT_NOTE: &str = "merchant_name";
 
@@ -110,10 +108,13 @@ impl std::fmt::Debug for Sqlite {
 }
 
 impl Sqlite {
+    /// The file's name in the data folder.
+    pub(crate) const FILE: &str = "hub.db";
+
     /// Opens or makes the file in the data folder. `actor` must be new for every process.
     pub fn open(data: &Path, identity: SigningKey, actor: Actor) -> Result<Self, StoreError> {
-        let path: PathBuf = data.join(FILE);
-        Self::adopt(Database::open(&path)?, &path, identity, actor)
+        let path: PathBuf = data.join(Self::FILE);
+        Self::adopt(Database::open(&path)?, &path, identity, actor).map_err(|error| error.at(&path))
     }
 
     /// As [`Self::open`], on a VFS registered with SQLite under this name.
@@ -121,7 +122,7 @@ impl Sqlite {
     /// # Errors
     /// As [`Self::open`]; an unknown VFS.
     pub fn open_on(data: &Path, vfs: &'static str, identity: SigningKey, actor: Actor) -> Result<Self, StoreError> {
-        let path: PathBuf = data.join(FILE);
+        let path: PathBuf = data.join(Self::FILE);
         Self::adopt(Database::open_on(&path, vfs)?, &path, identity, actor)
     }
 
@@ -407,6 +408,11 @@ impl Sqlite {
             Ok(Verified { store: line.id, found })
         })
         .collect()
+    }
+
+    /// The first thing in the file that is not as the stores' facts say: rows, requests, indexes, pages.
+    pub(crate) fn differs(&self) -> Result<Option<Difference>, StoreError> {
+        self.reader.read(|connection| shadow::check(connection, &draws))
     }
 
     /// What was written is written, whether or not it can be made shorter.

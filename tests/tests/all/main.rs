@@ -17,6 +17,7 @@ mod followers;
 mod found;
 mod line;
 mod lists;
+mod machine;
 mod offline;
 mod plans;
 mod restored;

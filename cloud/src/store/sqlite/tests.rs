@@ -4,7 +4,7 @@ use super::*;
 use crate::testing::{Rig, key, rig, store_id};
 
 fn raw(rig: &Rig) -> Connection {
-    Connection::open(rig.data.path().join(FILE)).unwrap()
+    Connection::open(rig.data.path().join(Sqlite::FILE)).unwrap()
 }
 
 #[test]
@@ -92,7 +92,7 @@ fn folded(path: &Path) -> Vec<String> {
 #[test]
 fn rows_made_anew_are_the_rows_as_they_were_at_node_and_hub() {
     let rig = rig();
-    let mut files = vec![rig.data.path().join(FILE)];
+    let mut files = vec![rig.data.path().join(Sqlite::FILE)];
     let mut nodes = Vec::new();
     for (store, seed) in [("S001", 2), ("S002", 3)] {
         let mut node = rig.store(store, store, seed);
@@ -183,7 +183,7 @@ fn the_command_line_writes_beside_a_running_hub() {
 
     // One in the middle of a short transaction is waited for.
     let (began, wait) = std::sync::mpsc::channel();
-    let path = rig.data.path().join(FILE);
+    let path = rig.data.path().join(Sqlite::FILE);
     let busy = std::thread::spawn(move || {
         let mut other = Connection::open(path).unwrap();
         let transaction = other.transaction_with_behavior(TransactionBehavior::Immediate).unwrap();

@@ -1,0 +1,126 @@
+use std::fs;
+
+use anyhow::{Context, ensure};
+use guitai_tests::{
+    charge::{Charge, payment_code},
+    client::text,
+    node::write_secret,
+    process::run,
+    wait::until,
+    world::World,
+};
+
+use super::{SOON, file, says, starts_not};
+use crate::sales;
+
+// Before: a node whose side.db was lost, empty, no database or damaged in one page said that it belongs to no store, and sold
+// nothing until somebody at headquarters printed a code.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn d04_a_side_database_that_is_lost_or_damaged_costs_no_sale() {
+    World::builder()
+        .play(async |world| {
+            let announced = serde_json::json!({ "title": "盘点", "body": "今晚八点" });
+            let published = world.hub.headquarters().await?.post("/announcements", &announced).await?;
+            ensure!(published.status < 300, "{} {}", published.status, published.json);
+            let node = world.node_mut();
+            sales::pays(&node.program()?, 1_000).await?;
+            node.synced(SOON).await?;
+            node.stop().await?;
+            let side = file(node, "side.db");
+            let whole = fs::read(&side)?;
+            let mut damaged: Vec<(String, Option<Vec<u8>>)> =
+                vec![("lost".into(), None), ("empty".into(), Some(vec![])), ("noise".into(), Some(vec![7; 20_000]))];
+            for page in 1..whole.len() / 4_096 {
+                let mut bytes = whole.clone();
+                bytes[page * 4_096..][..16].fill(0x5a);
+                damaged.push((format!("page {}", page + 1), Some(bytes)));
+            }
+            for (how, bytes) in damaged {
+                match &bytes {
+                    Some(bytes) => fs::write(&side, bytes)?,
+                    None => fs::remove_file(&side)?,
+                }
+                node.start().await.context(how.clone())?;
+                sales::pays(&node.program()?, 700).await.context(how.clone())?;
+                node.synced(SOON).await.context(how.clone())?;
+                if how == "lost" {
+                    until("the announcement", SOON, async || {
+                        let letters = node.program()?.read("/announcements").await?;
+                        ensure!(letters.to_string().contains("盘点"), "{letters}");
+                        Ok(Some(()))
+                    })
+                    .await?;
+                }
+                node.stop().await?;
+                ensure!(node.command(&["verify"]).await?.code == 0, "{how}");
+                // A folder that is put back would be another box's to the hub; this one goes on.
+                fs::write(&side, &whole)?;
+            }
+            // Both copies gone: said, with the way out; the payments stay.
+            fs::remove_file(&side)?;
+            fs::remove_file(file(node, "enrolment.json"))?;
+            starts_not(node, 1, &["登记信息丢失", "guitai-hub enrol"]).await
+        })
+        .await;
+}
+
+// Before: any command made another identity without a word, with which the journal's seals did not fit.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn h03_a_lost_key_is_named_and_no_other_is_made() {
+    World::builder()
+        .play(async |world| {
+            let code = payment_code();
+            let charge = Charge::of(800).with("auth_code", code.clone()).keyed("lost-key-000001");
+            let node = world.node_mut();
+            let paid = node.program()?.charge(&charge).await?;
+            ensure!(paid.text("state") == "paid", "{}", paid.json);
+            node.stop().await?;
+            let identity = file(node, "identity.key");
+            let kept = fs::read(&identity)?;
+            fs::remove_file(&identity)?;
+            for verb in ["status", "verify", "rebuild"] {
+                says(&node.command(&[verb]).await?, 1, &["identity.key", "backup", "guitai-hub enrol"])?;
+            }
+            starts_not(node, 1, &["identity.key"]).await?;
+            ensure!(!identity.exists(), "another key was made");
+            write_secret(&identity, "")?;
+            fs::write(&identity, kept)?;
+            // The keys of hashes come back from their second copy: a code is known as used, a request as made.
+            for name in ["code.key", "request.key"] {
+                fs::remove_file(file(node, name))?;
+            }
+            node.start().await?;
+            let client = node.program()?;
+            let again = client.charge(&charge).await?;
+            ensure!(text(&again.json, "order_no") == paid.text("order_no"), "{} {}", again.status, again.json);
+            let used = client.charge(&Charge::of(800).with("auth_code", code)).await?;
+            ensure!(used.text("code") == "payment_code_used", "{} {}", used.status, used.json);
+            Ok(())
+        })
+        .await;
+}
+
+// Before: a hub without its key made another and cut every store off; one without its database started empty, with all well.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn h03_a_hub_without_its_key_or_its_database_does_not_start() {
+    World::builder()
+        .play(async |world| {
+            world.hub.stop().await?;
+            let (database, key) = (world.hub.file(), world.hub.file().with_file_name("identity.key"));
+            let aside = database.with_file_name("aside");
+            fs::rename(&key, &aside)?;
+            says(&world.hub.command(&["verify"]).await?, 1, &["identity.key", "backup"])?;
+            says(&run(world.hub.run_command(), "").await?, 1, &["identity.key"])?;
+            ensure!(!key.exists(), "another key was made");
+            fs::rename(&aside, &key)?;
+            fs::rename(&database, &aside)?;
+            says(&run(world.hub.run_command(), "").await?, 1, &["hub.db", "backup"])?;
+            fs::write(&database, b"")?;
+            says(&run(world.hub.run_command(), "").await?, 1, &["hub.db", "empty"])?;
+            fs::write(&database, [7; 20_000])?;
+            says(&world.hub.command(&["verify"]).await?, 3, &["hub.db"])?;
+            fs::rename(&aside, &database)?;
+            world.hub.start_again().await
+        })
+        .await;
+}
