@@ -23,7 +23,7 @@ use crate::{
     shadow::{self, Difference},
 };
 
-/// Up to so many facts every start walks the whole chain: some 60 ms.
+/// Up to so many facts every start walks the whole chain and looks at all that follows from it: some 10 and 300 ms.
 pub const WALKED_WHOLE_MAX: u64 = 20_000;
 
 /// Holds the fact of the last checkpoint.
