@@ -157,6 +157,16 @@ pub(crate) enum ApiKeyCommand {
         #[arg(long, value_delimiter = ',', required = true)]
         scope: Vec<HubScope>,
     },
+    /// 列出密钥 / list keys: name, scopes, made at, revoked at
+    List(ConfigFile),
+    /// 作废密钥，几秒内生效 / make a key good no more, within seconds, also while the hub runs
+    Revoke {
+        #[command(flatten)]
+        config: ConfigFile,
+        /// 使用者 / whose it is
+        #[arg(long)]
+        name: String,
+    },
 }
 
 /// What a program may do at the hub.
@@ -183,6 +193,24 @@ pub(crate) enum AccountCommand {
         /// 角色 / the role
         #[arg(long)]
         role: HubRole,
+    },
+    /// 列出账号 / list accounts: account, name, role, enabled or disabled
+    List(ConfigFile),
+    /// 停用账号，几秒内退出登录 / let somebody log in no more; whoever is logged in is logged out within seconds
+    Disable {
+        #[command(flatten)]
+        config: ConfigFile,
+        /// 账号 / the account
+        #[arg(long)]
+        account: String,
+    },
+    /// 启用账号，密码不变 / let somebody log in again, by the same password
+    Enable {
+        #[command(flatten)]
+        config: ConfigFile,
+        /// 账号 / the account
+        #[arg(long)]
+        account: String,
     },
 }
 

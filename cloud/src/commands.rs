@@ -1,31 +1,24 @@
 //! What the command line does besides running. Each verb opens the database for itself and works beside a running hub.
 
+mod people;
 mod stores;
 
 use std::{
-    io::{self, BufRead, Write},
+    io::{self, Write},
     process::ExitCode,
 };
 
 use ed25519_dalek::SigningKey;
 use guitai_core::{
-    ids::{AccountId, StoreId},
+    ids::StoreId,
     limits::NAME_MAX_CHARS,
     normal::{self, TextError},
-    secret::SecretText,
 };
-use guitai_http::{
-    bearer::{self, ApiKey, Scope, Scopes},
-    password::{self, Passwords, Weak},
-    session::{Person, Role},
-};
-
 use guitai_store::private;
 
 use crate::{
     api,
-    cli::{AccountCommand, ApiKeyCommand, Cli, Command, ConfigCommand, ConfigFile, HubRole, HubScope},
-    clock,
+    cli::{Cli, Command, ConfigCommand, ConfigFile},
     config::{self, Config},
     failure::Failure,
     identity, run,
@@ -34,9 +27,6 @@ use crate::{
 
 /// Longest name of a store or merchant for people.
 const SHOWN_NAME_MAX_CHARS: usize = 60;
-
-/// Longest name of an API key.
-const KEY_NAME_MAX_CHARS: usize = NAME_MAX_CHARS;
 
 /// Does what the command line says.
 pub(crate) fn execute(cli: Cli) -> Result<ExitCode, Failure> {
@@ -52,10 +42,8 @@ pub(crate) fn execute(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Enrol { config, store } => stores::enrol(&config, &store)?,
         Command::Verify(config) => return verify(&config),
         Command::Rebuild(config) => rebuild(&config)?,
-        Command::ApiKey(ApiKeyCommand::Create { config, name, scope }) => create_key(&config, &name, &scope)?,
-        Command::Account(AccountCommand::Create { config, account, name, role }) => {
-            create_account(&config, &account, &name, role)?;
-        }
+        Command::ApiKey(command) => people::api_key(command)?,
+        Command::Account(command) => people::account(command)?,
         Command::Config(ConfigCommand::Example) => say(config::EXAMPLE.trim_end())?,
         Command::Openapi { access: true } => say(api::who_may().trim_end())?,
         Command::Openapi { access: false } => {
@@ -113,51 +101,6 @@ fn rebuild(file: &ConfigFile) -> Result<(), Failure> {
     let (_, sqlite, _) = open(file)?;
     let done = sqlite.rebuild().map_err(Failure::stored)?;
     say(&format!("ok\tfacts {}\tundigested {}", done.facts, done.undigested))
-}
-
-fn create_key(file: &ConfigFile, name: &str, scopes: &[HubScope]) -> Result<(), Failure> {
-    let scopes = scopes.iter().fold(Scopes::default(), |scopes, scope| {
-        scopes.with(match scope {
-            HubScope::Read => Scope::Read,
-            HubScope::Admin => Scope::Admin,
-        })
-    });
-    let name = normal::name(name, KEY_NAME_MAX_CHARS).map_err(bad_name)?;
-    if scopes.contains(Scope::Admin) && AccountId::parse(&name).is_err() {
-        // What it publishes is signed with its name.
-        return Err(Failure::usage(bad_id("--name")));
-    }
-    let (_, sqlite, _) = open(file)?;
-    let made = bearer::new_key().map_err(Failure::failed)?;
-    let key = ApiKey { name, scopes };
-    if !sqlite.add_key(&key, &made.hash, clock::wall()).map_err(Failure::failed)? {
-        return Err(Failure::failed(format!("密钥名已存在 a key named {:?} exists (key_exists)", key.name)));
-    }
-    say(made.text.expose())
-}
-
-fn create_account(file: &ConfigFile, account: &str, name: &str, role: HubRole) -> Result<(), Failure> {
-    let account = AccountId::parse(&normal::typed(account)).map_err(|_| Failure::usage(bad_id("--account")))?;
-    let name = shown_name(name)?;
-    let role = match role {
-        HubRole::Headquarters => Role::Headquarters,
-    };
-    let mut line = String::new();
-    io::stdin().lock().read_line(&mut line).map_err(Failure::failed)?;
-    let password = SecretText::new(line.trim_end_matches(['\r', '\n']).to_owned());
-    password::check_policy(password.expose()).map_err(|weak| {
-        Failure::failed(match weak {
-            Weak::TooShort => "密码至少 8 个字符 a password has at least 8 characters",
-            Weak::TooLong => "密码最长 256 字节 a password has at most 256 bytes",
-            Weak::Common => "这是常见密码 this is a common password, easy to guess",
-        })
-    })?;
-    let (_, sqlite, _) = open(file)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(Failure::failed)?;
-    let verifier = runtime.block_on(Passwords::new().hash(password));
-    let verifier = verifier.map_err(|error| Failure::failed(format!("无法处理密码 cannot hash: {error:?}")))?;
-    let person = Person { account, name, role };
-    sqlite.set_account(&person, &verifier, clock::wall()).map_err(Failure::failed)
 }
 
 fn store_id(text: &str) -> Result<StoreId, Failure> {

@@ -7,6 +7,7 @@ mod approval;
 mod bills;
 pub(crate) mod events;
 mod exceptions;
+pub(crate) mod keys;
 pub(crate) mod payments;
 mod receipts;
 mod returns;
@@ -78,6 +79,9 @@ fn table(guarded: impl FnOnce(Table) -> Table) -> Table {
         .routes(READ, routes!(status::sync))
         .routes(ANYBODY, routes!(status::health))
         .routes(ACCOUNTS, routes!(accounts::list, accounts::create))
+        .routes(ACCOUNTS, routes!(accounts::change))
+        .routes(ACCOUNTS, routes!(keys::list))
+        .routes(ACCOUNTS, routes!(keys::revoke))
         .routes(READ_NOTICES, routes!(announcements::list))
         .routes(EDIT_NOTICES, routes!(announcements::edit))
         .routes(PEOPLE, routes!(announcements::mark_read))

@@ -151,7 +151,7 @@ impl Authenticator for App {
 
     fn key(&self, hash: &KeyHash) -> Result<Option<ApiKey>, Problem> {
         let found = self.look(|connection| query::api_key(connection, &hash.0))?;
-        Ok(found.and_then(|(name, scopes)| Some(ApiKey { name, scopes: Scopes::parse(&scopes).ok()? })))
+        Ok(found.and_then(|(name, scopes)| Some(ApiKey { name, scopes: Scopes::parse(&scopes).ok()?, hash: *hash })))
     }
 
     fn now(&self) -> Now {

@@ -1,5 +1,6 @@
 //! The command line. Exit codes: 0 ok, 1 failed, 2 usage, 3 integrity (doctor has its own).
 
+mod access;
 mod arguments;
 mod diagnose;
 mod facts;
@@ -30,8 +31,6 @@ use guitai_store::{
     journal::{self, BranchFact},
     query, record, refold,
 };
-
-use guitai_till::NotAccepted;
 
 use crate::{
     clock,
@@ -115,6 +114,11 @@ fn dispatch(verb: Verb) -> anyhow::Result<ExitCode> {
         Verb::Verify(at) => done(verify(&at.config)),
         Verb::Rebuild(at) => done(rebuild(&at.config)),
         Verb::ApiKey { verb: ApiKeyVerb::Create { at, name, scope } } => done(api_key(&at.config, name, &scope)),
+        Verb::ApiKey { verb: ApiKeyVerb::List(at) } => done(access::keys(&at.config)),
+        Verb::ApiKey { verb: ApiKeyVerb::Revoke { at, name } } => done(access::revoke(&at.config, &name)),
+        Verb::Account { verb: AccountVerb::List(at) } => done(access::accounts(&at.config)),
+        Verb::Account { verb: AccountVerb::Disable { at, account } } => done(access::admit(&at.config, account, true)),
+        Verb::Account { verb: AccountVerb::Enable { at, account } } => done(access::admit(&at.config, account, false)),
         Verb::Account { verb: AccountVerb::Create { at, account, name, role } } => {
             done(account_create(&at.config, account, name, role))
         }
@@ -362,16 +366,15 @@ fn record(config: &Path, request: Request) -> anyhow::Result<()> {
     let (_, mut journal) = mend::journal(&folder, &identity, |database| {
         Journal::open(database, id.clone(), issuer, identity.clone(), enrolment.after(), begun)
     })?;
-    let fact = match request.wish(clock::trusted(journal.last_at()?, last_offset_ms))? {
-        Wish::ApiKey(key) => {
-            if query::has_key_named(journal.connection(), journal.store().as_str(), &key.name)? {
-                bail!("{}", refusal::words(NotAccepted::KeyExists));
-            }
-            Fact::from(key)
-        }
-        Wish::Account(account) => Fact::from(account),
+    let now = clock::trusted(journal.last_at()?, last_offset_ms);
+    let facts = match request.wish(now)? {
+        Wish::ApiKey(key) => guitai_till::people::may_be_made(&journal, &key)?.map(|()| vec![Fact::from(key)]),
+        Wish::Account(account) => Ok(vec![Fact::from(account)]),
+        Wish::Admit(admit) => guitai_till::people::admitted(&journal, &admit, now)?,
+        Wish::Revocation(name) => guitai_till::people::revoked(&journal, &name, None, now)?,
     };
-    journal.append(&fact)?;
+    let facts = facts.map_err(|refusal| anyhow::anyhow!("{}", refusal::words(refusal)))?;
+    facts.iter().try_for_each(|fact| journal.append(fact).map(drop))?;
     journal.commit()?;
     Ok(())
 }

@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context, bail};
 use guitai_core::people::{AccountSet, ApiKeyCreated, Role};
 use guitai_core::{ids::AccountId, limits, normal, time::UtcMs};
-use guitai_till::{Command, Handle, NotTaken};
+use guitai_till::{Admit, Command, Handle, NotTaken};
 use serde::{Deserialize, Serialize};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt},
@@ -38,12 +38,19 @@ pub(crate) enum Request {
     CreateApiKey { name: String, scopes: String, hash: Vec<u8> },
     /// An account, whole.
     SetAccount { account: String, name: String, role: String, verifier: String },
+    /// An account that may log in no more, or again.
+    Admit { account: String, disabled: bool },
+    /// All keys of a name are good no more.
+    RevokeApiKeys { name: String },
 }
 
 /// A fact the operator wants recorded.
 pub(crate) enum Wish {
     ApiKey(ApiKeyCreated),
     Account(AccountSet),
+    Admit(Admit),
+    /// The keys of this name go.
+    Revocation(String),
 }
 
 impl Request {
@@ -70,6 +77,12 @@ impl Request {
                     at,
                 }))
             }
+            Self::Admit { account, disabled } => {
+                let account = AccountId::parse(&normal::typed(&account))
+                    .map_err(|error| Usage(format!("--account: {error:?}")))?;
+                Ok(Wish::Admit(Admit { account, disabled, by: None }))
+            }
+            Self::RevokeApiKeys { name } => Ok(Wish::Revocation(name)),
         }
     }
 }
@@ -142,6 +155,8 @@ async fn record(till: &Handle, line: &str) -> anyhow::Result<()> {
     let command = match request.wish(till.clock().trusted_now())? {
         Wish::ApiKey(key) => Command::CreateApiKey(key, done),
         Wish::Account(account) => Command::SetAccount(account, done),
+        Wish::Admit(admit) => Command::Admit(admit, done),
+        Wish::Revocation(name) => Command::RevokeApiKeys(name, None, done),
     };
     till.send(command).map_err(|why| match why {
         NotTaken::Full => anyhow::anyhow!("the node is busy; try again"),

@@ -44,6 +44,7 @@ pub(crate) fn problem(refusal: NotAccepted) -> Problem {
         }
         NotAccepted::CashierUnknown => Problem::new(Code::CashierUnknown).field("cashier"),
         NotAccepted::AccountExists => Problem::new(Code::AccountExists).field("account"),
+        NotAccepted::LastAdministrator => Code::LastAdministrator.into(),
         NotAccepted::KeyExists => Problem::new(Code::KeyExists).field("name"),
         NotAccepted::Barred(bar) => {
             let words = membership::bar_words(bar);

@@ -130,7 +130,11 @@ impl Hub {
         self.command_with(arguments, "").await
     }
 
-    async fn command_with(&self, arguments: &[&str], input: &str) -> anyhow::Result<Said> {
+    /// The same with something on its standard input.
+    ///
+    /// # Errors
+    /// It hangs.
+    pub async fn command_with(&self, arguments: &[&str], input: &str) -> anyhow::Result<Said> {
         let mut command = Command::new(program("guitai-hub"));
         command.args(arguments).arg("--config").arg(self.folder.join("hub.toml"));
         self.clock.apply(&mut command);

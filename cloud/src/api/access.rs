@@ -17,6 +17,9 @@ pub(super) const PEOPLE: Access = Access::Of(Callers::people().roles(HEADQUARTER
 /// Reads what the stores do.
 pub(super) const READ: Access = Access::Of(Callers::keys(&[Scope::Read]).roles(HEADQUARTERS));
 
+/// Manages accounts and keys. A key of scope `admin` may, since it makes none.
+pub(super) const ACCOUNTS: Access = Access::Of(Callers::keys(&[Scope::Admin]).roles(HEADQUARTERS));
+
 /// Reads announcements.
 pub(super) const READ_NOTICES: Access = Access::Of(Callers::keys(&[Scope::Read, Scope::Admin]).roles(HEADQUARTERS));
 

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use axum::{extract::State, response::Response};
 use guitai_http::{
-    bearer::{Authenticator, Principal},
+    bearer::Principal,
     problem::Problem,
-    sse::{self, Alive, Feed},
+    sse::{self, Feed},
 };
 
 use crate::app::App;
@@ -20,10 +20,6 @@ pub(super) async fn listen(State(app): State<Arc<App>>, caller: Principal) -> Re
     let seat = app.streams.take(&caller)?;
     let live = app.news.subscribe();
     let stop = app.stop.clone();
-    let alive: Alive = match caller {
-        Principal::Person(current) => Box::new(move || app.sessions.is_live(current.session, app.now())),
-        // Keys are not taken back while the hub runs.
-        Principal::Key(_) => Box::new(|| true),
-    };
+    let alive = sse::while_let_in(app, &caller);
     Ok(sse::respond(Feed { replay: Vec::new(), live, stop, alive, hears: Box::new(|_| true), seat }))
 }

@@ -6,6 +6,7 @@ mod events;
 mod figures;
 mod health;
 pub(crate) mod payments;
+pub(crate) mod people;
 mod sessions;
 mod stores;
 
@@ -29,7 +30,7 @@ use tracing::error;
 use utoipa::OpenApi;
 use utoipa_axum::routes;
 
-use access::{ANYBODY, PEOPLE, READ, READ_NOTICES, WRITE_NOTICES};
+use access::{ACCOUNTS, ANYBODY, PEOPLE, READ, READ_NOTICES, WRITE_NOTICES};
 
 use crate::app::App;
 
@@ -62,6 +63,10 @@ fn table() -> Table {
         .routes(READ, routes!(payments::list))
         .routes(READ, routes!(payments::one))
         .routes(READ, routes!(figures::day))
+        .routes(ACCOUNTS, routes!(people::accounts))
+        .routes(ACCOUNTS, routes!(people::change))
+        .routes(ACCOUNTS, routes!(people::keys))
+        .routes(ACCOUNTS, routes!(people::revoke))
         .routes(READ_NOTICES, routes!(announcements::list))
         .routes(WRITE_NOTICES, routes!(announcements::publish))
         .routes(WRITE_NOTICES, routes!(announcements::edit))

@@ -37,8 +37,8 @@ fn caller(rig: &Rig) -> Caller {
 
 fn program(rig: &Rig, scope: Scope) -> Caller {
     let made = bearer::new_key().unwrap();
-    let key = ApiKey { name: scope.as_str().to_owned(), scopes: Scopes::default().with(scope) };
-    assert!(rig.sqlite.add_key(&key, &made.hash, MORNING).unwrap());
+    let key = ApiKey { name: scope.as_str().to_owned(), scopes: Scopes::default().with(scope), hash: made.hash };
+    assert!(rig.sqlite.add_key(&key, MORNING).unwrap());
     Caller { key: Some(made.text.expose().to_owned()), ..caller(rig) }
 }
 

@@ -35,6 +35,7 @@ use guitai_store::{
 };
 
 use letters::{Change, Draft, LetterError, MessageError, Turn};
+use people::{KeyLine, NotAdmitted};
 use roster::{Heard, Seen, StoreLine, Welcome};
 pub use sqlite::{Fence, Refused, Sqlite};
 pub(crate) use sqlite::{Figures, Letters, StoreNews, Watched};
@@ -146,6 +147,26 @@ impl HubStore {
     /// A person and the PHC text of the password.
     pub(crate) async fn account(&self, account: AccountId) -> Result<Option<(Person, String)>, StoreError> {
         self.blocking(move |sqlite| sqlite.account(&account)).await?
+    }
+
+    /// All accounts, and whether each may log in no more.
+    pub(crate) async fn accounts(&self) -> Result<Vec<(Person, bool)>, StoreError> {
+        self.blocking(Sqlite::accounts).await?
+    }
+
+    /// Lets an account log in no more, or again.
+    pub(crate) async fn admit(&self, account: AccountId, disabled: bool, now: UtcMs) -> Result<Person, NotAdmitted> {
+        self.blocking(move |sqlite| sqlite.admit(&account, disabled, now)).await?
+    }
+
+    /// All keys.
+    pub(crate) async fn keys(&self) -> Result<Vec<KeyLine>, StoreError> {
+        self.blocking(Sqlite::keys).await?
+    }
+
+    /// Makes the key of this name good no more; false if there is none.
+    pub(crate) async fn revoke_key(&self, name: String, now: UtcMs) -> Result<bool, StoreError> {
+        self.blocking(move |sqlite| sqlite.revoke_key(&name, now)).await?
     }
 
     /// The sessions as they were last written down.

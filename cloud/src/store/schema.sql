@@ -54,12 +54,17 @@ CREATE TABLE hub_account (
     name       TEXT NOT NULL,
     role       TEXT NOT NULL,
     verifier   TEXT NOT NULL,
-    changed_at INTEGER NOT NULL
+    changed_at INTEGER NOT NULL,
+    -- it may log in no more
+    disabled   INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE hub_api_key (
     hash       BLOB NOT NULL PRIMARY KEY,
-    name       TEXT NOT NULL UNIQUE,
+    name       TEXT NOT NULL,
     scopes     TEXT NOT NULL,
-    created_at INTEGER NOT NULL
+    created_at INTEGER NOT NULL,
+    -- since when it is good no more
+    revoked_at INTEGER
 ) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX hub_api_key_by_name ON hub_api_key (name) WHERE revoked_at IS NULL;

@@ -2,6 +2,7 @@
 
 mod fence;
 mod intake;
+mod people;
 mod refused;
 mod schema;
 
@@ -12,7 +13,7 @@ use std::{
 
 use ed25519_dalek::{SigningKey, VerifyingKey};
 use guitai_core::{
-    ids::{AccountId, FactNo, Issuer, JournalId, OrderNo, StoreId},
+    ids::{FactNo, Issuer, JournalId, OrderNo, StoreId},
     journal::{chain::Seal, epoch::Point},
     money::Fen,
     sync::{
@@ -22,10 +23,6 @@ use guitai_core::{
     },
     time::{Day, UtcMs},
     trust::EnrolmentCode,
-};
-use guitai_http::{
-    bearer::{ApiKey, KeyHash},
-    session::Person,
 };
 use guitai_store::{
     Database, Integrity, Reader, StoreError, ingest, journal,
@@ -41,7 +38,6 @@ use tracing::warn;
 use super::{
     PeerState, Recalled, StoreLetters,
     letters::{self, Actor, Change, Draft, LetterError, MessageError, Turn},
-    people,
     roster::{self, BoxLine, Heard, NoCode, NotAdded, NotChanged, Seen, StoreLine, Welcome},
 };
 
@@ -311,26 +307,6 @@ impl Sqlite {
     /// See [`super::HubStore::payment`].
     pub(super) fn payment(&self, order_no: &str) -> Result<Option<PaymentRow>, StoreError> {
         self.reader.read(|connection| query::payment(connection, order_no))
-    }
-
-    /// Makes an account or sets it anew.
-    pub(crate) fn set_account(&self, person: &Person, verifier: &str, now: UtcMs) -> Result<(), StoreError> {
-        self.write(|tx| people::set_account(tx, person, verifier, now))
-    }
-
-    /// See [`super::HubStore::account`].
-    pub(super) fn account(&self, account: &AccountId) -> Result<Option<(Person, String)>, StoreError> {
-        self.reader.read(|connection| people::account(connection, account))
-    }
-
-    /// Keeps a key; false if the name is taken.
-    pub(crate) fn add_key(&self, key: &ApiKey, hash: &KeyHash, now: UtcMs) -> Result<bool, StoreError> {
-        self.write(|tx| people::add_key(tx, key, hash, now))
-    }
-
-    /// See [`super::HubStore::key`].
-    pub(super) fn key(&self, hash: &KeyHash) -> Result<Option<ApiKey>, StoreError> {
-        self.reader.read(|connection| people::key(connection, hash))
     }
 
     /// See [`super::HubStore::letters`].

@@ -46,5 +46,5 @@ pub(super) const READ_NOTICES: Access = Access::Of(Callers::keys(&[Scope::Read, 
 /// Edits announcements.
 pub(super) const EDIT_NOTICES: Access = Access::Of(Callers::keys(&[Scope::Admin]).roles(&[Role::Administrator]));
 
-/// Manages accounts.
-pub(super) const ACCOUNTS: Access = Access::Of(Callers::people().roles(&[Role::Administrator]));
+/// Manages accounts and keys. A key makes no administrators: that would let it give money back.
+pub(super) const ACCOUNTS: Access = Access::Of(Callers::keys(&[Scope::Admin]).roles(&[Role::Administrator]));

@@ -10,7 +10,7 @@ use guitai_core::{
 use guitai_http::{
     bearer::Principal,
     problem::Problem,
-    sse::{Audience, Event, Feed, last_event_id, respond},
+    sse::{Audience, Event, Feed, last_event_id, respond, while_let_in},
 };
 use guitai_store::query::{self, PaymentRow};
 
@@ -41,13 +41,7 @@ pub(crate) async fn follow(
     };
     // A code that was read while this page had no line. One that it heard it knows by its token.
     replay.extend(app.scans.offers(app.now().up));
-    let alive: guitai_http::sse::Alive = match &who {
-        Principal::Person(current) => {
-            let (app, session) = (Arc::clone(&app), current.session);
-            Box::new(move || app.sessions.is_live(session, app.now()))
-        }
-        Principal::Key(_) => Box::new(|| true),
-    };
+    let alive = while_let_in(Arc::clone(&app), &who);
     let (own, charges) = (own_only(&who), CHARGERS.contain(&who));
     let hears: guitai_http::sse::Hears = Box::new(move |audience| match audience {
         Audience::All => true,

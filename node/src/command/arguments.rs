@@ -144,6 +144,16 @@ pub(super) enum ApiKeyVerb {
         #[arg(long)]
         scope: String,
     },
+    /// 列出密钥 / lists keys: name, scopes, made at, revoked at.
+    List(Configured),
+    /// 作废密钥，几秒内生效 / makes a program's keys good no more, within seconds, also while the node runs.
+    Revoke {
+        #[command(flatten)]
+        at: Configured,
+        /// The program's name; all keys of it go.
+        #[arg(long)]
+        name: String,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -159,6 +169,22 @@ pub(super) enum AccountVerb {
         /// administrator or cashier.
         #[arg(long)]
         role: String,
+    },
+    /// 列出账号 / lists accounts: account, name, role, enabled or disabled.
+    List(Configured),
+    /// 停用账号，立即退出登录 / lets somebody log in no more; whoever is logged in is logged out.
+    Disable {
+        #[command(flatten)]
+        at: Configured,
+        #[arg(long)]
+        account: String,
+    },
+    /// 启用账号，密码不变 / lets somebody log in again, by the same password.
+    Enable {
+        #[command(flatten)]
+        at: Configured,
+        #[arg(long)]
+        account: String,
     },
 }
 

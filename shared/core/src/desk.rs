@@ -51,9 +51,11 @@ pub enum NotAccepted {
     AccountExists,
     /// Another program's key has this name.
     KeyExists,
+    /// Nobody could let accounts in or approve anything any more.
+    LastAdministrator,
     /// Too many payments are open.
     TooManyOpen,
-    /// No payment has this number.
+    /// There is no such payment, account or key.
     NotFound,
     /// The payment's state forbids it.
     Payment(Refused),

@@ -17,6 +17,8 @@ family! {
     10 => AccountSet[name, verifier],
     /// A key for a program was made.
     11 => ApiKeyCreated,
+    /// A key is good no more.
+    12 => ApiKeyRevoked,
 }
 
 /// See [`Fact::AccountSet`].
@@ -64,9 +66,28 @@ pub struct ApiKeyCreated {
     pub at: UtcMs,
 }
 
+/// See [`Fact::ApiKeyRevoked`].
+#[derive(Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct ApiKeyRevoked {
+    /// The program's name, for people.
+    #[n(0)]
+    pub name: String,
+    /// SHA-256 of the key: of two under one name each is revoked by itself.
+    #[cbor(n(1), with = "minicbor::bytes")]
+    pub hash: [u8; 32],
+    /// Who revoked it; absent when done on the machine itself.
+    #[n(2)]
+    pub by: Option<AccountId>,
+    /// When.
+    #[n(3)]
+    pub at: UtcMs,
+}
+
 show! {
     AccountSet { account, name, role, disabled, by, at } without verifier;
     ApiKeyCreated { name, scopes, at } without hash;
+    ApiKeyRevoked { name, by, at } without hash;
     Idempotency { caller, key } without body_hash;
     Approval { by, approver, idempotency };
 }

@@ -85,6 +85,15 @@ pub enum RowChange {
         scopes: String,
         /// SHA-256 of the key.
         hash: [u8; 32],
+        /// When it was made.
+        at: UtcMs,
+    },
+    /// A program's key is good no more.
+    ApiKeyRevoked {
+        /// SHA-256 of the key.
+        hash: [u8; 32],
+        /// Since when.
+        at: UtcMs,
     },
 }
 
@@ -162,8 +171,9 @@ fn of_people(fact: &people::Fact) -> RowChange {
             disabled: f.disabled,
         },
         people::Fact::ApiKeyCreated(f) => {
-            RowChange::ApiKey { name: f.name.clone(), scopes: f.scopes.clone(), hash: f.hash }
+            RowChange::ApiKey { name: f.name.clone(), scopes: f.scopes.clone(), hash: f.hash, at: f.at }
         }
+        people::Fact::ApiKeyRevoked(f) => RowChange::ApiKeyRevoked { hash: f.hash, at: f.at },
     }
 }
 

@@ -156,6 +156,8 @@ pub struct ApiKey {
     pub name: String,
     /// What it may do.
     pub scopes: Scopes,
+    /// Which key of that name.
+    pub hash: KeyHash,
 }
 
 /// What the extractors ask of a server's state.

@@ -62,6 +62,8 @@ codes! {
     PasswordWeak "password_weak" UNPROCESSABLE_ENTITY,
     /// The account's name is taken.
     AccountExists "account_exists" CONFLICT,
+    /// The last administrator who may log in.
+    LastAdministrator "last_administrator" CONFLICT,
     /// Another key has this name.
     KeyExists "key_exists" CONFLICT,
     /// Money would move, but `Idempotency-Key` is missing.

@@ -17,8 +17,9 @@ pub use payment::{
     ExceptionsQuery, Fields, GiveUp, NewTotal, Payment, PaymentsQuery, Refund, Settle, Void,
 };
 pub use people::{
-    Account, Accounts, EditAnnouncement, EditHubAnnouncement, HubAnnouncement, HubAnnouncements, LogIn, NameId,
-    NewAccount, NewAnnouncement, NodeAnnouncement, NodeAnnouncements, Session, StoreReads, TillRef,
+    Account, Accounts, ApiKeyLine, ApiKeys, ChangeAccount, EditAnnouncement, EditHubAnnouncement, HubAnnouncement,
+    HubAnnouncements, LogIn, NameId, NewAccount, NewAnnouncement, NodeAnnouncement, NodeAnnouncements, Session,
+    StoreReads, TillRef,
 };
 pub use state::{
     BarWord, ClockWord, Devices, DisabledNode, EndedWord, Health, HealthStatus, HubLink, PrinterState, ScannerState,

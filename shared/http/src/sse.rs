@@ -2,7 +2,8 @@
 //!
 //! A listener first gets the events it missed (the caller looks those up after `Last-Event-ID`), then the live ones. Whoever
 //! reads too slowly gets `resync` in place of what was dropped, and fetches anew. Every [`KEEP_ALIVE`] a comment is sent, so
-//! that proxies keep the line and a listener that is gone is noticed; the listener's session is asked at the same time.
+//! that proxies keep the line and a listener that is gone is noticed; whether it may still listen is asked
+//! every [`ASKED_EVERY`], and before every event.
 
 use std::{convert::Infallible, fmt::Display, sync::Arc, time::Duration};
 
@@ -19,7 +20,7 @@ use tokio::{
 use tokio_stream::wrappers::ReceiverStream;
 
 use crate::{
-    bearer::Principal,
+    bearer::{Authenticator, Principal},
     problem::{Code, Problem},
     session::SessionId,
     share::{Share, Shares},
@@ -27,6 +28,9 @@ use crate::{
 
 /// A comment goes out this often; proxies commonly cut a silent line after 30 to 60 s.
 pub const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// Whoever listens is asked this often whether they still may: what is taken back ends within 5 s, also where nothing happens.
+pub const ASKED_EVERY: Duration = Duration::from_secs(2);
 
 /// Streams of one caller at a time: a page needs one, and somebody may have several windows or a program several workers.
 pub const STREAMS_PER_CALLER_MAX: usize = 4;
@@ -117,8 +121,22 @@ impl Event {
     }
 }
 
-/// Asks whether the listener may still listen; see `Sessions::is_live`.
+/// Asks whether the listener may still listen.
 pub type Alive = Box<dyn Fn() -> bool + Send + Sync>;
+
+/// A caller may listen while their session goes on, or their key is good. Where nobody can tell, they connect again and hear why.
+pub fn while_let_in<A: Authenticator>(server: A, who: &Principal) -> Alive {
+    match who {
+        Principal::Person(current) => {
+            let session = current.session;
+            Box::new(move || server.sessions().is_live(session, server.now()))
+        }
+        Principal::Key(key) => {
+            let hash = key.hash;
+            Box::new(move || server.key(&hash).is_ok_and(|key| key.is_some()))
+        }
+    }
+}
 
 /// Asks whether the listener may hear an event of this audience.
 pub type Hears = Box<dyn Fn(&Audience) -> bool + Send + Sync>;
@@ -131,7 +149,7 @@ pub struct Feed {
     pub live: broadcast::Receiver<Event>,
     /// Ends the stream when true.
     pub stop: watch::Receiver<bool>,
-    /// Asked before every event and every [`KEEP_ALIVE`].
+    /// Asked before every event and every [`ASKED_EVERY`].
     pub alive: Alive,
     /// Which events this listener may hear.
     pub hears: Hears,
@@ -206,6 +224,8 @@ async fn pump(feed: Feed, to: Events) {
         }
         let mut keep_alive = interval_at(Instant::now() + KEEP_ALIVE, KEEP_ALIVE);
         keep_alive.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut asked = interval_at(Instant::now() + ASKED_EVERY, ASKED_EVERY);
+        asked.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let event = tokio::select! {
                 received = live.recv() => match received {
@@ -215,6 +235,12 @@ async fn pump(feed: Feed, to: Events) {
                     Err(broadcast::error::RecvError::Closed) => return,
                 },
                 _ = keep_alive.tick() => sse::Event::default().comment(""),
+                _ = asked.tick() => {
+                    if alive() {
+                        continue;
+                    }
+                    return;
+                }
             };
             if !alive() || to.send(Ok(event)).await.is_err() {
                 return;
@@ -257,7 +283,7 @@ mod tests {
 
     fn program(name: &str) -> Principal {
         let scopes = crate::bearer::Scopes::default();
-        Principal::Key(crate::bearer::ApiKey { name: name.to_owned(), scopes })
+        Principal::Key(crate::bearer::ApiKey { name: name.to_owned(), scopes, hash: crate::bearer::KeyHash([0; 32]) })
     }
 
     #[test]
@@ -304,6 +330,15 @@ mod tests {
         rig.alive.store(false, Ordering::SeqCst);
         rig.live.send(Event::named("sync", &1)).unwrap();
         assert_eq!(next(&mut rig.body).await, None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_may_listen_no_more_hears_the_end_also_when_nothing_happens() {
+        let mut rig = rig(Vec::new());
+        rig.alive.store(false, Ordering::SeqCst);
+        let began = Instant::now();
+        assert_eq!(next(&mut rig.body).await, None);
+        assert_eq!(began.elapsed(), ASKED_EVERY);
     }
 
     #[tokio::test(start_paused = true)]

@@ -114,6 +114,14 @@ impl Words {
                 ("这个账号已经有人使用。", "Somebody has this account already."),
                 ("换一个账号。", "Take another one."),
             ),
+            Code::LastAdministrator => words(
+                ("最后一个管理账号", "Last administrator"),
+                (
+                    "这是最后一个能登录的管理账号，停用后再没有人能管理。",
+                    "This is the last administrator who may log in: nobody could manage anything any more.",
+                ),
+                ("先新建或启用另一个管理账号。", "Make or enable another one first."),
+            ),
             Code::KeyExists => words(
                 ("密钥名已存在", "Key exists"),
                 ("已经有一个同名的密钥。", "Another key has this name already."),

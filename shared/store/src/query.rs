@@ -105,6 +105,17 @@ pub struct AccountRow {
     pub disabled: bool,
 }
 
+/// A program's key, without itself.
+#[derive(Clone, Debug)]
+#[allow(missing_docs, reason = "the fields of a key's facts")]
+pub struct ApiKeyRow {
+    pub name: String,
+    pub scopes: String,
+    pub hash: [u8; 32],
+    pub created_at: UtcMs,
+    pub revoked_at: Option<UtcMs>,
+}
+
 impl Reader {
     /// Readers of one database.
     #[must_use]
@@ -283,22 +294,36 @@ fn account_row(row: &Row<'_>) -> rusqlite::Result<AccountRow> {
     })
 }
 
-/// Name and scopes of a program's key, by its SHA-256.
+/// Name and scopes of a program's key, by its SHA-256; nothing of one that was revoked.
 ///
 /// # Errors
 /// What SQLite says.
 pub fn api_key(connection: &Connection, hash: &[u8; 32]) -> Result<Option<(String, String)>, StoreError> {
-    let mut statement = connection.prepare_cached("SELECT name, scopes FROM api_key WHERE hash = ?1")?;
+    let mut statement =
+        connection.prepare_cached("SELECT name, scopes FROM api_key WHERE hash = ?1 AND revoked_at IS NULL")?;
     Ok(statement.query_row([hash], |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
 }
 
-/// Whether a program's key of this name was made.
+/// All keys of a store's programs, by name, the newest of a name first; also those that are good no more.
 ///
 /// # Errors
 /// What SQLite says.
-pub fn has_key_named(connection: &Connection, store: &str, name: &str) -> Result<bool, StoreError> {
-    let mut statement = connection.prepare_cached("SELECT 1 FROM api_key WHERE store = ?1 AND name = ?2")?;
-    Ok(statement.exists([store, name])?)
+pub fn api_keys(connection: &Connection, store: &str) -> Result<Vec<ApiKeyRow>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT name, scopes, hash, created_at, revoked_at FROM api_key WHERE store = ?1
+         ORDER BY name, created_at DESC, hash",
+    )?;
+    let rows = statement.query_map([store], |row| {
+        let (created_at, revoked_at) = (row.get(3)?, row.get::<_, Option<i64>>(4)?);
+        Ok(ApiKeyRow {
+            name: row.get(0)?,
+            scopes: row.get(1)?,
+            hash: row.get(2)?,
+            created_at: UtcMs(created_at),
+            revoked_at: revoked_at.map(UtcMs),
+        })
+    })?;
+    rows.map(|row| Ok(row?)).collect()
 }
 
 /// How many facts of a journal lie after `acked`, and when the first of them was written. Facts of an epoch are numbered without

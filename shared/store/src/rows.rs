@@ -110,10 +110,15 @@ fn write_row(connection: &Connection, store: &StoreId, fact_no: FactNo, change: 
              SET name = excluded.name, role = excluded.role, verifier = excluded.verifier, disabled = excluded.disabled",
             params![store.as_str(), account.as_str(), name, role.as_str(), verifier, disabled],
         ),
-        RowChange::ApiKey { name, scopes, hash } => run(
+        RowChange::ApiKey { name, scopes, hash, at } => run(
             connection,
-            "INSERT INTO api_key VALUES (?1, ?2, ?3, ?4) ON CONFLICT (store, hash) DO NOTHING",
-            params![store.as_str(), name, scopes, hash],
+            "INSERT INTO api_key VALUES (?1, ?2, ?3, ?4, ?5, NULL) ON CONFLICT (store, hash) DO NOTHING",
+            params![store.as_str(), name, scopes, hash, at.0],
+        ),
+        RowChange::ApiKeyRevoked { hash, at } => run(
+            connection,
+            "UPDATE api_key SET revoked_at = ?3 WHERE hash = ?1 AND store = ?2 AND revoked_at IS NULL",
+            params![hash, store.as_str(), at.0],
         ),
     }
 }

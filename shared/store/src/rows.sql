@@ -112,9 +112,12 @@ CREATE TABLE account (
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE api_key (
-    store  TEXT NOT NULL,
-    name   TEXT NOT NULL,
-    scopes TEXT NOT NULL,
-    hash   BLOB NOT NULL,
+    store      TEXT NOT NULL,
+    name       TEXT NOT NULL,
+    scopes     TEXT NOT NULL,
+    hash       BLOB NOT NULL,
+    created_at INTEGER NOT NULL,
+    -- since when it is good no more
+    revoked_at INTEGER,
     PRIMARY KEY (hash, store)
 ) STRICT, WITHOUT ROWID;

@@ -53,6 +53,10 @@ pub enum Command {
     SetAccount(AccountSet, Done),
     /// A program's key is made.
     CreateApiKey(ApiKeyCreated, Done),
+    /// An account may log in no more, or again.
+    Admit(Admit, Done),
+    /// All keys of this name are good no more; by whom.
+    RevokeApiKeys(String, Option<AccountId>, Done),
     /// What the roster or a fork forbids this till from now on; none: nothing.
     Bar(Option<Bar>),
     /// The hub has said how its copy of the journal compares, or will not soon.
@@ -194,6 +198,17 @@ pub struct TotalRequest {
     pub note: Option<String>,
 }
 
+/// Whether an account may log in from now on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Admit {
+    /// Which.
+    pub account: AccountId,
+    /// It may log in no more.
+    pub disabled: bool,
+    /// Who says so; none on the machine itself.
+    pub by: Option<AccountId>,
+}
+
 impl Command {
     /// Whether somebody outside asks for it. The other commands are few by where they come from: an answer for each call under
     /// way, the words of one line to the hub.
@@ -209,7 +224,9 @@ impl Command {
             | Self::ChangeTotal(..)
             | Self::CreateAccount(..)
             | Self::SetAccount(..)
-            | Self::CreateApiKey(..) => true,
+            | Self::CreateApiKey(..)
+            | Self::Admit(..)
+            | Self::RevokeApiKeys(..) => true,
             Self::Answered(..)
             | Self::TimeTold { .. }
             | Self::Bar(_)
@@ -237,6 +254,8 @@ impl fmt::Debug for Command {
             Self::CreateAccount(account, _) => write!(f, "CreateAccount({})", account.account),
             Self::SetAccount(account, _) => write!(f, "SetAccount({})", account.account),
             Self::CreateApiKey(key, _) => write!(f, "CreateApiKey({})", key.name),
+            Self::Admit(admit, _) => write!(f, "Admit({}, disabled {})", admit.account, admit.disabled),
+            Self::RevokeApiKeys(name, ..) => write!(f, "RevokeApiKeys({name})"),
             Self::Bar(bar) => write!(f, "Bar({bar:?})"),
             Self::HubHeard => f.write_str("HubHeard"),
             Self::NumberFloor(no) => write!(f, "NumberFloor({no})"),

@@ -278,6 +278,8 @@ impl Engine {
             Command::CreateAccount(account, done) => self.create_account(AccountSet { at: now.wall, ..account }, done),
             Command::SetAccount(account, done) => self.record(&AccountSet { at: now.wall, ..account }.into(), done),
             Command::CreateApiKey(key, done) => self.create_key(ApiKeyCreated { at: now.wall, ..key }, done),
+            Command::Admit(admit, done) => self.admit(now, &admit, done),
+            Command::RevokeApiKeys(name, by, done) => self.revoke_keys(now, &name, by.as_ref(), done),
             Command::Bar(bar) => {
                 self.bar = bar;
                 Ok(())

@@ -9,12 +9,13 @@
 pub mod clock;
 pub mod command;
 pub mod engine;
+pub mod people;
 pub mod runner;
 pub mod till;
 
 pub use clock::{Clock, ClockState, Machine};
 pub use command::{
-    Accepted, Answer, Cashier, ChargeRequest, Command, Done, NamedBill, NotAccepted, Pays, Reply, ReturnRequest,
+    Accepted, Admit, Answer, Cashier, ChargeRequest, Command, Done, NamedBill, NotAccepted, Pays, Reply, ReturnRequest,
     SettleRequest, TotalRequest,
 };
 pub use engine::{Engine, Output, Setup};

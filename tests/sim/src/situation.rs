@@ -165,6 +165,7 @@ impl Situations {
             | NotAccepted::CashierUnknown
             | NotAccepted::AccountExists
             | NotAccepted::KeyExists
+            | NotAccepted::LastAdministrator
             | NotAccepted::TooManyOpen
             | NotAccepted::NotFound => return,
         });

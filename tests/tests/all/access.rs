@@ -57,7 +57,12 @@ impl Route {
     fn asked(&self) -> anyhow::Result<String> {
         let path = self.path.strip_prefix(BASE).context("not under /api/v1")?;
         let path = path.replace("{order_no}", "09501010001366720007").replace("{id}", "09501010001366720007");
-        Ok(path.replace("{action}", "close").replace("{source}", "his").replace("{number}", "none"))
+        Ok(path
+            .replace("{action}", "close")
+            .replace("{source}", "his")
+            .replace("{number}", "none")
+            .replace("{account}", "99")
+            .replace("{name}", "none"))
     }
 
     /// A body that is right, so that only the caller decides.

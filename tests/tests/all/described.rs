@@ -7,7 +7,7 @@ use anyhow::{Context, ensure};
 use guitai_tests::{
     charge::{payment_code, random_digits},
     client::{Client, text},
-    node::ADMINISTRATOR,
+    node::{ADMINISTRATOR, CASHIER},
     schema::Description,
     world::World,
 };
@@ -64,7 +64,11 @@ impl Operation<'_> {
     fn at(&self, right: &Right<'_>) -> String {
         let id = if self.path.starts_with("/exceptions") { right.order_no } else { right.announcement };
         let path = self.path.replace("{order_no}", right.order_no).replace("{id}", id);
-        path.replace("{action}", "close").replace("{source}", "his").replace("{number}", "B-1")
+        path.replace("{action}", "close")
+            .replace("{source}", "his")
+            .replace("{number}", "B-1")
+            .replace("{account}", CASHIER.0)
+            .replace("{name}", "none")
     }
 
     fn body(&self) -> Value {
@@ -78,6 +82,7 @@ impl Operation<'_> {
             "create_account" => {
                 json!({ "account": random_digits(9), "name": "李四", "role": "cashier", "password": "mima-mima-04" })
             }
+            "change_account" => json!({ "disabled": false }),
             "log_in" => json!({ "account": ADMINISTRATOR.0, "password": ADMINISTRATOR.1 }),
             "publish_announcement" => json!({ "title": "盘点", "body": "周日盘点" }),
             "edit_announcement" => json!({ "title": "盘点改期" }),
@@ -110,8 +115,12 @@ impl Operation<'_> {
         ];
         if self.takes("path", "") {
             let base = self.path.split('{').next().unwrap_or_default();
-            let rest = self.path.replace("{source}", "%ff").replace("{order_no}", "%ff").replace("{id}", "%ff");
-            all.push(self.begin(who, &rest.replace("{number}", "x").replace("{action}", "close")));
+            let rest = ["{source}", "{order_no}", "{id}", "{account}"]
+                .iter()
+                .fold(self.path.clone(), |path, part| path.replace(part, "%ff"));
+            all.push(
+                self.begin(who, &rest.replace("{name}", "%ff").replace("{number}", "x").replace("{action}", "close")),
+            );
             let parts = self.path.matches('/').count();
             if parts == 2 {
                 all.push(self.begin(who, &format!("{base}{}", "9".repeat(300))));

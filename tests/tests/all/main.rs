@@ -21,6 +21,7 @@ mod machine;
 mod offline;
 mod plans;
 mod restored;
+mod rights;
 mod sales;
 mod sample_client;
 mod scan;

@@ -76,6 +76,8 @@ const PIECES: &[(&str, &str)] = &[
 const SORTED: &[(&str, &str)] = &[
     ("FROM sqlite_schema", "our own tables"),
     ("FROM pragma_table_info(?1)", "the columns of one table"),
+    ("FROM api_key WHERE store = ?1 ORDER BY name", "a key for each program"),
+    ("FROM hub_api_key ORDER BY name", "a key for each program"),
     ("p.state = 'quarantined' OR p.owed > 0", "what waits for a person"),
     ("WITH found (no, store)", "at most the rows that its look-ups may bring"),
     ("p.bill_number = ?3 AND p.bill_day", "the payments of one bill"),

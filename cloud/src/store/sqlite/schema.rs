@@ -5,11 +5,11 @@ use std::path::Path;
 use guitai_store::{StoreError, note};
 use rusqlite::{Connection, TransactionBehavior};
 
-/// Raised with every change of `schema.sql`.
-const HUB_SCHEMA: &[u8] = b"4";
+/// The version of [`SCHEMA`]: the last step of the [`LADDER`].
+const HUB_SCHEMA: &[u8] = b"5";
 
-/// From the first version that was kept: what is looked for in the roster has an index, and the stores are counted.
-const STEP_4: &str = include_str!("../ladder/4.sql");
+/// Each step takes a file from the version before; those before the first were never released. Versions have one digit each.
+const LADDER: [(&[u8], &str); 2] = [(b"3", include_str!("../ladder/4.sql")), (b"4", include_str!("../ladder/5.sql"))];
 
 const HUB_SCHEMA_NOTE: &str = "hub_schema";
 
@@ -24,13 +24,14 @@ pub(super) fn adopt(connection: &mut Connection, path: &Path) -> Result<(), Stor
     match note::get(&transaction, HUB_SCHEMA_NOTE)?.as_deref() {
         // Another process was faster.
         Some(HUB_SCHEMA) => {}
-        Some(b"3") => {
-            transaction.execute_batch(STEP_4)?;
+        Some(older) if LADDER.iter().any(|(from, _)| *from == older) => {
+            for (_, step) in LADDER.iter().filter(|(from, _)| *from >= older) {
+                transaction.execute_batch(step)?;
+            }
             note::set(&transaction, HUB_SCHEMA_NOTE, HUB_SCHEMA)?;
         }
         Some(other) => {
             let shown = path.display();
-            // Versions have one digit each.
             let newer = other > HUB_SCHEMA;
             let why = if newer {
                 format!("{shown} was written by a newer version of the hub: update Guitai")

@@ -1,4 +1,5 @@
-use guitai_core::{secret::Wallet, sync::journal_lane::Batch};
+use guitai_core::{ids::AccountId, secret::Wallet, sync::journal_lane::Batch};
+use guitai_http::bearer::KeyHash;
 
 use super::*;
 use crate::testing::{Rig, key, rig, store_id};
@@ -202,6 +203,41 @@ fn a_newer_hubs_file_is_left_alone() {
     let rig = rig();
     raw(&rig).execute("UPDATE note SET value = x'39' WHERE key = 'hub_schema'", []).unwrap();
     assert!(matches!(Sqlite::open(rig.data.path(), key(1), [2; 16]), Err(StoreError::ForeignFile(_))));
+}
+
+/// What schema 5 changed, as it was made before.
+const KEYS_AND_ACCOUNTS_4: &str = "
+    DROP TABLE hub_account; DROP TABLE hub_api_key;
+    CREATE TABLE hub_account (account TEXT NOT NULL PRIMARY KEY, name TEXT NOT NULL, role TEXT NOT NULL,
+        verifier TEXT NOT NULL, changed_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+    CREATE TABLE hub_api_key (hash BLOB NOT NULL PRIMARY KEY, name TEXT NOT NULL UNIQUE, scopes TEXT NOT NULL,
+        created_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+    INSERT INTO hub_account VALUES ('hq', '王总', 'headquarters', 'phc', 1);
+    INSERT INTO hub_api_key VALUES (zeroblob(32), 'erp', 'read', 1);
+    UPDATE note SET value = x'34' WHERE key = 'hub_schema';";
+
+/// The tables and indexes of the hub, without how they are spelt.
+fn shapes(connection: &Connection) -> Vec<String> {
+    let mut statement = connection
+        .prepare(
+            "SELECT s.name || ' ' || group_concat(c.name || ' ' || c.type || ' ' || c.\"notnull\" || ' ' || c.pk)
+             FROM sqlite_schema s JOIN pragma_table_xinfo(s.name) c WHERE s.name LIKE 'hub%' GROUP BY s.name ORDER BY 1",
+        )
+        .unwrap();
+    statement.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
+}
+
+#[test]
+fn accounts_and_keys_of_the_version_before_come_along() {
+    let rig = rig();
+    let new = shapes(&raw(&rig));
+    raw(&rig).execute_batch(KEYS_AND_ACCOUNTS_4).unwrap();
+    assert_ne!(shapes(&raw(&rig)), new);
+    let after = Sqlite::open(rig.data.path(), key(1), [2; 16]).unwrap();
+    assert_eq!(shapes(&raw(&rig)), new);
+    let account = AccountId::parse("hq").unwrap();
+    assert!(after.account(&account).unwrap().is_some() && after.key(&KeyHash([0; 32])).unwrap().is_some());
+    assert!(after.revoke_key("erp", UtcMs(2)).unwrap());
 }
 
 #[test]

@@ -54,6 +54,7 @@ fn people() -> Vec<Fact> {
         }
         .into(),
         people::ApiKeyCreated { name: "erp".into(), scopes: "read".into(), hash: [0xab; 32], at: AT }.into(),
+        people::ApiKeyRevoked { name: "erp".into(), hash: [0xab; 32], by: None, at: AT }.into(),
     ]
 }
 

@@ -89,7 +89,8 @@ impl Seen {
             | RowChange::Counted(_)
             | RowChange::BillTotal { .. }
             | RowChange::Account { .. }
-            | RowChange::ApiKey { .. } => {}
+            | RowChange::ApiKey { .. }
+            | RowChange::ApiKeyRevoked { .. } => {}
         }
     }
 

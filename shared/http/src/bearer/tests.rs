@@ -53,7 +53,7 @@ fn rig() -> Rig {
 fn rig_whose_keys(unreadable: bool) -> Rig {
     let key = new_key().unwrap();
     let scopes = Scopes::parse("charge,read").unwrap();
-    let keys = HashMap::from([(key.hash, ApiKey { name: "erp".to_owned(), scopes })]);
+    let keys = HashMap::from([(key.hash, ApiKey { name: "erp".to_owned(), scopes, hash: key.hash })]);
     let sessions = Sessions::new(b"k");
     let person = Person { account: AccountId::parse("01").unwrap(), name: "王".to_owned(), role: Role::Cashier };
     let opened = sessions.open(person, "v", Now::default()).unwrap();

@@ -1,9 +1,14 @@
 //! Sessions, accounts and announcements.
 
+use guitai_core::time::UtcMs;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{session::Role, time::Time};
+use crate::{
+    bearer::{Scope, Scopes},
+    session::Role,
+    time::Time,
+};
 
 /// `POST /sessions`.
 #[derive(Clone, Deserialize, Serialize, ToSchema)]
@@ -102,6 +107,66 @@ pub struct NewAccount {
     pub role: Role,
     /// The first password.
     pub password: String,
+}
+
+/// `PATCH /accounts/{account}`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChangeAccount {
+    /// It may sign in no more, or again.
+    pub disabled: bool,
+}
+
+/// A program's key, without itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ApiKeyLine {
+    /// Whose it is.
+    pub name: String,
+    /// What it may do.
+    pub scopes: Vec<String>,
+    /// When it was made.
+    pub created_at: Time,
+    /// Since when it is good no more; absent while it is good.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub revoked_at: Option<Time>,
+}
+
+impl ApiKeyLine {
+    /// A key as it is on file.
+    #[must_use]
+    pub fn new(name: String, scopes: Scopes, created_at: UtcMs, revoked_at: Option<UtcMs>) -> Self {
+        let held = Scope::ALL.into_iter().filter(|scope| scopes.contains(*scope));
+        Self {
+            name,
+            scopes: held.map(|scope| scope.as_str().to_owned()).collect(),
+            created_at: Time(created_at),
+            revoked_at: revoked_at.map(Time),
+        }
+    }
+
+    /// One line for whoever types commands: name, scopes, made at, revoked at; tabs between.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        let revoked = self.revoked_at.map_or_else(|| "-".to_owned(), |at| at.to_string());
+        format!("{}\t{}\t{}\t{revoked}", self.name, self.scopes.join(","), self.created_at)
+    }
+}
+
+/// `GET /api-keys`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ApiKeys {
+    /// By name; also those that are good no more.
+    pub items: Vec<ApiKeyLine>,
+}
+
+impl Account {
+    /// One line for whoever types commands: account, name, role, whether it may sign in; tabs between.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        let state = if self.disabled { "disabled" } else { "enabled" };
+        format!("{}\t{}\t{}\t{state}", self.account, self.name, self.role.as_str())
+    }
 }
 
 /// An announcement as a store reads it.

@@ -70,7 +70,8 @@ impl Unwritten {
             | RowChange::Requested { .. }
             | RowChange::BillTotal { .. }
             | RowChange::Account { .. }
-            | RowChange::ApiKey { .. } => write_row(connection, store, no, &change),
+            | RowChange::ApiKey { .. }
+            | RowChange::ApiKeyRevoked { .. } => write_row(connection, store, no, &change),
         }
     }
 

@@ -4,6 +4,7 @@ use guitai_core::{
     bill::{self, BillKey, choose_day},
     desk::{self, Known, NotAccepted},
     ids::{AccountId, OrderNo, TillId},
+    journal::fact::Fact,
     limits,
     money::Fen,
     payment::{Input, Order, Payment, Place, ReturnOrder, Say, Settlement},
@@ -13,8 +14,12 @@ use guitai_core::{
 use guitai_store::{StoreError, bills, query, request};
 
 use super::{Engine, accepted};
-use crate::command::{
-    Accepted, Cashier, ChargeRequest, Done, NamedBill, Pays, Reply, ReturnRequest, SettleRequest, TotalRequest,
+use crate::{
+    command::{
+        Accepted, Admit, Cashier, ChargeRequest, Done, NamedBill, Pays, Reply, ReturnRequest, SettleRequest,
+        TotalRequest,
+    },
+    people,
 };
 
 /// What a charge pays, as far as is known.
@@ -234,13 +239,35 @@ impl Engine {
         self.record(&account.into(), done)
     }
 
-    /// Requests are kept under the name of their key: two programs under one name would be one caller.
     pub(super) fn create_key(&mut self, key: ApiKeyCreated, done: Done) -> Result<(), StoreError> {
-        let journal = &self.setup.journal;
-        if query::has_key_named(journal.connection(), journal.store().as_str(), &key.name)? {
-            return self.done(done, Err(NotAccepted::KeyExists));
+        if let Err(refusal) = people::may_be_made(&self.setup.journal, &key)? {
+            return self.done(done, Err(refusal));
         }
         self.record(&key.into(), done)
+    }
+
+    pub(super) fn admit(&mut self, now: Now, admit: &Admit, done: Done) -> Result<(), StoreError> {
+        let facts = people::admitted(&self.setup.journal, admit, now.wall)?;
+        self.record_all(facts, done)
+    }
+
+    pub(super) fn revoke_keys(
+        &mut self,
+        now: Now,
+        name: &str,
+        by: Option<&AccountId>,
+        done: Done,
+    ) -> Result<(), StoreError> {
+        let facts = people::revoked(&self.setup.journal, name, by, now.wall)?;
+        self.record_all(facts, done)
+    }
+
+    fn record_all(&mut self, facts: Result<Vec<Fact>, NotAccepted>, done: Done) -> Result<(), StoreError> {
+        let answer = match facts {
+            Ok(facts) => facts.iter().try_for_each(|fact| self.setup.journal.append(fact).map(drop)).map(Ok)?,
+            Err(refusal) => Err(refusal),
+        };
+        self.done(done, answer)
     }
 
     fn asked_before(&self, request: &Idempotency) -> Result<Option<request::EarlierRequest>, StoreError> {
@@ -271,7 +298,7 @@ impl Engine {
         Place { business_day: clock.day(at), hour: clock.hour(at), till, cashier }
     }
 
-    pub(super) fn record(&mut self, fact: &guitai_core::journal::fact::Fact, done: Done) -> Result<(), StoreError> {
+    pub(super) fn record(&mut self, fact: &Fact, done: Done) -> Result<(), StoreError> {
         self.setup.journal.append(fact)?;
         self.done(done, Ok(()))
     }

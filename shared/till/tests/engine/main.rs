@@ -2,6 +2,7 @@
 
 mod late;
 mod queue;
+mod rights;
 
 use std::{
     cell::RefCell,
