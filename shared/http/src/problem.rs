@@ -61,7 +61,7 @@ impl Language {
 }
 
 /// `0.75` as 750.
-fn thousandths(weight: &str) -> Option<u16> {
+pub(crate) fn thousandths(weight: &str) -> Option<u16> {
     let (whole, part) = weight.split_once('.').unwrap_or((weight, ""));
     if part.len() > 3 {
         return None;

@@ -19,6 +19,7 @@ mod line;
 mod lists;
 mod machine;
 mod offline;
+mod pages;
 mod plans;
 mod restored;
 mod rights;

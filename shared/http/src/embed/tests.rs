@@ -14,6 +14,9 @@ impl Embed for Built {
         let data: &'static [u8] = match path {
             "index.html" => b"<!doctype html>",
             "assets/app-1a2b.js" => b"go()",
+            "assets/app-1a2b.js.br" => b"br",
+            "assets/app-1a2b.js.gz" => b"gz-",
+            "index.html.gz" => b"gz",
             "manifest.webmanifest" => b"{}",
             _ => return None,
         };
@@ -83,6 +86,46 @@ async fn an_unchanged_file_is_not_sent_again() {
     }
     let (status, ..) = ask::<Built>(Method::GET, "/", Some("\"other\"")).await;
     assert_eq!(status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_file_is_sent_compressed_to_whoever_takes_it() {
+    let asked = async |path: &str, accepted: &str, etag: Option<&str>| {
+        let mut request = Request::builder().uri(path).header(header::ACCEPT_ENCODING, accepted);
+        if let Some(etag) = etag {
+            request = request.header(header::IF_NONE_MATCH, etag);
+        }
+        let app = Router::new().fallback(page::<Built>);
+        let (parts, body) = app.oneshot(request.body(Body::empty()).unwrap()).await.unwrap().into_parts();
+        (parts.status.as_u16(), parts.headers, body.collect().await.unwrap().to_bytes())
+    };
+    let js = "/assets/app-1a2b.js";
+    for (path, accepted, encoding, sent) in [
+        (js, "gzip, deflate, br, zstd", "br", "br"),
+        (js, "gzip, deflate", "gzip", "gz-"),
+        (js, "GZIP;q=1.0, br;q=0.5", "gzip", "gz-"),
+        (js, "br;q=0, *", "gzip", "gz-"),
+        (js, "*;q=0.1", "br", "br"),
+        (js, "br;q=nonsense, gzip;q=0", "", "go()"),
+        (js, "identity", "", "go()"),
+        (js, "", "", "go()"),
+        ("/", "br", "", "<!doctype html>"),
+        ("/", "br, gzip;q=0.2", "gzip", "gz"),
+        ("/query/deep", "gzip", "gzip", "gz"),
+    ] {
+        let (status, headers, body) = asked(path, accepted, None).await;
+        let got = headers.get(header::CONTENT_ENCODING).map_or("", |value| value.to_str().unwrap());
+        assert_eq!((status, got, &body[..]), (200, encoding, sent.as_bytes()), "{path} {accepted}");
+        assert_eq!(headers[header::VARY], "accept-encoding");
+        let kind = if path == js { "text/javascript; charset=utf-8" } else { "text/html; charset=utf-8" };
+        assert_eq!(headers[header::CONTENT_TYPE], kind, "what it is, not how it is sent");
+    }
+    let (_, headers, _) = asked(js, "br", None).await;
+    let etag = headers[header::ETAG].to_str().unwrap().to_owned();
+    let (status, headers, body) = asked(js, "br", Some(&etag)).await;
+    assert_eq!((status, body.len(), &headers[header::VARY]), (304, 0, &HeaderValue::from_static("accept-encoding")));
+    assert_eq!(asked(js, "gzip", Some(&etag)).await.0, 200, "each form has a tag of its own");
+    assert_eq!(asked("/assets/app-1a2b.js.br", "br", None).await.0, 404);
 }
 
 #[tokio::test]
