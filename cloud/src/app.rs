@@ -7,12 +7,12 @@ use guitai_core::{
     clock::Deviation,
     ids::{OrderNo, StoreId},
     stats::Movement,
-    time::{BusinessClock, Day, Now},
+    time::{Day, Now},
     trust::key_short,
 };
 use guitai_http::{
     bearer::{ApiKey, Authenticator, KeyHash},
-    dto::{DisabledNode, EndedWord, StoreRow, StoreState, StoreToday, Tally, Time, net_fen},
+    dto::{Date, DisabledNode, EndedWord, StoreRow, StoreState, StoreToday, Tally, Time, net_fen},
     login::LogIns,
     problem::{Code, Problem},
     session::Sessions,
@@ -31,6 +31,7 @@ use crate::{
     rows,
     store::{
         HubStore, StoreNews,
+        days::Days,
         roster::{StoreLine, Why},
     },
 };
@@ -50,8 +51,6 @@ pub(crate) struct App {
     pub(crate) store: HubStore,
     pub(crate) identity: SigningKey,
     pub(crate) clock: Clock,
-    /// Which day it is for figures; the hub shows the stores' own days, and asks for today by Beijing's.
-    pub(crate) business: BusinessClock,
     pub(crate) sessions: Sessions,
     /// Whose turn it is to write the sessions down.
     pub(crate) sessions_written: tokio::sync::Mutex<()>,
@@ -74,7 +73,6 @@ impl App {
             store,
             identity,
             clock: Clock::start(),
-            business: BusinessClock::beijing(),
             sessions,
             sessions_written: tokio::sync::Mutex::default(),
             log_ins,
@@ -87,16 +85,16 @@ impl App {
         })
     }
 
-    /// Today.
-    pub(crate) fn today(&self) -> Day {
-        self.business.day(self.clock.now().wall)
+    /// Which day it is now, at one store or at all.
+    pub(crate) fn days(&self, of: Option<&StoreId>) -> Days {
+        Days::at(self.clock.now().wall, self.lines.days(of))
     }
 
-    /// A store as people see it.
+    /// A store as people see it, with the figures of its day.
     ///
     /// # Errors
     /// 500 if its figures have no place in their types.
-    pub(crate) fn store_row(&self, line: &StoreLine, today: &[StatRow]) -> Result<StoreRow, Problem> {
+    pub(crate) fn store_row(&self, line: &StoreLine, (day, today): (Day, &[StatRow])) -> Result<StoreRow, Problem> {
         let link = self.lines.state(&line.id);
         let (state, since) = match (&link, &line.seen) {
             (Some(link), _) => (StoreState::Connected, Some(link.since)),
@@ -124,7 +122,7 @@ impl App {
             duplicate_at: duplicate,
             disabled: disabled(line),
             version: version.or_else(|| seen.map(|seen| seen.status.app_version)).filter(|version| !version.is_empty()),
-            today: day_so_far(today.iter().filter(|row| row.store == line.id.as_str()))?,
+            today: day_so_far(day, today.iter().filter(|row| row.store == line.id.as_str()))?,
         })
     }
 
@@ -144,10 +142,10 @@ impl App {
                 if dropped {
                     self.tell(Event::resync());
                 }
-                match self.store.news_of(store.clone(), self.today(), payments).await {
+                match self.store.news_of(store.clone(), self.days(Some(&store)), payments).await {
                     Ok(StoreNews { line, today, payments }) => {
                         payments.iter().for_each(|row| self.tell(Event::new(&rows::payment(row))));
-                        match line.map(|line| self.store_row(&line, &today)).transpose() {
+                        match line.map(|(day, line)| self.store_row(&line, (day, &today))).transpose() {
                             Ok(row) => row.iter().for_each(|row| self.tell(Event::new(row))),
                             // The list says so to whoever asks.
                             Err(_) => warn!(%store, "the figures of this store are not told"),
@@ -216,7 +214,7 @@ fn disabled(line: &StoreLine) -> Vec<DisabledNode> {
     shown.take(DISABLED_SHOWN).collect()
 }
 
-fn day_so_far<'a>(rows: impl Iterator<Item = &'a StatRow>) -> Result<StoreToday, Problem> {
+fn day_so_far<'a>(day: Day, rows: impl Iterator<Item = &'a StatRow>) -> Result<StoreToday, Problem> {
     let (mut paid, mut back) = (Tally::default(), Tally::default());
     for row in rows {
         match row.movement {
@@ -225,5 +223,5 @@ fn day_so_far<'a>(rows: impl Iterator<Item = &'a StatRow>) -> Result<StoreToday,
             Movement::Voided | Movement::Refunded => back.count(row.count, row.sum)?,
         }
     }
-    Ok(StoreToday { orders: paid.count, income_fen: net_fen(paid, &[back])? })
+    Ok(StoreToday { date: Date(day), orders: paid.count, income_fen: net_fen(paid, &[back])? })
 }

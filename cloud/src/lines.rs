@@ -12,7 +12,7 @@ use guitai_core::{
         contract::Claim,
         frame::{ByeReason, Status},
     },
-    time::{Now, Ticks, UtcMs},
+    time::{DayRule, Now, Ticks, UtcMs},
     trust::{Instance, KeyBytes},
 };
 use guitai_link::session::{EVENTS_MAX, Event};
@@ -238,6 +238,16 @@ impl Lines {
             app_version: line.sitter.app_version.clone(),
             duplicate: line.duplicate,
         })
+    }
+
+    /// What connected nodes say of their stores' days: of one store, or of all.
+    pub(crate) fn days(&self, of: Option<&StoreId>) -> HashMap<StoreId, DayRule> {
+        let rule = |line: &Connected| line.seen.as_ref().and_then(|seen| seen.status.day);
+        let lines = self.lock();
+        match of {
+            Some(store) => lines.get(store).and_then(rule).map(|day| (store.clone(), day)).into_iter().collect(),
+            None => lines.iter().filter_map(|(store, line)| Some((store.clone(), rule(line)?))).collect(),
+        }
     }
 
     /// How many facts a connected store has not sent, if it has said so.

@@ -195,6 +195,7 @@ fn start(
         state: Arc::clone(&sync_state),
         side: side_writer,
         till: till.clone(),
+        clock: config.clock.clone(),
     };
     tasks.keep("clock note", line.clone().keep_clock(stop.clone()));
     tasks.keep("line", sync::keep(line, stop.clone()));

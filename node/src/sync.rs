@@ -18,7 +18,7 @@ use guitai_core::{
         member::Parting,
         pace::{Fill, Pace},
     },
-    time::UtcMs,
+    time::{BusinessClock, UtcMs},
     trust::{self, Grant, KeyBytes},
 };
 use guitai_http::dto::HubLink;
@@ -86,6 +86,8 @@ pub(crate) struct Uplink {
     pub(crate) state: Arc<watch::Sender<SyncState>>,
     pub(crate) side: Arc<Mutex<guitai_store::query::Connection>>,
     pub(crate) till: Handle,
+    /// The store's days, which the hub is told of.
+    pub(crate) clock: BusinessClock,
 }
 
 /// The state before the first dial, with what the hub acknowledged in earlier lives.
@@ -266,7 +268,9 @@ impl Uplink {
         let (unsent, oldest_unsent_at) =
             self.reader.read(|connection| query::unsent(connection, &self.journal, acked))?;
         let clock_offset_ms = self.till.clock().state().offset_ms.map(whole_seconds);
-        Ok(Event::Status { unsent, oldest_unsent_at: oldest_unsent_at.filter(|_| unsent > 0), clock_offset_ms })
+        let day = Some(self.clock.rule(self.till.clock().trusted_now()));
+        let oldest_unsent_at = oldest_unsent_at.filter(|_| unsent > 0);
+        Ok(Event::Status { unsent, oldest_unsent_at, clock_offset_ms, day })
     }
 
     async fn note_answered(&self, address: String) {

@@ -15,14 +15,14 @@ use guitai_http::{
 use super::internal;
 use crate::{app::App, store::Figures};
 
-/// The figures of a business day. Without `store` all stores are summed, and a cashier is named `store/account`, since two
-/// stores may both have a cashier 01.
+/// The figures of a business day; without `date` of today's: of one store by its own day, of all by the earliest of their days.
+/// Without `store` all stores are summed, and a cashier is named `store/account`, since two stores may both have a cashier 01.
 #[utoipa::path(get, path = "/stats", operation_id = "get_stats", params(DayQuery), responses(
     (status = 200, body = HubStats), (status = 404)))]
 pub(super) async fn day(State(app): State<Arc<App>>, Query(query): Query<DayQuery>) -> Result<Json<HubStats>, Problem> {
-    let day = query.date.unwrap_or_else(|| app.today());
     let as_of = Time(app.clock.now().wall);
-    let figures = app.store.figures(day, query.store.clone()).await.map_err(internal)?;
+    let days = app.days(query.store.as_ref());
+    let figures = app.store.figures((days, query.date), query.store.clone()).await.map_err(internal)?;
     let store = match &query.store {
         None => None,
         Some(store) => {
@@ -33,7 +33,7 @@ pub(super) async fn day(State(app): State<Arc<App>>, Query(query): Query<DayQuer
     let asked = figures.stores.iter().filter(|line| query.store.as_ref().is_none_or(|store| line.id == *store));
     let up_to_now = asked.clone().filter(|line| app.lines.unsent(&line.id) == Some(0));
     let (reporting, total) = (count(up_to_now.count()), count(asked.count()));
-    let (stats, by_store) = sum(day, as_of, store, &figures)?;
+    let (stats, by_store) = sum(figures.day, as_of, store, &figures)?;
     Ok(Json(HubStats { stats, stores_reporting: reporting, stores_total: total, by_store }))
 }
 

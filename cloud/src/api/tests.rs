@@ -233,7 +233,12 @@ async fn stores_show_what_was_heard_of_them() {
         (Some(&*one.last().to_string()), Some(10_001))
     );
     assert_eq!((items[2]["state"].as_str(), &items[2]["facts"]), (Some("never"), &Value::Null));
-    assert_eq!(items[2]["today"], json!({"orders": 0, "income_fen": 0}));
+    let today = guitai_core::time::beijing_day(crate::clock::wall()).to_string();
+    assert_eq!(
+        items[2]["today"],
+        json!({"date": today, "orders": 0, "income_fen": 0}),
+        "until its node says otherwise"
+    );
 }
 
 #[tokio::test]

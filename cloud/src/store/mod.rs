@@ -6,6 +6,7 @@
 //!
 //! [`HubStore`] is what the server uses: a few coarse asynchronous methods. The command line works on [`Sqlite`] directly.
 
+pub(crate) mod days;
 pub(crate) mod letters;
 pub(crate) mod people;
 pub(crate) mod roster;
@@ -34,6 +35,7 @@ use guitai_store::{
     query::{PaymentRow, StatRow},
 };
 
+use days::Days;
 use letters::{Change, Draft, LetterError, MessageError, Turn};
 use people::{KeyLine, NotAdmitted};
 use roster::{Heard, Seen, StoreLine, Welcome};
@@ -114,24 +116,28 @@ impl HubStore {
         self.blocking(Sqlite::store_count).await?
     }
 
-    /// All stores, with the figures of the day.
-    pub(crate) async fn stores_on(&self, day: Day) -> Result<(Vec<StoreLine>, Vec<StatRow>), StoreError> {
-        self.blocking(move |sqlite| sqlite.stores_on(day)).await?
+    /// All stores with the day that it is at each, and the figures of those days.
+    pub(crate) async fn stores_today(&self, days: Days) -> Result<(Vec<(Day, StoreLine)>, Vec<StatRow>), StoreError> {
+        self.blocking(move |sqlite| sqlite.stores_today(&days)).await?
     }
 
     /// One store with its figures of the day, and the rows of these payments.
     pub(crate) async fn news_of(
         &self,
         store: StoreId,
-        day: Day,
+        days: Days,
         changed: Vec<OrderNo>,
     ) -> Result<StoreNews, StoreError> {
-        self.blocking(move |sqlite| sqlite.news_of(&store, day, &changed)).await?
+        self.blocking(move |sqlite| sqlite.news_of(&store, &days, &changed)).await?
     }
 
-    /// All stores, and the figures of the day of all or one of them.
-    pub(crate) async fn figures(&self, day: Day, store: Option<StoreId>) -> Result<Figures, StoreError> {
-        self.blocking(move |sqlite| sqlite.figures(day, store.as_ref())).await?
+    /// All stores, and the figures of a day, or of today, of all or one of them.
+    pub(crate) async fn figures(
+        &self,
+        (days, date): (Days, Option<Day>),
+        store: Option<StoreId>,
+    ) -> Result<Figures, StoreError> {
+        self.blocking(move |sqlite| sqlite.figures((&days, date), store.as_ref())).await?
     }
 
     /// A page of payments, newest first.

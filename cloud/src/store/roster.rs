@@ -12,7 +12,7 @@ use guitai_core::{
     ids::{FactNo, Issuer, JournalId, StoreId},
     limits,
     sync::frame::Status,
-    time::UtcMs,
+    time::{DayRule, UtcMs},
     trust::{Grant, InForce, KeyBytes, RosterEntry},
 };
 use guitai_store::{StoreError, digest, note, query};
@@ -218,7 +218,8 @@ pub(super) fn revoke(
 /// All stores, by id.
 pub(super) fn stores(connection: &Connection) -> Result<Vec<StoreLine>, StoreError> {
     let mut statement = connection.prepare_cached(
-        "SELECT id, name, closed_at, seen_at, unsent, oldest_unsent_at, version FROM hub_store ORDER BY id",
+        "SELECT id, name, closed_at, seen_at, unsent, oldest_unsent_at, version, utc_offset_minutes,
+                cutoff_minutes FROM hub_store ORDER BY id",
     )?;
     let rows = statement.query_map([], |row| Ok(store_line(row)))?;
     let mut lines = rows.map(|row| row?).collect::<Result<Vec<_>, StoreError>>()?;
@@ -233,7 +234,8 @@ pub(super) fn stores(connection: &Connection) -> Result<Vec<StoreLine>, StoreErr
 /// One store.
 pub(super) fn store(connection: &Connection, store: &StoreId) -> Result<Option<StoreLine>, StoreError> {
     let mut statement = connection.prepare_cached(
-        "SELECT id, name, closed_at, seen_at, unsent, oldest_unsent_at, version FROM hub_store WHERE id = ?1",
+        "SELECT id, name, closed_at, seen_at, unsent, oldest_unsent_at, version, utc_offset_minutes,
+                cutoff_minutes FROM hub_store WHERE id = ?1",
     )?;
     let Some(line) = statement.query_row([store.as_str()], |row| Ok(store_line(row))).optional()? else {
         return Ok(None);
@@ -250,7 +252,9 @@ fn undigested(connection: &Connection, store: &StoreId) -> Result<u64, StoreErro
 pub(super) fn seen(connection: &Connection, store: &StoreId, seen: &Seen) -> Result<(), StoreError> {
     connection
         .prepare_cached(
-            "UPDATE hub_store SET seen_at = ?2, unsent = ?3, oldest_unsent_at = ?4, version = ?5 WHERE id = ?1",
+            "UPDATE hub_store SET seen_at = ?2, unsent = ?3, oldest_unsent_at = ?4, version = ?5,
+                 utc_offset_minutes = coalesce(?6, utc_offset_minutes), cutoff_minutes = coalesce(?7, cutoff_minutes)
+             WHERE id = ?1",
         )?
         .execute(params![
             store.as_str(),
@@ -258,6 +262,8 @@ pub(super) fn seen(connection: &Connection, store: &StoreId, seen: &Seen) -> Res
             seen.status.unsent,
             seen.status.oldest_unsent_at.map(|at| at.0),
             seen.status.app_version,
+            seen.status.day.map(|day| day.utc_offset_minutes),
+            seen.status.day.map(|day| day.cutoff_minutes),
         ])?;
     Ok(())
 }
@@ -366,6 +372,10 @@ fn box_line(row: &Row<'_>) -> Result<BoxLine, StoreError> {
 }
 
 fn store_line(row: &Row<'_>) -> Result<StoreLine, StoreError> {
+    let day = match (row.get::<_, Option<i16>>(7)?, row.get::<_, Option<u16>>(8)?) {
+        (Some(offset), Some(cutoff)) => DayRule::new(offset, cutoff),
+        (None, _) | (_, None) => None,
+    };
     let seen = row.get::<_, Option<i64>>(3)?.map(|at| -> Result<Seen, StoreError> {
         let status = Status {
             unsent: row.get(4)?,
@@ -373,6 +383,7 @@ fn store_line(row: &Row<'_>) -> Result<StoreLine, StoreError> {
             app_version: row.get(6)?,
             // Only a connected node's clock is known.
             clock_offset_ms: None,
+            day,
         };
         Ok(Seen { at: UtcMs(at), status })
     });

@@ -13,7 +13,10 @@ CREATE TABLE hub_store (
     seen_at          INTEGER,
     unsent           INTEGER,
     oldest_unsent_at INTEGER,
-    version          TEXT
+    version          TEXT,
+    -- its day, as a node of it told it last
+    utc_offset_minutes INTEGER,
+    cutoff_minutes   INTEGER
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX hub_store_by_entry ON hub_store (entry_serial);
 

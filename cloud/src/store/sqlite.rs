@@ -7,6 +7,7 @@ mod refused;
 mod schema;
 
 use std::{
+    collections::{BTreeSet, HashMap},
     path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, PoisonError},
 };
@@ -37,6 +38,7 @@ use tracing::warn;
 
 use super::{
     PeerState, Recalled, StoreLetters,
+    days::Days,
     letters::{self, Actor, Change, Draft, LetterError, MessageError, Turn},
     roster::{self, BoxLine, Heard, NoCode, NotAdded, NotChanged, Seen, StoreLine, Welcome},
 };
@@ -55,6 +57,8 @@ const SESSIONS_NOTE: &str = "sessions";
 /// A day's figures, and the stores they are of.
 #[derive(Debug)]
 pub(crate) struct Figures {
+    /// Which day.
+    pub(crate) day: Day,
     /// All stores of the merchant.
     pub(crate) stores: Vec<StoreLine>,
     /// The figures of the day.
@@ -68,8 +72,8 @@ pub(crate) struct Figures {
 /// What there is to tell of a store.
 #[derive(Debug)]
 pub(crate) struct StoreNews {
-    /// The store, if it is there.
-    pub(crate) line: Option<StoreLine>,
+    /// The store, if it is there, and the day that it is at it.
+    pub(crate) line: Option<(Day, StoreLine)>,
     /// Its figures of the day.
     pub(crate) today: Vec<StatRow>,
     /// Payments that changed.
@@ -267,27 +271,48 @@ impl Sqlite {
         self.reader.read(roster::store_count)
     }
 
-    /// See [`super::HubStore::stores_on`].
-    pub(super) fn stores_on(&self, day: Day) -> Result<(Vec<StoreLine>, Vec<StatRow>), StoreError> {
-        self.reader.read(|connection| Ok((roster::stores(connection)?, query::day_stats(connection, day, None)?)))
+    /// See [`super::HubStore::stores_today`].
+    pub(super) fn stores_today(&self, days: &Days) -> Result<(Vec<(Day, StoreLine)>, Vec<StatRow>), StoreError> {
+        self.reader.read(|connection| {
+            let stores: Vec<_> =
+                roster::stores(connection)?.into_iter().map(|line| (days.today(&line), line)).collect();
+            // Stores of one merchant have few days at a time, mostly one.
+            let of: HashMap<String, Day> = stores.iter().map(|(day, line)| (line.id.to_string(), *day)).collect();
+            let mut figures = Vec::new();
+            for day in of.values().copied().collect::<BTreeSet<_>>() {
+                let rows = query::day_stats(connection, day, None)?;
+                figures.extend(rows.into_iter().filter(|row| of.get(&row.store) == Some(&day)));
+            }
+            Ok((stores, figures))
+        })
     }
 
     /// See [`super::HubStore::news_of`].
-    pub(super) fn news_of(&self, store: &StoreId, day: Day, changed: &[OrderNo]) -> Result<StoreNews, StoreError> {
+    pub(super) fn news_of(&self, store: &StoreId, days: &Days, changed: &[OrderNo]) -> Result<StoreNews, StoreError> {
         self.reader.read(|connection| {
+            let line = roster::store(connection, store)?.map(|line| (days.today(&line), line));
+            let today = match &line {
+                Some((day, line)) => query::day_stats(connection, *day, Some(line.id.as_str()))?,
+                None => Vec::new(),
+            };
             let rows: Result<Vec<_>, _> = changed.iter().map(|no| query::payment(connection, no.as_str())).collect();
-            Ok(StoreNews {
-                line: roster::store(connection, store)?,
-                today: query::day_stats(connection, day, Some(store.as_str()))?,
-                payments: rows?.into_iter().flatten().collect(),
-            })
+            Ok(StoreNews { line, today, payments: rows?.into_iter().flatten().collect() })
         })
     }
 
     /// See [`super::HubStore::figures`].
-    pub(super) fn figures(&self, day: Day, store: Option<&StoreId>) -> Result<Figures, StoreError> {
+    pub(super) fn figures(
+        &self,
+        (days, date): (&Days, Option<Day>),
+        store: Option<&StoreId>,
+    ) -> Result<Figures, StoreError> {
         self.reader.read(|connection| {
             let stores = roster::stores(connection)?;
+            let asked = stores.iter().filter(|line| store.is_none_or(|store| line.id == *store));
+            let day = date.unwrap_or_else(|| match store {
+                Some(_) => asked.map(|line| days.today(line)).min().unwrap_or_else(|| days.merchants(&stores)),
+                None => days.merchants(&stores),
+            });
             let one = store.map(StoreId::as_str);
             let mut names = Vec::new();
             for line in stores.iter().filter(|line| store.is_none_or(|store| line.id == *store)) {
@@ -295,7 +320,7 @@ impl Sqlite {
                 names.extend(accounts.into_iter().map(|row| (line.id.to_string(), row.account, row.name)));
             }
             let rows = query::day_stats(connection, day, one)?;
-            Ok(Figures { stores, rows, doubt: query::in_doubt(connection, day, one, None)?, names })
+            Ok(Figures { day, stores, rows, doubt: query::in_doubt(connection, day, one, None)?, names })
         })
     }
 

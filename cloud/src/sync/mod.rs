@@ -181,10 +181,10 @@ impl Caller {
             None => self
                 .app
                 .store
-                .news_of(store.clone(), self.app.today(), Vec::new())
+                .news_of(store.clone(), self.app.days(Some(store)), Vec::new())
                 .await?
                 .line
-                .and_then(|line| line.seen),
+                .and_then(|(_, line)| line.seen),
         };
         let seen =
             Seen { at: self.app.clock.now().wall, status: told.map_or_else(Status::default, |told| told.status) };

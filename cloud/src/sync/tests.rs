@@ -129,7 +129,7 @@ impl Node {
     /// Runs a session until it ends.
     fn run(&self, secured: Secured, side: &NodeSide, head: FactNo) -> (mpsc::Sender<Event>, JoinHandle<Ended>) {
         let run = self.run_without_a_status(secured, side, head);
-        let status = Event::Status { unsent: BACKLOG, oldest_unsent_at: None, clock_offset_ms: None };
+        let status = Event::Status { unsent: BACKLOG, oldest_unsent_at: None, clock_offset_ms: None, day: None };
         run.0.try_send(status).unwrap();
         run
     }
@@ -232,7 +232,10 @@ async fn a_node_enrols_and_delivers_its_journal() {
     assert_eq!(timeout(PATIENCE, session).await.unwrap().unwrap(), Ended::Hangup(Hangup::Asked(ByeReason::Stopping)));
     until("the hub notices", || hub.rig.app.lines.count() == 0).await;
     let line = sqlite.stores().unwrap().remove(0);
-    assert_eq!(hub.rig.app.store_row(&line, &[]).unwrap().state, StoreState::Offline);
+    assert_eq!(
+        hub.rig.app.store_row(&line, (guitai_core::time::beijing_day(MORNING), &[])).unwrap().state,
+        StoreState::Offline
+    );
     assert!(sqlite.verify().unwrap()[0].found.is_ok());
     hub.stop().await;
 }
@@ -342,7 +345,12 @@ async fn a_hub_that_cannot_read_its_roster_tells_the_node_to_come_later() {
 async fn the_backlog_of_a_store_that_never_told_one_is_not_zero() {
     let hub = hub();
     let side = hub.rig.store("S001", "一号店", 2);
-    let row = || hub.rig.app.store_row(&hub.rig.sqlite.stores().unwrap().remove(0), &[]).unwrap();
+    let row = || {
+        hub.rig
+            .app
+            .store_row(&hub.rig.sqlite.stores().unwrap().remove(0), (guitai_core::time::beijing_day(MORNING), &[]))
+            .unwrap()
+    };
     let node = Node::of(&side);
     let (events, session) = node.run_without_a_status(hub.dial(&key(2)).await, &side, side.last());
     until("it is in", || row().state == StoreState::Connected).await;
@@ -358,7 +366,12 @@ async fn the_first_word_of_a_store_is_its_backlog_and_it_stands_until_the_next()
     let hub = hub();
     let side = hub.rig.store("S001", "一号店", 2);
     let sqlite = &hub.rig.sqlite;
-    let row = || hub.rig.app.store_row(&sqlite.stores().unwrap().remove(0), &[]).unwrap();
+    let row = || {
+        hub.rig
+            .app
+            .store_row(&sqlite.stores().unwrap().remove(0), (guitai_core::time::beijing_day(MORNING), &[]))
+            .unwrap()
+    };
     let node = Node::of(&side);
     let (events, session) = node.run(hub.dial(&key(2)).await, &side, side.last());
     until("it is told", || row().unsent.is_some()).await;

@@ -119,6 +119,7 @@ pub(crate) async fn list(
         kind: asked.kind.map(|kind| kind.as_str().to_owned()),
         from: asked.from,
         to: asked.to,
+        days: (asked.from_day, asked.to_day),
         search: asked.q,
         now: app.trusted_now(),
         after: after.map(|(at, no)| (UtcMs(at), no)),

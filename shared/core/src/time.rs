@@ -157,6 +157,13 @@ impl Day {
         self.0 % 1_000_000
     }
 
+    /// Its first moment in UTC.
+    #[must_use]
+    pub fn utc_start(self) -> UtcMs {
+        let start = self.date().and_then(|date| date.to_zoned(tz::TimeZone::UTC).ok());
+        UtcMs(start.map_or(0, |start| start.timestamp().as_millisecond()))
+    }
+
     fn date(self) -> Option<civil::Date> {
         let year = i16::try_from(self.0 / 10_000).ok()?;
         let month = i8::try_from(self.0 / 100 % 100).ok()?;
@@ -209,6 +216,14 @@ impl BusinessClock {
         day_in(&self.zone, shifted)
     }
 
+    /// The same as others are told it, at this moment.
+    #[must_use]
+    pub fn rule(&self, at: UtcMs) -> DayRule {
+        let offset = self.zone.to_offset(timestamp(at)).seconds() / 60;
+        let utc_offset_minutes = i16::try_from(offset).unwrap_or(DayRule::BEIJING.utc_offset_minutes);
+        DayRule { utc_offset_minutes, cutoff_minutes: self.cutoff_minutes }
+    }
+
     /// The hour of the store's clock, 0 to 23.
     #[must_use]
     pub fn hour(&self, at: UtcMs) -> u8 {
@@ -221,6 +236,38 @@ impl BusinessClock {
     pub fn local_text(&self, at: UtcMs) -> String {
         let t = timestamp(at).to_zoned(self.zone.clone()).datetime();
         format!("{:04}-{:02}-{:02} {:02}:{:02}:{:02}", t.year(), t.month(), t.day(), t.hour(), t.minute(), t.second())
+    }
+}
+
+/// A store's day as it tells it to others: how far its clock is from UTC now, and its cut-off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct DayRule {
+    /// Minutes that the store's clock is ahead of UTC.
+    #[n(0)]
+    pub utc_offset_minutes: i16,
+    /// Minutes after midnight until which a sale still belongs to the day before.
+    #[n(1)]
+    pub cutoff_minutes: u16,
+}
+
+impl DayRule {
+    /// Beijing time with the day changing at midnight.
+    pub const BEIJING: Self = Self { utc_offset_minutes: 8 * 60, cutoff_minutes: 0 };
+
+    /// The rule, if there is a zone and a cut-off like this.
+    #[must_use]
+    pub fn new(utc_offset_minutes: i16, cutoff_minutes: u16) -> Option<Self> {
+        let is_zone = (-12 * 60..=14 * 60).contains(&utc_offset_minutes);
+        let is_cutoff = cutoff_minutes <= BusinessClock::CUTOFF_MAX_MINUTES;
+        (is_zone && is_cutoff).then_some(Self { utc_offset_minutes, cutoff_minutes })
+    }
+
+    /// The business day of a moment.
+    #[must_use]
+    pub fn day(self, at: UtcMs) -> Day {
+        let ahead = i64::from(self.utc_offset_minutes) - i64::from(self.cutoff_minutes);
+        day_in(&tz::TimeZone::UTC, UtcMs(at.0.saturating_add(ahead * 60_000)))
     }
 }
 
@@ -286,6 +333,23 @@ mod tests {
         assert_eq!(late_shop.day(night), Day(20_260_104));
         assert_eq!(BusinessClock::beijing().day(night), Day(20_260_105));
         assert!(BusinessClock::new(beijing_zone(), 361).is_none());
+    }
+
+    #[test]
+    fn others_know_a_stores_day_by_its_rule() {
+        let late_shop = BusinessClock::new(beijing_zone(), 360).expect("a cut-off");
+        let rule = late_shop.rule(MORNING);
+        assert_eq!(rule, DayRule { utc_offset_minutes: 480, cutoff_minutes: 360 });
+        for text in ["20260105055959", "20260105060000", "20260101000000", "20251231235959"] {
+            let at = parse_beijing(text).expect("a time");
+            assert_eq!(rule.day(at), late_shop.day(at), "{text}");
+            assert_eq!(DayRule::BEIJING.day(at), BusinessClock::beijing().day(at), "{text}");
+        }
+        assert_eq!(rule.day(UtcMs(i64::MIN)), rule.day(UtcMs(0)), "before 1970 there is no day");
+        for (offset, cutoff) in [(-721, 0), (841, 0), (0, 361), (i16::MIN, 0), (0, u16::MAX)] {
+            assert_eq!(DayRule::new(offset, cutoff), None);
+        }
+        assert_eq!(Day(20_260_105).utc_start(), UtcMs(1_767_571_200_000));
     }
 
     #[test]

@@ -25,6 +25,7 @@
 //! - [`note`]: what is remembered about this box and is no fact; [`kept`]: the hub's words among it.
 //! - `column`: how values of core lie in columns; `error`: what all of them say no with.
 
+mod astray;
 pub mod bills;
 mod column;
 pub mod database;

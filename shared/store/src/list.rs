@@ -4,11 +4,15 @@
 //! is little, since only `paid` and `charge`, what most rows are, have no index of their own, and of the few returns the state is
 //! judged. A number is looked up where it may stand.
 
-use guitai_core::{payment::State, search, time::UtcMs};
+use guitai_core::{
+    payment::State,
+    search,
+    time::{Day, UtcMs},
+};
 use rusqlite::{params_from_iter, types::Value};
 
 use crate::{
-    StoreError,
+    StoreError, astray,
     query::{Connection, PAYMENT_COLUMNS, PaymentRow, payment_row},
 };
 
@@ -35,6 +39,8 @@ pub struct PaymentFilter {
     pub from: Option<UtcMs>,
     /// Exclusive.
     pub to: Option<UtcMs>,
+    /// Business days, the first and the last of them.
+    pub days: (Option<Day>, Option<Day>),
     /// As people write it: a number (ours, the acquirer's, the wallet's, a bill's, the charge's of a refund) or its beginning, part
     /// of a remark, or an amount in yuan.
     pub search: Option<String>,
@@ -49,6 +55,7 @@ pub struct PaymentFilter {
 /// # Errors
 /// What SQLite says.
 pub fn payments(connection: &Connection, filter: &PaymentFilter, limit: usize) -> Result<Vec<PaymentRow>, StoreError> {
+    let filter = &within_days(connection, filter)?;
     let limit = Value::Integer(i64::try_from(limit).unwrap_or(i64::MAX));
     let page = match &filter.search {
         None => walked(filter, limit),
@@ -57,6 +64,24 @@ pub fn payments(connection: &Connection, filter: &PaymentFilter, limit: usize) -
     let mut statement = connection.prepare_cached(&page.sql)?;
     let rows = statement.query_map(params_from_iter(page.values), |row| Ok(payment_row(row)))?;
     rows.map(|row| row?).collect()
+}
+
+/// The same filter with the time in which rows of its days lie: indexes are by time, and a day is judged row by row.
+fn within_days(connection: &Connection, filter: &PaymentFilter) -> Result<PaymentFilter, StoreError> {
+    let mut filter = filter.clone();
+    if filter.days == (None, None) {
+        return Ok(filter);
+    }
+    let astray = astray::most_ms(connection)?;
+    if let (Some(first), _) = filter.days {
+        let from = UtcMs(astray::earliest(first).0.saturating_sub(astray));
+        filter.from = Some(filter.from.map_or(from, |asked| asked.max(from)));
+    }
+    if let (_, Some(last)) = filter.days {
+        let to = UtcMs(astray::end(last).0.saturating_add(astray));
+        filter.to = Some(filter.to.map_or(to, |asked| asked.min(to)));
+    }
+    Ok(filter)
 }
 
 /// A statement with its values, as far as it is put together.
@@ -79,6 +104,12 @@ impl Draft {
         }
         if let Some(to) = filter.to {
             self.add(" AND p.at < ?", [Value::Integer(to.0)]);
+        }
+        if let (Some(first), _) = filter.days {
+            self.add(" AND p.business_day >= ?", [Value::Integer(first.number().into())]);
+        }
+        if let (_, Some(last)) = filter.days {
+            self.add(" AND p.business_day <= ?", [Value::Integer(last.number().into())]);
         }
         if let Some((at, no)) = &filter.after {
             self.add(" AND (p.at, p.no) < (?, ?)", [Value::Integer(at.0), text(no)]);

@@ -16,7 +16,7 @@ use guitai_core::{
 use rusqlite::{Connection, ToSql, params};
 
 use crate::{
-    StoreError,
+    StoreError, astray,
     column::{bill_day, summand},
     request,
     standings::Standings,
@@ -140,6 +140,7 @@ fn insert_charge(
     no: FactNo,
     (f, bill, row): (&Intended, &BillKey, &ChargeRow),
 ) -> Result<(), StoreError> {
+    astray::note(connection, store.as_str(), row.business_day, row.at)?;
     run(
         connection,
         "INSERT INTO payment (no, store, kind, amount, code_last_two, code_hash, acquirer, till, cashier, bill_source,
@@ -223,6 +224,7 @@ fn update_charge(connection: &Connection, store: &StoreId, no: FactNo, row: &Cha
         run(connection, STANDS, values.get(..18).unwrap_or(values))?;
     }
     if row.moved {
+        astray::note(connection, store.as_str(), row.business_day, row.at)?;
         run(
             connection,
             "UPDATE payment SET at = ?3, business_day = ?4 WHERE no = ?1 AND store = ?2 AND original = ''",
@@ -233,6 +235,7 @@ fn update_charge(connection: &Connection, store: &StoreId, no: FactNo, row: &Cha
 }
 
 fn insert_return(connection: &Connection, store: &StoreId, no: FactNo, row: &ReturnRow) -> Result<(), StoreError> {
+    astray::note(connection, store.as_str(), row.place.business_day, row.at)?;
     run(
         connection,
         "INSERT INTO payment (no, store, kind, original, state, amount, wallet, acquirer, till, cashier, business_day, at,

@@ -101,6 +101,12 @@ CREATE TABLE stat (
 -- Sums move without touching it.
 CREATE INDEX stat_by_day ON stat (day);
 
+-- How far a store's rows lie outside their business days, in ms: the farthest of those that do.
+CREATE TABLE astray (
+    store TEXT NOT NULL PRIMARY KEY,
+    ms    INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE account (
     store    TEXT NOT NULL,
     account  TEXT NOT NULL,

@@ -20,8 +20,8 @@ use crate::{
 const STORES: [&str; 2] = ["shared/store/src/", "cloud/src/store/"];
 
 /// Tables with a row or two for each person, program or setting. All others grow.
-const SMALL: [&str; 8] =
-    ["note", "account", "api_key", "document_peer", "hub_account", "hub_api_key", "sqlite_schema", "pragma"];
+const SMALL: [&str; 9] =
+    ["note", "astray", "account", "api_key", "document_peer", "hub_account", "hub_api_key", "sqlite_schema", "pragma"];
 
 /// Indexes that hold only what is under way, or what a person ended.
 const OF_FEW: [&str; 4] = ["payment_unfinished", "payment_for_a_person", "payment_settled", "payment_of_original"];

@@ -6,10 +6,14 @@ use guitai_store::{StoreError, note};
 use rusqlite::{Connection, TransactionBehavior};
 
 /// The version of [`SCHEMA`]: the last step of the [`LADDER`].
-const HUB_SCHEMA: &[u8] = b"5";
+const HUB_SCHEMA: &[u8] = b"6";
 
 /// Each step takes a file from the version before; those before the first were never released. Versions have one digit each.
-const LADDER: [(&[u8], &str); 2] = [(b"3", include_str!("../ladder/4.sql")), (b"4", include_str!("../ladder/5.sql"))];
+const LADDER: [(&[u8], &str); 3] = [
+    (b"3", include_str!("../ladder/4.sql")),
+    (b"4", include_str!("../ladder/5.sql")),
+    (b"5", include_str!("../ladder/6.sql")),
+];
 
 const HUB_SCHEMA_NOTE: &str = "hub_schema";
 

@@ -167,7 +167,7 @@ fn the_rows_changed_are_told() {
         .into_iter()
         .flat_map(|batch| {
             let changed = rig.sqlite.ingest((&node.store, node.issuer), batch, &Fence::default()).unwrap();
-            rig.sqlite.news_of(&node.store, rig.app.today(), &changed).unwrap().payments
+            rig.sqlite.news_of(&node.store, &rig.app.days(None), &changed).unwrap().payments
         })
         .collect();
     let told: Vec<(OrderNo, &str, &str)> =
@@ -205,9 +205,10 @@ fn a_newer_hubs_file_is_left_alone() {
     assert!(matches!(Sqlite::open(rig.data.path(), key(1), [2; 16]), Err(StoreError::ForeignFile(_))));
 }
 
-/// What schema 5 changed, as it was made before.
+/// What schemas 5 and 6 changed, as it was made before.
 const KEYS_AND_ACCOUNTS_4: &str = "
     DROP TABLE hub_account; DROP TABLE hub_api_key;
+    ALTER TABLE hub_store DROP COLUMN utc_offset_minutes; ALTER TABLE hub_store DROP COLUMN cutoff_minutes;
     CREATE TABLE hub_account (account TEXT NOT NULL PRIMARY KEY, name TEXT NOT NULL, role TEXT NOT NULL,
         verifier TEXT NOT NULL, changed_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
     CREATE TABLE hub_api_key (hash BLOB NOT NULL PRIMARY KEY, name TEXT NOT NULL UNIQUE, scopes TEXT NOT NULL,

@@ -24,7 +24,7 @@ use crate::{
         chain::{ChainHash, Seal},
         epoch::Point,
     },
-    time::{Ticks, UtcMs},
+    time::{DayRule, Ticks, UtcMs},
 };
 
 /// Bytes given to the transport and not yet taken by it, beyond which nothing more is sent but a goodbye.
@@ -175,6 +175,8 @@ pub enum Event {
         oldest_unsent_at: Option<UtcMs>,
         /// The wall clock minus trusted time, in ms.
         clock_offset_ms: Option<i64>,
+        /// The own store's day; none at the hub.
+        day: Option<DayRule>,
     },
     /// Say goodbye.
     HangUp(ByeReason),
@@ -300,8 +302,10 @@ impl Drive {
         match event {
             Event::Appended(upto) => self.session.appended(upto),
             Event::Documents(digest) => self.session.documents_digest(digest),
-            Event::Status { unsent, oldest_unsent_at, clock_offset_ms } => {
-                self.session.status(now, unsent, oldest_unsent_at, clock_offset_ms);
+            Event::Status { unsent, oldest_unsent_at, clock_offset_ms, day } => {
+                let app_version = String::new();
+                let status = Status { unsent: Some(unsent), oldest_unsent_at, app_version, clock_offset_ms, day };
+                self.session.status(now, status);
             }
             Event::HangUp(reason) => self.session.hang_up(reason),
         }

@@ -11,7 +11,7 @@ use minicbor::{
 use crate::{
     ids::{FactNo, OrderNo, StoreId, Writer},
     journal::{chain::Seal, epoch::Point, text::Record},
-    time::UtcMs,
+    time::{DayRule, UtcMs},
     trust::{Grant, Instance, KeyBytes, RosterEntry},
 };
 
@@ -408,6 +408,9 @@ pub struct Status {
     /// Its wall clock minus trusted time, in ms to the second; none before somebody told it the time.
     #[n(3)]
     pub clock_offset_ms: Option<i64>,
+    /// Its store's day; told from version 2 on, and left out before.
+    #[n(4)]
+    pub day: Option<DayRule>,
 }
 
 /// Why an end hangs up.

@@ -19,7 +19,7 @@ use crate::{
     ids::Writer,
     journal::{chain::Seal, text::Record},
     limits::{CHUNK_MAX_BYTES, RECORD_TEXT_MAX_CHARS},
-    time::UtcMs,
+    time::{DayRule, UtcMs},
     trust::{EnrolmentCode, RosterEntry},
 };
 
@@ -381,18 +381,20 @@ fn the_status_goes_out_on_change_and_every_few_seconds() {
     let mut pair = Pair::new();
     pair.drive();
     assert_eq!(pair.hub.statuses.len(), 1);
-    pair.node.session.status(pair.now, 5, Some(UtcMs(7)), Some(-61_000));
-    pair.drive();
-    assert_eq!(pair.hub.statuses.len(), 1, "not within a second of the last");
-    pair.now = pair.now.after_ms(1_000);
-    pair.node.session.wake(pair.now);
-    pair.drive();
+    let day = DayRule::new(480, 360);
     let status = Status {
         unsent: Some(5),
         oldest_unsent_at: Some(UtcMs(7)),
         app_version: "0.1.0".into(),
         clock_offset_ms: Some(-61_000),
+        day,
     };
+    pair.node.session.status(pair.now, status.clone());
+    pair.drive();
+    assert_eq!(pair.hub.statuses.len(), 1, "not within a second of the last");
+    pair.now = pair.now.after_ms(1_000);
+    pair.node.session.wake(pair.now);
+    pair.drive();
     assert_eq!(pair.hub.statuses.last(), Some(&status));
     assert_eq!(pair.node.session.next_wake(), Some(pair.now.after_ms(STATUS_INTERVAL_MS)));
 }

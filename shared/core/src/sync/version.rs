@@ -2,9 +2,16 @@
 //!
 //! The shape of `Hello` and `HelloAnswer` never changes; everything after them is what the agreed version says. A frame is
 //! refused unless it is byte for byte what this code would have written, so a change of shape needs a new number here.
+//!
+//! | version | new |
+//! | --- | --- |
+//! | 2 | `Status` tells the store's day |
 
 /// The newest protocol this code speaks.
-pub const NEWEST: u16 = 1;
+pub const NEWEST: u16 = 2;
+
+/// From here on a node tells its store's day.
+pub(super) const TELLS_DAY: u16 = 2;
 
 /// The oldest it still speaks.
 pub const OLDEST: u16 = 1;

@@ -143,7 +143,7 @@ mod tests {
     use crate::{
         ids::{FactNo, Issuer, Numbering, StoreId, Writer},
         journal::{chain::Seal, epoch::Point, text::Record},
-        time::UtcMs,
+        time::{DayRule, UtcMs},
         trust::{Grant, InForce, Instance, RosterEntry},
     };
 
@@ -202,7 +202,8 @@ mod tests {
                 unsent: Some(3),
                 oldest_unsent_at: Some(UtcMs(5)),
                 app_version: "0.1.0".into(),
-                clock_offset_ms: Some(7000)
+                clock_offset_ms: Some(7000),
+                day: DayRule::new(480, 360),
             }
             .into(),
             Recall { writer: Writer::Node, known: alloc::vec![Point::new(no, [4; 32])], seal: Some(seal.clone()) }

@@ -357,6 +357,12 @@ pub struct PaymentsQuery {
     /// Before this moment, RFC 3339.
     #[param(value_type = Option<String>, format = DateTime)]
     pub to: Option<UtcMs>,
+    /// From this business day on, `YYYY-MM-DD`: the store's own day, as figures count it.
+    #[param(value_type = Option<String>, format = Date)]
+    pub from_day: Option<Day>,
+    /// Up to this business day, itself included.
+    #[param(value_type = Option<String>, format = Date)]
+    pub to_day: Option<Day>,
     /// In this state.
     pub state: Option<State>,
     /// Of this kind.
@@ -377,6 +383,8 @@ impl FromParams for PaymentsQuery {
             store: params.parsed("store", |text| StoreId::parse(text).ok())?,
             from: params.time("from")?,
             to: params.time("to")?,
+            from_day: params.day("from_day")?,
+            to_day: params.day("to_day")?,
             state: params.parsed("state", State::parse)?,
             kind: params.parsed("kind", Kind::parse)?,
             // As texts are stored; what it may mean, `search::query` says where it is searched.
@@ -387,6 +395,9 @@ impl FromParams for PaymentsQuery {
         match (query.from, query.to) {
             (Some(from), Some(to)) if from > to => {
                 Err(Problem::malformed("to").detail("结束时间早于开始时间。", "`to` is before `from`."))
+            }
+            _ if query.from_day.zip(query.to_day).is_some_and(|(from, to)| from > to) => {
+                Err(Problem::malformed("to_day").detail("结束日期早于开始日期。", "`to_day` is before `from_day`."))
             }
             _ => Ok(query),
         }

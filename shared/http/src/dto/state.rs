@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::value::words;
-use crate::time::Time;
+use crate::time::{Date, Time};
 
 words! {
     /// A node's link to its hub.
@@ -288,8 +288,10 @@ pub struct DisabledNode {
 }
 
 /// A store's day up to now.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct StoreToday {
+    /// Which day it is there: each store has its own cut-off.
+    pub date: Date,
     /// Charges paid.
     pub orders: u64,
     /// Paid less given back, in fen.

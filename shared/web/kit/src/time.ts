@@ -51,9 +51,8 @@ function isDay(text: string): boolean {
   return /^\d{4}-\d{2}-\d{2}$/.test(text) && !Number.isNaN(Date.parse(`${text}T00:00:00Z`)) && addDays(text, 0) === text
 }
 
-/** 今天, 昨天, 7d, 2026-01-05, 2026-01-01..2026-02-01 (both ends counted). `to` is the last day. Null: not understood. */
-export function readRange(text: string, now: number): DayRange | null {
-  const today = day(now)
+/** 今天, 昨天, 7d, 2026-01-05, 2026-01-01..2026-02-01 (both ends counted). `today` is the day it is there; `to` is the last day. Null: not understood. */
+export function readRange(text: string, today: string): DayRange | null {
   const word = text.trim().toLowerCase()
   if (word === '' || word === '今天' || word === '今日' || word === 'today') return { from: today, to: today }
   if (word === '昨天' || word === '昨日' || word === 'yesterday') return { from: addDays(today, -1), to: addDays(today, -1) }

@@ -76,7 +76,7 @@ impl Deliverer {
         let (acked, told) = watch::channel(None);
         let feed = Feed { runs: Arc::default(), acked: Arc::new(acked), papers };
         let (news, events) = mpsc::channel(EVENTS_MAX);
-        news.try_send(Event::Status { unsent: 0, oldest_unsent_at: None, clock_offset_ms: None })?;
+        news.try_send(Event::Status { unsent: 0, oldest_unsent_at: None, clock_offset_ms: None, day: None })?;
         let standing = Standing { store: store.clone(), outgoing: None, incoming: None };
         let (endpoint, secured) = dial(hub, hub_key, &identity).await?;
         let shell = feed.clone();

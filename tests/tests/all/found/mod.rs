@@ -6,6 +6,7 @@
 mod answers;
 mod bills;
 mod clock;
+mod days;
 mod doors;
 mod late;
 mod numbers;

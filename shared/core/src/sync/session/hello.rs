@@ -101,6 +101,7 @@ impl Session {
         self.outbox.push_back(reply.into());
         match answer {
             Authorisation::Admitted(standing) => {
+                self.version = version;
                 self.open(now, (Writer::Hub, Writer::Node), standing, &channel.node_key, hello.app_version)
             }
             Authorisation::EnrolOnly => {
@@ -179,6 +180,7 @@ impl Session {
         self.outputs.push_back(Output::Told { verdict: answer.verdict, word: answer.word });
         match (answer.verdict, purpose) {
             (Verdict::Ok, Purpose::Sync(standing)) => {
+                self.version = answer.version;
                 self.open(now, (Writer::Node, Writer::Hub), standing, &channel.hub_key, answer.app_version);
             }
             (Verdict::EnrolOnly, Purpose::Enrol(code)) => {

@@ -28,6 +28,7 @@ use super::{
     document_lane::DocumentLane,
     frame::{Bye, ByeReason, DocMessage, Enrol, EnrolRefused, Frame, Have, Hello, Recall, Status, Want},
     journal_lane::{FIRST_TAKING_TOKEN, Incoming, Loaded, Outgoing, ShellFault, Wanted},
+    version,
     wire::FrameError,
 };
 use crate::{
@@ -37,7 +38,7 @@ use crate::{
         epoch::Point,
     },
     limits::{CHUNK_MAX_BYTES, COUNT_MAX, RECALL_POINTS_MAX},
-    time::{Ticks, UtcMs},
+    time::{DayRule, Ticks, UtcMs},
     trust::{Channel, KeyBytes},
 };
 
@@ -62,6 +63,8 @@ pub struct Session {
     outbox: VecDeque<Frame>,
     room: usize,
     time: Option<UtcMs>,
+    /// What both ends speak, once that is agreed.
+    version: u16,
 }
 
 #[derive(Debug)]
@@ -107,6 +110,7 @@ impl Session {
             outbox: VecDeque::new(),
             room: usize::MAX,
             time: None,
+            version: version::OLDEST,
         }
     }
 
@@ -284,10 +288,9 @@ impl Session {
         Ok(())
     }
 
-    /// How this end fares; sent at most once in [`STATUS_GAP_MS`].
-    pub fn status(&mut self, now: Ticks, unsent: u64, oldest_unsent_at: Option<UtcMs>, clock_offset_ms: Option<i64>) {
-        let status =
-            Status { unsent: Some(unsent), oldest_unsent_at, app_version: self.app_version.clone(), clock_offset_ms };
+    /// How this end fares, under its own version; sent at most once in [`STATUS_GAP_MS`].
+    pub fn status(&mut self, now: Ticks, status: Status) {
+        let status = Status { app_version: self.app_version.clone(), ..status };
         self.status.changed |= status != self.status.status;
         self.status.status = status;
         self.wake(now);
@@ -383,6 +386,10 @@ impl Session {
                     if status.app_version.len() > APP_VERSION_MAX_BYTES || status.unsent > Some(COUNT_MAX) {
                         return Err(PeerFault::TooLong);
                     }
+                    let told = status.day.map(|day| DayRule::new(day.utc_offset_minutes, day.cutoff_minutes));
+                    if told == Some(None) {
+                        return Err(PeerFault::Frame(FrameError::Malformed));
+                    }
                     self.outputs.push_back(Output::PeerStatus(status));
                     Ok(())
                 }
@@ -408,7 +415,11 @@ impl Session {
     fn send_status(&mut self, now: Ticks) {
         self.status.changed = false;
         self.status.sent_at = now;
-        self.outbox.push_back(self.status.status.clone().into());
+        let mut status = self.status.status.clone();
+        if self.version < version::TELLS_DAY {
+            status.day = None;
+        }
+        self.outbox.push_back(status.into());
     }
 
     fn fault(&mut self, fault: PeerFault) {

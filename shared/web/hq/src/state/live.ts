@@ -1,5 +1,6 @@
 // The stores as they are now, and payments as they arrive.
 import { hubApi, SharedLine, type HubEvents, type LineState, type Payment, type StoreRow } from '@guitai/api'
+import { day } from '@guitai/kit'
 import { computed, ref, shallowRef } from 'vue'
 
 /** Between events figures age; asking again keeps them honest. */
@@ -13,6 +14,11 @@ export const stores = shallowRef<StoreRow[]>([])
 export const storesAsOf = ref<string | null>(null)
 export const storesFault = ref<unknown>(null)
 export const now = ref(Date.now())
+/** The business day: of all open stores the earliest, as the hub's figures count it. */
+export const today = computed(() => {
+  const days = stores.value.filter((one) => one.closed_since === undefined).map((one) => one.today.date)
+  return days.reduce((first, next) => (next < first ? next : first), days[0] ?? day(now.value))
+})
 export const connected = computed(() => stores.value.filter((one) => one.state === 'connected').length)
 
 const listeners = new Set<(payment: Payment) => void>()
