@@ -6,6 +6,7 @@ use ed25519_dalek::SigningKey;
 use guitai_core::{
     clock::Deviation,
     ids::{OrderNo, StoreId},
+    normal,
     stats::Movement,
     time::{Day, Now},
     trust::key_short,
@@ -121,7 +122,10 @@ impl App {
             closed_since: line.closed_at.map(Time),
             duplicate_at: duplicate,
             disabled: disabled(line),
-            version: version.or_else(|| seen.map(|seen| seen.status.app_version)).filter(|version| !version.is_empty()),
+            version: version
+                .or_else(|| seen.map(|seen| seen.status.app_version))
+                .map(|version| normal::shown(&version))
+                .filter(|version| !version.is_empty()),
             today: day_so_far(day, today.iter().filter(|row| row.store == line.id.as_str()))?,
         })
     }

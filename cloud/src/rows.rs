@@ -1,43 +1,44 @@
 //! Rows of the store as people and programs see them.
 
-use guitai_core::{money::Fen, payment};
+use guitai_core::{money::Fen, normal, payment};
 use guitai_http::dto::{self, BillRef, Can, Date, Payment, Time};
 use guitai_store::query::PaymentRow;
 
-/// A payment. Nothing can be done with it here: only its store's node moves money.
+/// A payment. Nothing can be done with it here: only its store's node moves money. Its texts came in the node's facts as they are.
 pub(crate) fn payment(row: &PaymentRow) -> Payment {
+    let shown = |text: &Option<String>| text.as_deref().map(normal::shown);
     Payment {
         order_no: row.no.to_string(),
         kind: dto::Kind::parse(&row.kind).unwrap_or(dto::Kind::Charge),
         original_no: row.original.clone(),
         state: state(row.state),
-        reason: row.reason.clone(),
-        message: row.message.clone(),
+        reason: shown(&row.reason),
+        message: shown(&row.message),
         amount_fen: row.amount.get(),
         received_fen: row.received.map(Fen::get),
         refunded_fen: row.refunded.get(),
         owed_fen: Some(row.owed.get()).filter(|owed| *owed > 0),
-        settled: row.settled.clone(),
+        settled: shown(&row.settled),
         refund_no: None,
         void_no: None,
         wallet: row.wallet.map(Into::into),
         code_last_two: row.code_last_two.clone(),
-        acquirer: row.acquirer.clone().unwrap_or_default(),
-        acquirer_no: row.acquirer_no.clone(),
-        wallet_no: row.wallet_no.clone(),
+        acquirer: shown(&row.acquirer).unwrap_or_default(),
+        acquirer_no: shown(&row.acquirer_no),
+        wallet_no: shown(&row.wallet_no),
         till: row.till.clone(),
         cashier: row.cashier.clone(),
         bill: row.bill.as_ref().map(|bill| BillRef {
-            source: bill.key.source.clone(),
-            number: bill.key.number.clone(),
+            source: normal::shown(&bill.key.source),
+            number: normal::shown(&bill.key.number),
             total_fen: Some(bill.total.get()),
             day: bill.key.day.map(Into::into),
         }),
         business_day: Date(row.business_day),
         created_at: Time(row.at),
         finished_at: row.paid_at.or(is_known(row.state).then_some(row.changed_at)).map(Time),
-        remark: row.remark.clone(),
-        approver: row.approver.clone(),
+        remark: shown(&row.remark),
+        approver: shown(&row.approver),
         can: Can::default(),
         fact: row.fact.to_string(),
         store: Some(row.store.clone()),

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{Json, extract::State};
-use guitai_core::{money::Fen, secret::Wallet, stats::Movement, time::Day};
+use guitai_core::{money::Fen, normal, secret::Wallet, stats::Movement, time::Day};
 use guitai_http::{
     dto::{
         CashierTally, Date, DayQuery, HourTally, HubStats, NameId, Stats, StoreTally, Tally, Time, WalletTally, net_fen,
@@ -79,7 +79,7 @@ fn sum(day: Day, as_of: Time, store: Option<NameId>, figures: &Figures) -> Resul
     let one = store.is_some();
     let named = |at: &str, account: &str| {
         let found = figures.names.iter().find(|(store, other, _)| store == at && other == account);
-        found.map(|(_, _, name)| name.clone())
+        found.map(|(_, _, name)| normal::shown(name))
     };
     let by_cashier = cashiers.into_iter().map(|((at, account), part)| CashierTally {
         cashier: if one { account.to_owned() } else { format!("{at}/{account}") },

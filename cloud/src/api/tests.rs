@@ -5,7 +5,7 @@ use axum::{
     body::Body,
     http::{Request, StatusCode, header},
 };
-use guitai_core::{ids::OrderNo, secret::Wallet};
+use guitai_core::{ids::OrderNo, money::Fen, payment::Paid, secret::Wallet};
 use guitai_documents::{Document, PeerSync, announcements_id, generate, receive};
 use guitai_http::{
     bearer::{self, ApiKey, Scope, Scopes},
@@ -239,6 +239,28 @@ async fn stores_show_what_was_heard_of_them() {
         json!({"date": today, "orders": 0, "income_fen": 0}),
         "until its node says otherwise"
     );
+}
+
+#[tokio::test]
+async fn what_a_node_wrote_into_its_facts_turns_no_screen_around() {
+    let rig = rig();
+    let mut node = rig.store("S001", "一号店", 2);
+    let order_no = node.doubt(500, 1);
+    node.record(Paid {
+        order_no,
+        at: MORNING,
+        received: Fen::new(500),
+        wallet: Wallet::Alipay,
+        acquirer_no: format!("\u{202e}\u{1b}[31mEVIL\u{7}\n{}", "9".repeat(4_000)),
+        wallet_no: Some("\u{0}\u{2066}x".into()),
+        finished_at: None,
+    });
+    node.deliver(&rig);
+    let shown = program(&rig, Scope::Read).get(&format!("/payments/{order_no}")).await;
+    let number = shown["acquirer_no"].as_str().unwrap();
+    assert!(number.starts_with("[31mEVIL 999") && number.chars().count() == 200, "{number}");
+    assert_eq!((shown["wallet_no"].as_str(), shown["state"].as_str()), (Some("x"), Some("paid")));
+    assert!(!shown.to_string().chars().any(guitai_core::normal::is_hidden));
 }
 
 #[tokio::test]

@@ -341,6 +341,8 @@ pub(super) fn remark(text: Option<String>) -> Result<Option<String>, Problem> {
 
 /// A row as the API shows it, with what may be done to it now.
 pub(crate) fn payment_dto(row: &PaymentRow, app: &App) -> dto::Payment {
+    // The acquirer's own words.
+    let shown = |text: &Option<String>| text.as_deref().map(normal::shown);
     let final_at = row.paid_at.or(row.state.is_final().then_some(row.changed_at)).map(Into::into);
     dto::Payment {
         order_no: row.no.to_string(),
@@ -348,7 +350,7 @@ pub(crate) fn payment_dto(row: &PaymentRow, app: &App) -> dto::Payment {
         original_no: row.original.clone(),
         state: row.state.into(),
         reason: row.reason.clone(),
-        message: row.message.clone(),
+        message: shown(&row.message),
         amount_fen: row.amount.get(),
         received_fen: row.received.map(Fen::get),
         refunded_fen: row.refunded.get(),
@@ -359,8 +361,8 @@ pub(crate) fn payment_dto(row: &PaymentRow, app: &App) -> dto::Payment {
         wallet: row.wallet.map(Into::into),
         code_last_two: row.code_last_two.clone(),
         acquirer: row.acquirer.clone().unwrap_or_default(),
-        acquirer_no: row.acquirer_no.clone(),
-        wallet_no: row.wallet_no.clone(),
+        acquirer_no: shown(&row.acquirer_no),
+        wallet_no: shown(&row.wallet_no),
         till: row.till.clone(),
         cashier: row.cashier.clone(),
         bill: row.bill.as_ref().map(|bill| BillRef {

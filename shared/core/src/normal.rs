@@ -5,6 +5,7 @@
 //! | [`identifier`] | bill source, bill number | trimmed, half-width, a run of blanks made one; what the eye cannot tell apart is refused |
 //! | [`name`] | people, stores, merchants, keys | trimmed, a run of blanks made one; controls and invisible characters are refused |
 //! | [`one_line`] | remarks, reasons, titles | white space of any kind made one blank, controls and invisible characters dropped |
+//! | [`shown`] | what others send to be read, such as an acquirer's number or another program's version | as a remark, and cut |
 //! | [`paragraphs`] | bodies of announcements | line breaks made `\n` and kept, controls and invisible characters dropped |
 //! | [`typed`] | what a stricter reader takes next, such as an account | trimmed, full-width ASCII made half-width |
 //! | [`unframed`] | what a scanner sends | framing and AIM identifier dropped |
@@ -20,6 +21,8 @@
 
 use alloc::{string::String, vec::Vec};
 use core::{error::Error, fmt};
+
+use crate::limits::FOREIGN_TEXT_MAX_CHARS;
 
 /// Why a text is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,6 +103,17 @@ pub fn one_line(text: &str) -> String {
             line.push(' ');
         }
         line.extend(seen);
+    }
+    line
+}
+
+/// What somebody else wrote, for people to read: a remark's line, cut where it is longer than any such text of ours. What came in a
+/// store's facts was never at a door of this program.
+#[must_use]
+pub fn shown(text: &str) -> String {
+    let mut line = one_line(text);
+    if let Some((end, _)) = line.char_indices().nth(FOREIGN_TEXT_MAX_CHARS) {
+        line.truncate(end);
     }
     line
 }

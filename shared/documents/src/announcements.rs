@@ -14,6 +14,7 @@ use automerge::{
 };
 use guitai_core::{
     ids::{AccountId, StoreId},
+    normal,
     time::UtcMs,
 };
 
@@ -200,8 +201,9 @@ impl Document {
             (Value::Object(_), _) => return None,
         };
         Some(Announcement {
-            title: text(&self.auto, &entry, TITLE).unwrap_or_default(),
-            body: text(&self.auto, &entry, BODY).unwrap_or_default(),
+            // A peer may have written what no door of ours lets in.
+            title: normal::one_line(&text(&self.auto, &entry, TITLE).unwrap_or_default()),
+            body: normal::paragraphs(&text(&self.auto, &entry, BODY).unwrap_or_default()),
             published_at,
             published_by,
             edited_at: times(&self.auto, &entry, EDITED_AT).max(),

@@ -154,3 +154,18 @@ fn every_character_has_one_answer_everywhere() {
         assert!(PaymentCode::parse(&text).is_err());
     }
 }
+
+#[test]
+fn what_others_wrote_turns_no_screen_around() {
+    for (text, seen) in [
+        ("4200001", "4200001"),
+        ("\u{202e}\u{1b}[31mEVIL\u{7}\n", "[31mEVIL"),
+        ("\u{0}\u{2066}x", "x"),
+        ("\u{1b}]0;pwn\u{7}\u{202e}ali", "]0;pwnali"),
+        ("两 行\r\n文字", "两 行 文字"),
+        ("", ""),
+    ] {
+        assert_eq!(shown(text), seen, "{text:?}");
+    }
+    assert_eq!(shown(&"长".repeat(4_000)).chars().count(), crate::limits::FOREIGN_TEXT_MAX_CHARS);
+}

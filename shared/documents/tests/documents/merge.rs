@@ -28,6 +28,14 @@ fn what_is_published_is_read_back() {
 }
 
 #[test]
+fn what_a_peer_wrote_is_read_without_what_nobody_sees() {
+    let mut side = Side::new(1);
+    side.publish("a1", "\u{202e}\u{1b}[2J盘点\u{200b}\n改期", "\u{feff}周日\r\n\u{1b}]0;x\u{7}盘点", 100);
+    let view = side.view();
+    assert_eq!((view[0].title.as_str(), view[0].body.as_str()), ("[2J盘点 改期", "周日\n]0;x盘点"));
+}
+
+#[test]
 fn repeating_what_stands_is_no_change() {
     let mut side = Side::new(1);
     side.publish("a1", "标题", "正文", 100);
