@@ -12,7 +12,7 @@ use super::{
     frame::{Ack, ByeReason, Chunk, EnrolRefusal, FactRecord, Frame, Have, Status, Verdict, Want, Word},
     journal_lane::WINDOW_LOADS,
     pair::{HUB_TIME, Pair, hub_key, hub_session, no, node_journal, node_key, node_session, store},
-    session::{HELLO_TIMEOUT_MS, STATUS_INTERVAL_MS, Session},
+    session::{HELLO_TIMEOUT_MS, STATUS_GAP_MS, STATUS_INTERVAL_MS, Session},
     wire::FrameError,
 };
 use crate::{
@@ -397,6 +397,25 @@ fn the_status_goes_out_on_change_and_every_few_seconds() {
     pair.drive();
     assert_eq!(pair.hub.statuses.last(), Some(&status));
     assert_eq!(pair.node.session.next_wake(), Some(pair.now.after_ms(STATUS_INTERVAL_MS)));
+}
+
+#[test]
+fn a_status_that_comes_too_often_is_told_once_a_second_and_the_newest_counts() {
+    let mut pair = Pair::new();
+    pair.drive();
+    assert_eq!(pair.hub.statuses.len(), 1);
+    for unsent in 0..500 {
+        let status = Status { unsent: Some(unsent), app_version: "0.1.0".into(), ..Status::default() };
+        pair.hub.session.handle(pair.now, status.into()).expect("no fault: a line bunches what was sent apart");
+    }
+    pair.drive();
+    assert_eq!(pair.hub.statuses.len(), 1);
+    assert_eq!(pair.hub.session.next_wake(), Some(pair.now.after_ms(STATUS_GAP_MS)));
+    pair.now = pair.now.after_ms(STATUS_GAP_MS);
+    pair.hub.session.wake(pair.now);
+    pair.drive();
+    assert_eq!(pair.hub.statuses.len(), 2);
+    assert_eq!(pair.hub.statuses.last().and_then(|status| status.unsent), Some(499));
 }
 
 #[test]

@@ -16,6 +16,7 @@
 
 mod hello;
 mod lanes;
+mod status;
 
 use alloc::{boxed::Box, collections::VecDeque, string::String, vec::Vec};
 
@@ -44,6 +45,7 @@ use crate::{
 
 pub use hello::{ENROL_TIMEOUT_MS, HELLO_TIMEOUT_MS};
 use lanes::{Lanes, Recalled};
+use status::PeerStatus;
 
 /// Between two status frames when nothing changed: an end that is silent for 10 s has missed two.
 pub const STATUS_INTERVAL_MS: u64 = 4_000;
@@ -63,6 +65,7 @@ pub struct Session {
     outbox: VecDeque<Frame>,
     room: usize,
     time: Option<UtcMs>,
+    peer_status: PeerStatus,
     /// What both ends speak, once that is agreed.
     version: u16,
 }
@@ -110,6 +113,7 @@ impl Session {
             outbox: VecDeque::new(),
             room: usize::MAX,
             time: None,
+            peer_status: PeerStatus::default(),
             version: version::OLDEST,
         }
     }
@@ -140,7 +144,7 @@ impl Session {
             | Phase::AwaitEnrolled { until, .. }
             | Phase::AwaitHello { until, .. }
             | Phase::AwaitEnrol { until, .. } => Some(*until),
-            Phase::Open(_) => Some(self.status.due()),
+            Phase::Open(_) => Some(self.peer_status.due().map_or(self.status.due(), |due| due.min(self.status.due()))),
             Phase::Authorising { .. } | Phase::Enrolling | Phase::Closing(_) | Phase::Closed => None,
         }
     }
@@ -157,7 +161,10 @@ impl Session {
             return;
         }
         if matches!(self.phase, Phase::Open(_)) {
-            self.send_status(now);
+            self.outputs.extend(self.peer_status.take(now).map(Output::PeerStatus));
+            if self.status.due() <= now {
+                self.send_status(now);
+            }
         } else {
             self.close(ByeReason::TooSlow, Hangup::TimedOut);
         }
@@ -288,6 +295,13 @@ impl Session {
         Ok(())
     }
 
+    /// The other end's documents are compared with ours once more, if they still differ.
+    pub fn compare_documents(&mut self) {
+        if matches!(self.phase, Phase::Open(_)) && self.documents.differs() {
+            self.outputs.push_back(Output::SyncDocuments);
+        }
+    }
+
     /// How this end fares, under its own version; sent at most once in [`STATUS_GAP_MS`].
     pub fn status(&mut self, now: Ticks, status: Status) {
         let status = Status { app_version: self.app_version.clone(), ..status };
@@ -390,7 +404,8 @@ impl Session {
                     if told == Some(None) {
                         return Err(PeerFault::Frame(FrameError::Malformed));
                     }
-                    self.outputs.push_back(Output::PeerStatus(status));
+                    self.peer_status.heard(status);
+                    self.outputs.extend(self.peer_status.take(now).map(Output::PeerStatus));
                     Ok(())
                 }
                 Frame::Hello(_)
