@@ -40,7 +40,7 @@ use letters::{Change, Draft, LetterError, MessageError, Turn};
 use people::{KeyLine, NotAdmitted};
 use roster::{Heard, Seen, StoreLine, Welcome};
 pub use sqlite::{Fence, Refused, Sqlite};
-pub(crate) use sqlite::{Figures, Letters, StoreNews, Watched};
+pub(crate) use sqlite::{Figures, Letters, StoreDays, StoreNews, Watched};
 
 /// Where the hub keeps everything.
 #[derive(Clone, Debug)]
@@ -117,7 +117,7 @@ impl HubStore {
     }
 
     /// All stores with the day that it is at each, and the figures of those days.
-    pub(crate) async fn stores_today(&self, days: Days) -> Result<(Vec<(Day, StoreLine)>, Vec<StatRow>), StoreError> {
+    pub(crate) async fn stores_today(&self, days: Days) -> Result<(StoreDays, Vec<StatRow>), StoreError> {
         self.blocking(move |sqlite| sqlite.stores_today(&days)).await?
     }
 

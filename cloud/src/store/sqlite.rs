@@ -80,6 +80,9 @@ pub(crate) struct StoreNews {
     pub(crate) payments: Vec<PaymentRow>,
 }
 
+/// Stores, each with the day that it is there.
+pub(crate) type StoreDays = Vec<(Day, StoreLine)>;
+
 /// Every store with its announcements.
 pub(crate) type Letters = Vec<StoreLetters>;
 
@@ -272,7 +275,7 @@ impl Sqlite {
     }
 
     /// See [`super::HubStore::stores_today`].
-    pub(super) fn stores_today(&self, days: &Days) -> Result<(Vec<(Day, StoreLine)>, Vec<StatRow>), StoreError> {
+    pub(super) fn stores_today(&self, days: &Days) -> Result<(StoreDays, Vec<StatRow>), StoreError> {
         self.reader.read(|connection| {
             let stores: Vec<_> =
                 roster::stores(connection)?.into_iter().map(|line| (days.today(&line), line)).collect();

@@ -5,6 +5,7 @@
 //! how it fares, is kept in [`crate::lines`].
 
 mod shell;
+mod strangers;
 
 #[cfg(test)]
 mod tests;
@@ -22,12 +23,13 @@ use guitai_core::{
     },
     trust::{KeyBytes, key_short, key_text},
 };
+use guitai_http::place::Place;
 use guitai_link::{
     quic::{Handshake, Listener, Secured},
     session::{Admission, Admitted, Ended, Gate, run_hub_session},
 };
 use guitai_store::StoreError;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::{debug, error, info, warn};
 
 use crate::{
@@ -39,9 +41,10 @@ use crate::{
     },
 };
 use shell::NodeShell;
+use strangers::{StrangerSeat, Strangers};
 
-/// Nodes connected at one time, strangers included. A session at rest costs some 50 KiB.
-const CALLERS_MAX: usize = 2048;
+/// Nodes connected at one time, without the strangers. A session at rest costs some 50 KiB.
+const NODES_MAX: usize = 2048;
 
 /// How often the roster is looked at for changes made beside the running hub: a revoked node is gone within 5 s.
 const WATCH_EVERY: Duration = Duration::from_secs(2);
@@ -108,31 +111,45 @@ async fn dismiss_ended(app: &Arc<App>) {
 }
 
 async fn take_calls(app: Arc<App>, listener: Arc<Listener>) {
-    let places = Arc::new(Semaphore::new(CALLERS_MAX));
+    let (nodes, strangers) = (Arc::new(Semaphore::new(NODES_MAX)), Arc::new(Strangers::default()));
     while let Some(handshake) = listener.accept().await {
-        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
-            warn!(from = %handshake.remote_address(), limit = CALLERS_MAX, "too many nodes; this one is dropped");
-            continue;
-        };
-        let app = Arc::clone(&app);
-        tokio::spawn(async move {
-            answer(app, handshake).await;
-            drop(place);
-        });
+        let seat = strangers.seat(Place::of(handshake.remote_address().ip()));
+        tokio::spawn(answer(Arc::clone(&app), handshake, seat, Arc::clone(&nodes)));
     }
 }
 
-async fn answer(app: Arc<App>, handshake: Handshake) {
-    let from = handshake.remote_address();
-    match handshake.finish().await {
-        Ok(secured) => attend(app, &secured).await,
-        Err(why) => debug!(%from, why, "a handshake failed"),
+async fn answer(app: Arc<App>, handshake: Handshake, seat: StrangerSeat, nodes: Arc<Semaphore>) {
+    let (from, seat) = (handshake.remote_address(), Arc::new(seat));
+    let attended = async {
+        match handshake.finish().await {
+            Ok(secured) => attend(app, &secured, Entrance { stranger: Arc::clone(&seat), nodes }).await,
+            Err(why) => debug!(%from, why, "a handshake failed"),
+        }
+    };
+    tokio::select! {
+        () = attended => {}
+        // Nothing is lost: nobody was admitted here.
+        () = seat.taken_away() => debug!(%from, "a stranger gives way to another"),
     }
 }
 
-async fn attend(app: Arc<App>, secured: &Secured) {
+/// The seat that a caller comes with, and those it may get.
+struct Entrance {
+    stranger: Arc<StrangerSeat>,
+    nodes: Arc<Semaphore>,
+}
+
+impl Entrance {
+    /// A node's seat in place of the stranger's, if there is one.
+    fn pass(&self) -> Option<OwnedSemaphorePermit> {
+        let seat = Arc::clone(&self.nodes).try_acquire_owned().ok()?;
+        self.stranger.leave().then_some(seat)
+    }
+}
+
+async fn attend(app: Arc<App>, secured: &Secured, entrance: Entrance) {
     let identity = app.identity.clone();
-    let caller = Caller { app, place: Mutex::default() };
+    let caller = Caller { app, place: Mutex::default(), entrance, seat: Mutex::default() };
     let ended = run_hub_session(secured, &identity, VERSION, &caller).await;
     let node = key_text(&secured.peer_key);
     match caller.leave().await {
@@ -154,6 +171,9 @@ fn words(ended: &Ended) -> String {
 struct Caller {
     app: Arc<App>,
     place: Mutex<Option<(StoreId, Fence)>>,
+    entrance: Entrance,
+    /// Held until the session has ended.
+    seat: Mutex<Option<OwnedSemaphorePermit>>,
 }
 
 impl Caller {
@@ -222,6 +242,11 @@ impl Caller {
             Authorisation::Duplicate => return Ok((Admission::Duplicate, word)),
             Authorisation::Later => return Ok((Admission::Later, word)),
         };
+        let Some(seat) = self.entrance.pass() else {
+            warn!(store = %standing.store, limit = NODES_MAX, "too many nodes; this one comes back later");
+            return Ok((Admission::Later, word));
+        };
+        *self.seat.lock().unwrap_or_else(PoisonError::into_inner) = Some(seat);
         let store = standing.store.clone();
         let digest = app.store.digest(store.clone()).await?;
         let Seated { store, issuer, fence, events } = app.lines.take((store, issuer), sitter, digest, now);

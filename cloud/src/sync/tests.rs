@@ -325,6 +325,27 @@ async fn strangers_are_told_why_and_the_newest_session_wins() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn strangers_who_say_nothing_keep_no_node_out() {
+    let hub = hub();
+    let side = hub.rig.store("S001", "一号店", 2);
+    let mut strangers = Vec::new();
+    for _ in 0..strangers::STRANGERS_PER_PLACE_MAX + 6 {
+        strangers.push(hub.dial(&key(9)).await);
+    }
+    let cut = || strangers.iter().filter(|one| one.connection.close_reason().is_some()).count();
+    until("the oldest give way", || cut() >= 6).await;
+    assert!(cut() <= 7, "the others stay: {}", cut());
+    let node = Node::of(&side);
+    let (_events, session) = node.run(hub.dial(&key(2)).await, &side, side.last());
+    until("the node is let in", || hub.rig.app.lines.count() == 1).await;
+    for _ in 0..strangers::STRANGERS_PER_PLACE_MAX {
+        strangers.push(hub.dial(&key(9)).await);
+    }
+    assert!(!session.is_finished() && hub.rig.app.lines.count() == 1, "whoever is let in gives way to no stranger");
+    hub.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hub_that_cannot_read_its_roster_tells_the_node_to_come_later() {
     let hub = hub();
     let side = hub.rig.store("S001", "一号店", 2);
