@@ -1,6 +1,9 @@
 //! What the server's parts share while it runs.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use ed25519_dalek::SigningKey;
 use guitai_core::{
@@ -61,6 +64,8 @@ pub(crate) struct App {
     due: Due,
     pub(crate) accounts: Accounts,
     pub(crate) lines: Lines,
+    /// Where nodes are heard (UDP), once they are.
+    pub(crate) sync_port: OnceLock<u16>,
     pub(crate) stop: watch::Receiver<bool>,
 }
 
@@ -82,6 +87,7 @@ impl App {
             due: Due::default(),
             accounts: Accounts::default(),
             lines: Lines::default(),
+            sync_port: OnceLock::new(),
             stop,
         })
     }

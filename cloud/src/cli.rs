@@ -48,6 +48,9 @@ pub(crate) enum Command {
         /// 门店编号 / the store's id
         #[arg(long)]
         store: String,
+        /// 门店名称；没有这个门店时先添加 / its name: a store that is not there yet is added first
+        #[arg(long)]
+        name: Option<String>,
     },
     /// 核对各门店账本副本的哈希链与签名 / check every store's chain and seals; exit 3 if one is broken
     Verify(ConfigFile),
@@ -180,7 +183,7 @@ pub(crate) enum HubScope {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum AccountCommand {
-    /// 新建或重设账号，密码从标准输入第一行读取 / make or reset an account; the password is the first line of standard input
+    /// 新建或重设账号；密码当场输入，或为标准输入第一行 / make or reset an account; the password is asked for, or is the first line of standard input
     Create {
         #[command(flatten)]
         config: ConfigFile,
@@ -225,4 +228,6 @@ pub(crate) enum HubRole {
 pub(crate) enum ConfigCommand {
     /// 输出完整的带注释配置 / print a complete commented configuration
     Example,
+    /// 检查配置，逐条说明问题；有问题时退出码 2 / check a configuration and say everything that is wrong with it; exit 2 if something is
+    Check(ConfigFile),
 }

@@ -3,15 +3,12 @@
 mod people;
 mod stores;
 
-use std::{
-    io::{self, Write},
-    process::ExitCode,
-};
+use std::process::ExitCode;
 
 use ed25519_dalek::SigningKey;
+use guitai_console::{self as console, note};
 use guitai_core::{
     ids::StoreId,
-    limits::NAME_MAX_CHARS,
     normal::{self, TextError},
 };
 use guitai_store::private;
@@ -20,7 +17,7 @@ use crate::{
     api,
     cli::{Cli, Command, ConfigCommand, ConfigFile},
     config::{self, Config},
-    failure::Failure,
+    failure::{EXIT_USAGE, Failure, PROGRAM},
     identity, run,
     store::Sqlite,
 };
@@ -39,12 +36,13 @@ pub(crate) fn execute(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Store(command) => stores::store(command)?,
         Command::Node(command) => stores::node(command)?,
         Command::Address { config, host, clear } => stores::address(&config, host.as_deref(), clear)?,
-        Command::Enrol { config, store } => stores::enrol(&config, &store)?,
+        Command::Enrol { config, store, name } => stores::enrol(&config, &store, name.as_deref())?,
         Command::Verify(config) => return verify(&config),
         Command::Rebuild(config) => rebuild(&config)?,
         Command::ApiKey(command) => people::api_key(command)?,
         Command::Account(command) => people::account(command)?,
         Command::Config(ConfigCommand::Example) => say(config::EXAMPLE.trim_end())?,
+        Command::Config(ConfigCommand::Check(file)) => return check(&file),
         Command::Openapi { access: true } => say(api::who_may().trim_end())?,
         Command::Openapi { access: false } => {
             say(api::document().trim_end())?;
@@ -53,9 +51,25 @@ pub(crate) fn execute(cli: Cli) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Says all that is wrong with a configuration, one thing a line.
+fn check(file: &ConfigFile) -> Result<ExitCode, Failure> {
+    let wrong = config::check(&file.path);
+    for words in &wrong {
+        note(PROGRAM, words);
+    }
+    if !wrong.is_empty() {
+        return Ok(ExitCode::from(EXIT_USAGE));
+    }
+    say(&format!("{}: 配置可用 ok", file.path.display()))?;
+    Ok(ExitCode::SUCCESS)
+}
+
 /// The configuration, the database and the identity.
 fn open(file: &ConfigFile) -> Result<(Config, Sqlite, SigningKey), Failure> {
     let config = Config::load(&file.path).map_err(Failure::failed)?;
+    if let Some(words) = config::foreign(&config.hub.data) {
+        return Err(Failure::failed(words));
+    }
     private::folder(&config.hub.data).map_err(Failure::failed)?;
     let identity = identity::load_or_make(&config.hub.data, Sqlite::FILE).map_err(Failure::failed)?;
     let mut actor = [0; 16];
@@ -104,11 +118,7 @@ fn rebuild(file: &ConfigFile) -> Result<(), Failure> {
 }
 
 fn store_id(text: &str) -> Result<StoreId, Failure> {
-    StoreId::parse(text).map_err(|_| Failure::usage(bad_id("--store")))
-}
-
-fn bad_id(option: &str) -> String {
-    format!("{option}: allowed 1 to {NAME_MAX_CHARS} letters, digits, - and _")
+    StoreId::parse(text).map_err(|error| Failure::usage(format!("--store: {error}")))
 }
 
 fn shown_name(name: &str) -> Result<String, Failure> {
@@ -120,8 +130,7 @@ fn bad_name(error: TextError) -> Failure {
 }
 
 fn say(line: &str) -> Result<(), Failure> {
-    let mut stdout = io::stdout().lock();
-    writeln!(stdout, "{line}").and_then(|()| stdout.flush()).map_err(Failure::failed)
+    Ok(console::say(line)?)
 }
 
 #[cfg(test)]
@@ -130,7 +139,7 @@ mod tests {
     use rusqlite::Connection;
 
     use super::*;
-    use crate::failure::{EXIT_INTEGRITY, EXIT_USAGE};
+    use crate::failure::EXIT_INTEGRITY;
     use crate::testing::{key, rig};
 
     #[test]

@@ -6,6 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use guitai_console::text::{self, NotText, ReadError};
 use guitai_http::{
     log::LogSection,
     place::Proxies,
@@ -13,6 +14,10 @@ use guitai_http::{
 };
 use guitai_store::private;
 use serde::Deserialize;
+
+mod check;
+
+pub(crate) use check::{check, foreign};
 
 /// A complete file, commented; `config example` prints it.
 pub(crate) const EXAMPLE: &str = include_str!("config.example.toml");
@@ -85,6 +90,8 @@ const fn code_minutes() -> u8 {
 pub(crate) enum ConfigError {
     /// The file cannot be read.
     Unreadable(PathBuf, io::Error),
+    /// The file holds no text.
+    NotText(PathBuf, NotText),
     /// The file says something it may not say.
     Wrong {
         /// The file.
@@ -108,6 +115,7 @@ impl fmt::Display for ConfigError {
                     path.display()
                 )
             }
+            Self::NotText(path, why) => write!(f, "配置 {}: {why}", path.display()),
             Self::Wrong { path, line, key, message } => {
                 write!(f, "配置有误 {}:{line}: {key}: {message}", path.display())
             }
@@ -123,7 +131,10 @@ impl Config {
     /// # Errors
     /// Names file, line, key and what is allowed.
     pub(crate) fn load(path: &Path) -> Result<Self, ConfigError> {
-        let text = fs::read_to_string(path).map_err(|error| ConfigError::Unreadable(path.to_owned(), error))?;
+        let text = text::read(path).map_err(|error| match error {
+            ReadError::Io(path, error) => ConfigError::Unreadable(path, error),
+            ReadError::NotText(path, why) => ConfigError::NotText(path, why),
+        })?;
         let mut config = Self::parse(path, &text)?;
         if let Some(folder) = path.parent() {
             config.hub.data = folder.join(&config.hub.data);

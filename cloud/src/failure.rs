@@ -1,10 +1,14 @@
 //! How a verb of the command line fails.
 
-use std::{
-    fmt,
-    io::{self, Write},
-    process::ExitCode,
-};
+use std::{fmt, process::ExitCode};
+
+use guitai_console::{Unsaid, note};
+
+/// This program's name.
+pub(crate) const PROGRAM: &str = "guitai-hub";
+
+/// Nothing was wrong, there was only nobody to tell it.
+const EXIT_GOOD: u8 = 0;
 
 use guitai_store::StoreError;
 
@@ -40,6 +44,14 @@ impl Failure {
         Self { code: EXIT_INTEGRITY, words: why.to_string() }
     }
 
+    /// The same, and what was shown before it has no worth.
+    pub(crate) fn void(self) -> Self {
+        Self {
+            words: format!("{}；没有记下，刚才显示的作废 / not recorded, what was shown is void", self.words),
+            ..self
+        }
+    }
+
     /// What the store says: 3 if it is damaged.
     pub(crate) fn stored(error: StoreError) -> Self {
         if error.is_damage() { Self::integrity(error) } else { Self::failed(error) }
@@ -47,9 +59,18 @@ impl Failure {
 
     /// Says why on standard error.
     pub(crate) fn report(&self) -> ExitCode {
-        let mut stderr = io::stderr().lock();
-        // Nobody listens: nothing left to tell.
-        writeln!(stderr, "guitai-hub: {}", self.words).ok();
+        if self.code != EXIT_GOOD {
+            note(PROGRAM, &self.words);
+        }
         ExitCode::from(self.code)
+    }
+}
+
+impl From<Unsaid> for Failure {
+    fn from(unsaid: Unsaid) -> Self {
+        match unsaid {
+            Unsaid::NobodyListens => Self { code: EXIT_GOOD, words: String::new() },
+            Unsaid::Failed(_) => Self::failed(unsaid),
+        }
     }
 }

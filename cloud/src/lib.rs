@@ -31,8 +31,6 @@ mod testing;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 pub use lines::{Lines, Seat, Seated, Sitter};
 pub use store::{
     Fence, Recalled, Refused, Sqlite,
@@ -44,6 +42,8 @@ pub use store::{
 pub fn main() -> ExitCode {
     // Whatever this program writes is for its own user only.
     rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
-    let cli = cli::Cli::parse();
-    commands::execute(cli).unwrap_or_else(|failure| failure.report())
+    match guitai_console::arguments(failure::PROGRAM) {
+        Ok(cli) => commands::execute(cli).unwrap_or_else(|failure| failure.report()),
+        Err(code) => code,
+    }
 }

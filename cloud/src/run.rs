@@ -10,7 +10,7 @@ use tokio::{
     sync::watch,
     time::timeout,
 };
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::{
     api,
@@ -44,6 +44,9 @@ async fn serve_until_stopped(config: Config, sqlite: Sqlite, identity: SigningKe
     let hosts = Hosts::new(bound, &config.hosts()).map_err(Failure::failed)?;
     let merchant = sqlite.merchant().map_err(Failure::failed)?.unwrap_or_else(|| config.hub.name.clone());
 
+    let nobody = !sqlite.has_account().map_err(Failure::failed)?;
+    let sync_port = listener.local_addr().map_err(Failure::failed)?.port();
+
     let (stop, stopped) = watch::channel(false);
     let app = App::new(HubStore::Sqlite(Arc::new(sqlite)), identity, stopped.clone());
     info!(
@@ -55,6 +58,14 @@ async fn serve_until_stopped(config: Config, sqlite: Sqlite, identity: SigningKe
         version = VERSION,
         "hub ready"
     );
+    if nobody {
+        warn!(
+            "还没有总部账号，无法登录 / no account can log in: make one with `guitai-hub account create --account hq --name NAME --role \
+             headquarters`"
+        );
+    }
+    // Where the port of nodes is another than the page's, the page tells it.
+    app.sync_port.set(sync_port).ok();
     let nodes = tokio::spawn(sync::serve(Arc::clone(&app), Arc::clone(&listener)));
     sessions::take_back(&app).await.map_err(Failure::failed)?;
     let people = tokio::spawn(api::watch_accounts(Arc::clone(&app)));

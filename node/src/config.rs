@@ -8,14 +8,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use guitai_console::text;
 use guitai_core::{
-    acquirer::{
-        Acquirer, Kind, Terminal,
-        allinpay::{self, Allinpay},
-    },
+    acquirer::{Acquirer, Kind, Terminal},
     ids::TillId,
     limits, normal,
-    secret::SecretText,
     time::BusinessClock,
 };
 use guitai_http::{
@@ -24,10 +21,14 @@ use guitai_http::{
     serve::{Front, Tls},
 };
 use guitai_store::private;
-use serde::{Deserialize, Deserializer, de::Error as _};
+use serde::Deserialize;
 
+use acquirer::AcquirerSection;
+pub(crate) use check::check;
 pub(crate) use printer::PrinterSection;
 
+mod acquirer;
+mod check;
 mod printer;
 
 /// A complete configuration.
@@ -81,28 +82,6 @@ struct StoreSection {
     cutoff: Option<String>,
     longitude: String,
     latitude: String,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct AcquirerSection {
-    #[serde(deserialize_with = "acquirer_kind")]
-    kind: Kind,
-    base: String,
-    orgid: Option<String>,
-    cusid: String,
-    appid: String,
-    sign: SignKind,
-    md5_key_file: Option<PathBuf>,
-    merchant_private_key_file: Option<PathBuf>,
-    platform_public_key_file: Option<PathBuf>,
-}
-
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum SignKind {
-    Md5,
-    Rsa,
 }
 
 #[derive(Debug, Deserialize)]
@@ -168,7 +147,9 @@ pub(crate) struct Config {
     pub(crate) title: Option<String>,
     pub(crate) clock: BusinessClock,
     pub(crate) acquirer_base: String,
-    pub(crate) acquirer: Acquirer,
+    acquirer: AcquirerSection,
+    /// Where the file lies; paths in it start there.
+    folder: PathBuf,
     pub(crate) tills: BTreeMap<TillId, Till>,
     /// Sources of bills whose numbers start anew each day.
     pub(crate) daily_bills: BTreeSet<String>,
@@ -186,26 +167,27 @@ pub(crate) struct Till {
 }
 
 impl Config {
-    /// Reads and checks the file; paths in it are relative to its folder.
+    /// Reads and checks the file; paths in it are relative to its folder. The acquirer's keys are read by [`Config::acquirer`].
     pub(crate) fn load(path: &Path) -> Result<Self, ConfigError> {
-        let shown = path.display();
-        let text = std::fs::read_to_string(path).map_err(|error| {
-            ConfigError(format!("{shown}: cannot be read: {error}. Write one from `guitai-node config example`"))
-        })?;
-        let file: File = toml::from_str(&text).map_err(|error| ConfigError(format!("{shown}: {error}")))?;
-        let folder = path.parent().unwrap_or(Path::new("."));
-        Self::check(file, folder).map_err(|error| ConfigError(format!("{shown}: {error}")))
+        let file = File::read(path)?;
+        let named = |error| ConfigError(format!("{}: {error}", path.display()));
+        let config = Self::check(file, path.parent().unwrap_or(Path::new("."))).map_err(named)?;
+        foreign(&config.data).map_or(Ok(config), |error| Err(named(error)))
+    }
+
+    /// The acquirer with its keys, for what talks to it.
+    pub(crate) fn acquirer(&self) -> Result<Acquirer, ConfigError> {
+        self.acquirer.read(&self.folder)
+    }
+
+    /// Which acquirer it is.
+    pub(crate) const fn acquirer_kind(&self) -> Kind {
+        self.acquirer.kind
     }
 
     fn check(file: File, folder: &Path) -> Result<Self, ConfigError> {
-        let coordinates = (file.store.longitude.as_str(), file.store.latitude.as_str());
-        let tills = tills(&file.till, coordinates)?;
-        for scanner in &file.devices.scanner {
-            if !tills.keys().any(|till| till.as_str() == scanner.till) {
-                let till = &scanner.till;
-                return Err(ConfigError(format!("[[devices.scanner]] till = \"{till}\": no [[till]] has this id")));
-            }
-        }
+        let tills = tills(&file.till, file.store.place())?;
+        scanners(&file.devices.scanner, &tills)?;
         Ok(Self {
             data: folder.join(&file.node.data),
             listen: file.node.listen,
@@ -214,7 +196,8 @@ impl Config {
             title: file.store.title.clone(),
             clock: business_clock(&file.store)?,
             acquirer_base: file.acquirer.base.trim_end_matches('/').to_owned(),
-            acquirer: acquirer(&file.acquirer, folder)?,
+            acquirer: file.acquirer,
+            folder: folder.to_owned(),
             tills,
             daily_bills: daily_bills(&file.bill_source)?,
             scanners: file.devices.scanner,
@@ -222,6 +205,48 @@ impl Config {
             log: LogSection { file: file.log.file.map(|file| folder.join(file)), ..file.log },
         })
     }
+}
+
+impl File {
+    fn read(path: &Path) -> Result<Self, ConfigError> {
+        let shown = path.display();
+        let text = text::read(path).map_err(|error| match error {
+            text::ReadError::Io(_, error) => {
+                ConfigError(format!("{shown}: cannot be read: {error}. Write one from `guitai-node config example`"))
+            }
+            text::ReadError::NotText(_, why) => ConfigError(format!("{shown}: {why}")),
+        })?;
+        toml::from_str(&text).map_err(|error| ConfigError(format!("{shown}: {error}")))
+    }
+}
+
+impl StoreSection {
+    fn place(&self) -> (&str, &str) {
+        (&self.longitude, &self.latitude)
+    }
+}
+
+/// Files that only a hub keeps.
+const HUBS_FILE: &str = "hub.db";
+
+/// Why a node may not use this folder: it is a hub's.
+fn foreign(data: &Path) -> Option<ConfigError> {
+    data.join(HUBS_FILE).exists().then(|| {
+        ConfigError(format!(
+            "[node] data: {} 是总部程序的数据目录，请给节点另设一个，如 data = \"node-data\" / is a hub's data folder: give the node \
+             one of its own, such as data = \"node-data\"",
+            data.display()
+        ))
+    })
+}
+
+fn scanners(sections: &[ScannerSection], tills: &BTreeMap<TillId, Till>) -> Result<(), ConfigError> {
+    for till in sections.iter().map(|scanner| &scanner.till) {
+        if !tills.keys().any(|known| known.as_str() == till) {
+            return Err(ConfigError(format!("[[devices.scanner]] till = \"{till}\": no [[till]] has this id")));
+        }
+    }
+    Ok(())
 }
 
 fn front(listen: SocketAddr, web: &WebSection, folder: &Path) -> Result<Front, ConfigError> {
@@ -300,50 +325,6 @@ fn daily_bills(sections: &[BillSourceSection]) -> Result<BTreeSet<String>, Confi
     Ok(daily)
 }
 
-fn acquirer_kind<'de, D: Deserializer<'de>>(from: D) -> Result<Kind, D::Error> {
-    let name = String::deserialize(from)?;
-    Kind::parse(&name).ok_or_else(|| {
-        let known: Vec<_> = Kind::ALL.iter().map(|kind| kind.as_str()).collect();
-        D::Error::custom(format!("no acquirer \"{name}\" is known; there are: {}", known.join(", ")))
-    })
-}
-
-fn acquirer(section: &AcquirerSection, folder: &Path) -> Result<Acquirer, ConfigError> {
-    match section.kind {
-        Kind::Allinpay => Ok(Acquirer::Allinpay(Allinpay::new(allinpay(section, folder)?))),
-    }
-}
-
-fn allinpay(section: &AcquirerSection, folder: &Path) -> Result<allinpay::Config, ConfigError> {
-    let read = |key: &str, file: &Option<PathBuf>| -> Result<SecretText, ConfigError> {
-        let file = file.as_ref().ok_or_else(|| ConfigError(format!("[acquirer] {key} is missing")))?;
-        let bytes =
-            private::read(&folder.join(file)).map_err(|error| ConfigError(format!("[acquirer] {key}: {error}")))?;
-        let text = String::from_utf8(bytes)
-            .map_err(|_| ConfigError(format!("[acquirer] {key}: {}: is no text", file.display())))?;
-        Ok(SecretText::new(text.trim().to_owned()))
-    };
-    // Everybody may know this one.
-    let public = |key: &str, file: &Option<PathBuf>| -> Result<String, ConfigError> {
-        let file = file.as_ref().ok_or_else(|| ConfigError(format!("[acquirer] {key} is missing")))?;
-        std::fs::read_to_string(folder.join(file))
-            .map_err(|error| ConfigError(format!("[acquirer] {key}: {}: {error}", file.display())))
-    };
-    let keys = match section.sign {
-        SignKind::Md5 => allinpay::Keys::md5(read("md5_key_file", &section.md5_key_file)?.expose()),
-        SignKind::Rsa => allinpay::Keys::rsa(
-            read("merchant_private_key_file", &section.merchant_private_key_file)?.expose(),
-            public("platform_public_key_file", &section.platform_public_key_file)?.trim(),
-        ),
-    };
-    Ok(allinpay::Config {
-        orgid: section.orgid.clone(),
-        cusid: section.cusid.clone(),
-        appid: section.appid.clone(),
-        keys: keys.map_err(|error| ConfigError(format!("[acquirer] keys: {error}")))?,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use std::{fs::Permissions, os::unix::fs::PermissionsExt};
@@ -360,15 +341,24 @@ mod tests {
         std::fs::set_permissions(folder.path().join("exposed.key"), Permissions::from_mode(0o644)).expect("set");
         let path = folder.path().join("node.toml");
         std::fs::write(&path, text).expect("written");
-        Config::load(&path).map_err(|error| error.to_string())
+        let config = Config::load(&path).map_err(|error| error.to_string())?;
+        config.acquirer().map_err(|error| error.to_string())?;
+        Ok(config)
     }
 
     fn refused(text: &str) -> String {
         load(text).expect_err("refused")
     }
 
+    /// The example with a key that is there, and with every device it can name.
     pub(super) fn example() -> String {
-        EXAMPLE.replace("sign = \"rsa\"", "sign = \"md5\"\nmd5_key_file = \"md5.key\"")
+        let devices = "[[devices.scanner]]\nport = \"/dev/ttyACM0\"\ntill = \"T1\"\nbaud = 9600\n\n[devices.printer]\n\
+                       kind = \"tcp\"\nhost = \"192.168.1.60\"\nport = 9100\ncolumns = 48\ncopies = 1\ncharset = \"gbk\"\n";
+        for line in devices.lines().filter(|line| !line.is_empty()) {
+            assert!(EXAMPLE.contains(&format!("# {line}")), "the example does not show {line}");
+        }
+        let text = EXAMPLE.replace("sign = \"rsa\"", "sign = \"md5\"\nmd5_key_file = \"md5.key\"");
+        format!("{text}\n{devices}")
     }
 
     #[test]

@@ -62,8 +62,8 @@ impl Request {
                 Ok(Wish::ApiKey(ApiKeyCreated { name, scopes, hash, at }))
             }
             Self::SetAccount { account, name, role, verifier } => {
-                let account = AccountId::parse(&normal::typed(&account))
-                    .map_err(|error| Usage(format!("--account: {error:?}")))?;
+                let account =
+                    AccountId::parse(&normal::typed(&account)).map_err(|error| Usage(format!("--account: {error}")))?;
                 let name =
                     normal::name(&name, limits::NAME_MAX_CHARS).map_err(|error| Usage(format!("--name: {error}")))?;
                 let role = Role::parse(&role).ok_or_else(|| Usage("--role: administrator or cashier".into()))?;

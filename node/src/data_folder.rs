@@ -89,7 +89,7 @@ impl From<&Point> for Held {
 
 impl Enrolment {
     pub(crate) fn store(&self) -> anyhow::Result<StoreId> {
-        StoreId::parse(&self.store).map_err(|error| anyhow::anyhow!("enrolment: store {}: {error:?}", self.store))
+        StoreId::parse(&self.store).map_err(|error| anyhow::anyhow!("enrolment: store {}: {error}", self.store))
     }
 
     /// The journal this box writes.

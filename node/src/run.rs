@@ -116,9 +116,10 @@ fn start(
     let announcements = Arc::new(Announcements::open(&side, &store)?);
     let title = config.title.clone().unwrap_or_else(|| enrolment.store_name.clone());
 
-    let client = AcquirerClient::new(&config.acquirer_base, config.acquirer.terms().pace)
+    let spoken = config.acquirer()?;
+    let client = AcquirerClient::new(&config.acquirer_base, spoken.terms().pace)
         .map_err(|error| anyhow::anyhow!("[acquirer] base: {error}"))?;
-    let acquirer = AcquirerLine::new(config.acquirer.clone(), client, tokio::runtime::Handle::current());
+    let acquirer = AcquirerLine::new(spoken, client, tokio::runtime::Handle::current());
 
     let (events, _) = broadcast::channel(EVENTS_MAX);
     let waiters = Arc::new(Waiters::default());
@@ -128,7 +129,7 @@ fn start(
     let setup = Setup {
         journal,
         issuer,
-        acquirer: config.acquirer.kind(),
+        acquirer: config.acquirer_kind(),
         clock: config.clock.clone(),
         code_key,
         subject: title.clone(),
@@ -209,7 +210,7 @@ fn start(
         issuer,
         title,
         clock: config.clock.clone(),
-        acquirer: config.acquirer.kind(),
+        acquirer: config.acquirer_kind(),
         tills: config.tills.clone(),
         daily_bills: config.daily_bills.clone(),
         reader: Reader::new(database),

@@ -62,7 +62,7 @@ pub(crate) fn write(
     let setup = Setup {
         journal,
         issuer,
-        acquirer: config.acquirer.kind(),
+        acquirer: config.acquirer_kind(),
         clock: config.clock.clone(),
         code_key: folder.code_key()?,
         subject: enrolment.store_name.clone(),
@@ -76,7 +76,7 @@ pub(crate) fn write(
     let seed = u64::from(issuer.get()).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let mut trade = Trade {
         engine: Engine::resume(setup, Now::vouched(first, Ticks(0)))?,
-        acquirer: config.acquirer.clone(),
+        acquirer: config.acquirer()?,
         sandbox: Sandbox::new(&credentials, Book::default()).map_err(|error| anyhow::anyhow!("{error}"))?,
         base_path: config.acquirer_base.splitn(4, '/').nth(3).map_or_else(String::new, |path| format!("/{path}")),
         first,

@@ -13,13 +13,13 @@ use ed25519_dalek::SigningKey;
 use guitai_core::{
     ids::{FactNo, JournalId},
     sync::{
-        contract::{Hangup, Papers, PeerFault, Standing},
-        frame::{Bye, ByeReason, EnrolRefusal},
+        contract::{Hangup, PeerFault, Standing},
+        frame::{Bye, ByeReason},
         member::Parting,
         pace::{Fill, Pace},
     },
     time::{BusinessClock, UtcMs},
-    trust::{self, Grant, KeyBytes},
+    trust::KeyBytes,
 };
 use guitai_http::dto::HubLink;
 use guitai_link::{
@@ -36,9 +36,7 @@ use tokio::{
 use crate::{
     announcements::Announcements,
     clock::wall,
-    data_folder::{Enrolment, Held},
     membership::{self, Membership},
-    usage::Usage,
 };
 
 use pacing::Counter;
@@ -173,7 +171,7 @@ impl Uplink {
                     found = Some(secured);
                     break;
                 }
-                Err(error) => unreached.push(error),
+                Err(error) => unreached.push(error.to_string()),
             }
         }
         // The endpoint is kept: the connection ends with it.
@@ -348,23 +346,45 @@ const fn whole_seconds(ms: i64) -> i64 {
     ms / 1000 * 1000
 }
 
-async fn dial(
+/// A connection to whoever has the pinned key there.
+pub(crate) async fn dial(
     address: &str,
-    hub_key: KeyBytes,
+    pinned: impl Into<quic::Pin>,
     identity: &SigningKey,
-) -> Result<(quic::Endpoint, quic::Secured), String> {
+) -> Result<(quic::Endpoint, quic::Secured), DialError> {
     let resolved = resolve(address).await?;
-    let endpoint = quic::node_endpoint(resolved).map_err(|error| format!("{address}: {error}"))?;
-    let secured = quic::connect(&endpoint, resolved, hub_key, identity).await.map_err(|error| error.to_string())?;
+    let endpoint =
+        quic::node_endpoint(resolved).map_err(|error| DialError::NoAddress(format!("{address}: {error}")))?;
+    let secured = quic::connect(&endpoint, resolved, pinned, identity).await.map_err(DialError::Connect)?;
     Ok((endpoint, secured))
 }
 
-async fn resolve(address: &str) -> Result<SocketAddr, String> {
-    let mut found = tokio::net::lookup_host(address).await.map_err(|error| format!("{address}: {error}"))?;
-    found.next().ok_or_else(|| format!("{address}: no address"))
+/// Why there is no connection.
+#[derive(Debug)]
+pub(crate) enum DialError {
+    /// The name leads nowhere; with the name.
+    NoAddress(String),
+    /// Nobody there, or somebody else.
+    Connect(quic::ConnectError),
 }
 
-fn words(ended: &Ended) -> String {
+impl std::fmt::Display for DialError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::NoAddress(words) => f.write_str(words),
+            Self::Connect(error) => error.fmt(f),
+        }
+    }
+}
+
+async fn resolve(address: &str) -> Result<SocketAddr, DialError> {
+    let mut found =
+        tokio::net::lookup_host(address).await.map_err(|error| DialError::NoAddress(format!("{address}: {error}")))?;
+    found.next().ok_or_else(|| DialError::NoAddress(format!("{address}: no address")))
+}
+
+/// What ended a session, for people.
+pub(crate) fn words(ended: &Ended) -> String {
     match ended {
         Ended::Hangup(Hangup::Refused(verdict)) => {
             let (zh, en) = membership::verdict_words(*verdict);
@@ -378,27 +398,10 @@ fn words(ended: &Ended) -> String {
         Ended::Hangup(Hangup::Peer(bye)) => format!("the hub said goodbye: {:?}", bye.reason),
         Ended::Hangup(Hangup::TimedOut) => "the hub did not answer in time".into(),
         Ended::Hangup(Hangup::Enrolled) => "enrolled".into(),
-        Ended::Hangup(Hangup::EnrolRefused(why)) => not_enrolled(*why).to_owned(),
+        Ended::Hangup(Hangup::EnrolRefused(_)) => "this node was not taken in".into(),
         Ended::Hangup(Hangup::Asked(_) | Hangup::Shell) => "this node ended the session".into(),
         Ended::Lost(detail) => detail.clone(),
         Ended::Shell(error) => error.to_string(),
-    }
-}
-
-const fn not_enrolled(why: EnrolRefusal) -> &'static str {
-    match why {
-        EnrolRefusal::WrongCode => {
-            "登记码不对，请核对或向总部要新码 / this is no open code of that hub: compare it, or ask for a new one"
-        }
-        EnrolRefusal::Expired => {
-            "登记码已过期，请向总部要新码 / the code's time is over: ask headquarters for a new one"
-        }
-        EnrolRefusal::Used => "登记码已用过，请向总部要新码 / the code was used: ask headquarters for a new one",
-        EnrolRefusal::KnownKey => {
-            "本机已属于另一家门店，请换一个空的数据目录 / this node belongs to another store: use an empty data folder"
-        }
-        EnrolRefusal::TryAgain => "总部暂时不能登记，请稍后再试 / the hub cannot now: try again later",
-        EnrolRefusal::Closed => "该门店已关闭 / the store is closed",
     }
 }
 
@@ -421,42 +424,6 @@ fn forked(no: FactNo) -> String {
          journal was put back; what is missing (up to fact {no}) is being fetched from the hub. Payments go on; nothing is \
          given back until it is here"
     )
-}
-
-/// The host and port in a hub's web address.
-pub(crate) fn host_port(url: &str) -> anyhow::Result<String> {
-    let host = url.split_once("://").map_or(url, |(_, rest)| rest).split('/').next();
-    let host = host.filter(|host| host.contains(':'));
-    Ok(host
-        .ok_or_else(|| Usage("--hub: write the hub's address with its port, such as http://hub:8443".into()))?
-        .to_owned())
-}
-
-/// Takes this node in at the hub; again, if it was: then it gets another issuer number.
-pub(crate) async fn enrol(
-    (url, code): (&str, &str),
-    identity: &SigningKey,
-    papers: Papers,
-) -> anyhow::Result<(Enrolment, Grant)> {
-    let code = trust::EnrolmentCode::parse(code).map_err(|error| Usage(format!("--code: {error}")))?;
-    let hub_address = host_port(url)?;
-    let hub_key = code.hub_key;
-    let (endpoint, secured) =
-        dial(&hub_address, hub_key, identity).await.map_err(|error| anyhow::anyhow!("--hub: {error}"))?;
-    let enrolled = guitai_link::session::enrol(&secured, identity, env!("CARGO_PKG_VERSION"), (papers, code))
-        .await
-        .map_err(|ended| anyhow::anyhow!("the hub did not take this node in: {}", words(&ended)))?;
-    endpoint.wait_idle().await;
-    let enrolment = Enrolment {
-        store: enrolled.grant.store.to_string(),
-        store_name: enrolled.store_name,
-        issuer: enrolled.grant.issuer.get(),
-        hub_key: trust::key_text(&hub_key),
-        hub_address,
-        hub_url: url.trim_end_matches('/').to_owned(),
-        held: enrolled.held.as_ref().map(Held::from),
-    };
-    Ok((enrolment, enrolled.grant))
 }
 
 #[cfg(test)]

@@ -21,6 +21,10 @@ pub(crate) struct HubHealth {
     stores_connected: u64,
     /// All stores.
     stores_total: u64,
+    /// The UDP port at which nodes are heard.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, minimum = 1, maximum = 65535)]
+    sync_port: Option<u16>,
 }
 
 /// Answers when the database does. Open to all, and tells nothing of the business.
@@ -33,5 +37,6 @@ pub(super) async fn read(State(app): State<Arc<App>>) -> Result<Json<HubHealth>,
         version: VERSION,
         stores_connected: u64::try_from(app.lines.count()).unwrap_or(u64::MAX),
         stores_total,
+        sync_port: app.sync_port.get().copied(),
     }))
 }

@@ -1,15 +1,14 @@
 //! Accounts of headquarters and keys of programs: made, listed, let in no more.
 
-use std::io::{self, BufRead};
-
+use guitai_console as console;
 use guitai_core::{ids::AccountId, limits::NAME_MAX_CHARS, normal, secret::SecretText};
 use guitai_http::{
     bearer::{self, ApiKey, Scope, Scopes},
-    password::{self, Passwords, Weak},
+    password::{self, Passwords},
     session::{Person, Role},
 };
 
-use super::{Failure, bad_id, bad_name, open, say, shown_name};
+use super::{Failure, bad_name, open, say, shown_name};
 use crate::{
     api,
     cli::{AccountCommand, ApiKeyCommand, ConfigFile, HubRole, HubScope},
@@ -56,17 +55,24 @@ fn create_key(file: &ConfigFile, name: &str, scopes: &[HubScope]) -> Result<(), 
         })
     });
     let name = normal::name(name, KEY_NAME_MAX_CHARS).map_err(bad_name)?;
-    if scopes.contains(Scope::Admin) && AccountId::parse(&name).is_err() {
+    if scopes.contains(Scope::Admin) {
         // What it publishes is signed with its name.
-        return Err(Failure::usage(bad_id("--name")));
+        AccountId::parse(&name).map_err(|error| Failure::usage(format!("--name: {error}")))?;
     }
     let (_, sqlite, _) = open(file)?;
     let made = bearer::new_key().map_err(Failure::failed)?;
     let key = ApiKey { name, scopes, hash: made.hash };
-    if !sqlite.add_key(&key, clock::wall()).map_err(Failure::failed)? {
-        return Err(Failure::failed(format!("密钥名已存在 a key named {:?} exists (key_exists)", key.name)));
+    let exists = || Failure::failed(format!("密钥名已存在 a key named {} exists (key_exists)", key.name));
+    if sqlite.has_key_named(&key.name).map_err(Failure::failed)? {
+        return Err(exists());
     }
-    say(made.text.expose())
+    // Shown before it is kept: a key whose text was lost would have to be found and taken out again.
+    say(made.text.expose())?;
+    match sqlite.add_key(&key, clock::wall()) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(exists().void()),
+        Err(error) => Err(Failure::failed(error).void()),
+    }
 }
 
 fn create_account(file: &ConfigFile, account: &str, name: &str, role: HubRole) -> Result<(), Failure> {
@@ -75,20 +81,12 @@ fn create_account(file: &ConfigFile, account: &str, name: &str, role: HubRole) -
     let role = match role {
         HubRole::Headquarters => Role::Headquarters,
     };
-    let mut line = String::new();
-    io::stdin().lock().read_line(&mut line).map_err(Failure::failed)?;
-    let password = SecretText::new(line.trim_end_matches(['\r', '\n']).to_owned());
-    password::check_policy(password.expose()).map_err(|weak| {
-        Failure::failed(match weak {
-            Weak::TooShort => "密码至少 8 个字符 a password has at least 8 characters",
-            Weak::TooLong => "密码最长 256 字节 a password has at most 256 bytes",
-            Weak::Common => "这是常见密码 this is a common password, easy to guess",
-        })
-    })?;
     let (_, sqlite, _) = open(file)?;
+    let password = SecretText::new(console::new_password().map_err(Failure::usage)?);
+    password::check_policy(password.expose()).map_err(Failure::usage)?;
     let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(Failure::failed)?;
     let verifier = runtime.block_on(Passwords::new().hash(password));
-    let verifier = verifier.map_err(|error| Failure::failed(format!("无法处理密码 cannot hash: {error:?}")))?;
+    let verifier = verifier.map_err(Failure::failed)?;
     let person = Person { account, name, role };
     sqlite.set_account(&person, &verifier, clock::wall()).map_err(Failure::failed)
 }
@@ -118,5 +116,5 @@ fn admit(file: &ConfigFile, account: &str, disabled: bool) -> Result<(), Failure
 }
 
 fn account_id(account: &str) -> Result<AccountId, Failure> {
-    AccountId::parse(&normal::typed(account)).map_err(|_| Failure::usage(bad_id("--account")))
+    AccountId::parse(&normal::typed(account)).map_err(|error| Failure::usage(format!("--account: {error}")))
 }

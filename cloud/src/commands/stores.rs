@@ -1,14 +1,13 @@
 //! Stores and their nodes: added, renamed, closed, let in, disabled, replaced; and where nodes find the hub.
 
-use std::io::{self, Write};
-
+use guitai_console::{self as console, is_terminal};
 use guitai_core::{
     limits::HUB_ADDRESS_MAX_BYTES,
     time::{UtcMs, format_beijing},
     trust::{key_short, key_text},
 };
 
-use super::{Failure, open, say, shown_name, store_id};
+use super::{Failure, PROGRAM, open, say, shown_name, store_id};
 use crate::{
     cli::{ConfigFile, NodeCommand, StoreCommand},
     clock,
@@ -30,23 +29,25 @@ pub(super) fn node(command: NodeCommand) -> Result<(), Failure> {
     match command {
         NodeCommand::List { config, store } => list_nodes(&config, store.as_deref()),
         NodeCommand::Revoke { config, store, key } => revoke(&config, &store, key),
-        NodeCommand::Replace { config, store } => enrol(&config, &store),
+        NodeCommand::Replace { config, store } => enrol(&config, &store, None),
     }
 }
 
-/// Prints one code; on standard error, what its use will disable.
-pub(super) fn enrol(file: &ConfigFile, store: &str) -> Result<(), Failure> {
+/// Prints one code; on standard error, what its use will disable, and for a person at a terminal the code as a picture. With a name the
+/// store is added first, if it is not there.
+pub(super) fn enrol(file: &ConfigFile, store: &str, name: Option<&str>) -> Result<(), Failure> {
     let store = store_id(store)?;
+    let name = name.map(shown_name).transpose()?;
     let (config, sqlite, _) = open(file)?;
+    if let Some(name) = name {
+        match sqlite.add_store(&store, &name, clock::wall()) {
+            Ok(_) | Err(NotAdded::Exists) => {}
+            Err(NotAdded::Store(error)) => return Err(Failure::failed(error)),
+        }
+    }
     let mut nonce = [0; 32];
     getrandom::fill(&mut nonce).map_err(Failure::failed)?;
-    let life_ms = i64::from(config.enrol.code_minutes) * 60_000;
-    let expires_at = UtcMs(clock::wall().0.saturating_add(life_ms));
-    let (code, line) = sqlite.new_code(&store, nonce, expires_at).map_err(|why| match why {
-        NoCode::UnknownStore => unknown(store.as_str()),
-        NoCode::Closed => Failure::failed(format!("门店 {store} 已关闭 store {store} is closed: no node can enter")),
-        NoCode::Store(error) => Failure::failed(error),
-    })?;
+    let line = sqlite.may_enter(&store).map_err(|why| no_code(store.as_str(), why))?;
     if let Some(present) = line.in_force() {
         let facts = facts(&line);
         note(&format!(
@@ -55,7 +56,24 @@ pub(super) fn enrol(file: &ConfigFile, store: &str) -> Result<(), Failure> {
             key_short(&present.key)
         ));
     }
-    say(&code.text())
+    let code = sqlite.code(&nonce).text();
+    // Shown before it is kept: a code that nobody saw would let nobody in.
+    say(&code)?;
+    if is_terminal() {
+        console::qr(&code).iter().flatten().for_each(|line| console::draw(line));
+    }
+    let life_ms = i64::from(config.enrol.code_minutes) * 60_000;
+    let expires_at = UtcMs(clock::wall().0.saturating_add(life_ms));
+    let kept = sqlite.new_code(&store, nonce, expires_at);
+    kept.map(drop).map_err(|why| no_code(store.as_str(), why).void())
+}
+
+fn no_code(store: &str, why: NoCode) -> Failure {
+    match why {
+        NoCode::UnknownStore => unknown(store),
+        NoCode::Closed => Failure::failed(format!("门店 {store} 已关闭 store {store} is closed: no node can enter")),
+        NoCode::Store(error) => Failure::failed(error),
+    }
 }
 
 /// Shows or sets where nodes find the hub.
@@ -194,13 +212,12 @@ fn not_changed(store: &str, why: NotChanged) -> Failure {
 }
 
 fn unknown(store: &str) -> Failure {
-    Failure::failed(format!("没有这个门店 no store {store}; add it with `guitai-hub store add`"))
+    Failure::failed(format!("没有这个门店 no store {store}; add it with `guitai-hub store add`, or give its --name"))
 }
 
 /// For people, beside what programs read on standard output.
 fn note(line: &str) {
-    // Nobody listens: nothing left to tell.
-    writeln!(io::stderr().lock(), "guitai-hub: {line}").ok();
+    console::note(PROGRAM, line);
 }
 
 #[cfg(test)]

@@ -113,6 +113,16 @@ pub(super) fn add_key(connection: &Connection, key: &ApiKey, now: UtcMs) -> Resu
     Ok(added == 1)
 }
 
+/// Whether a key has this name.
+pub(super) fn has_key_named(connection: &Connection, name: &str) -> Result<bool, StoreError> {
+    Ok(connection.prepare_cached("SELECT 1 FROM hub_api_key WHERE name = ?1 AND revoked_at IS NULL")?.exists([name])?)
+}
+
+/// Whether anybody can log in.
+pub(super) fn has_account(connection: &Connection) -> Result<bool, StoreError> {
+    Ok(connection.prepare_cached("SELECT 1 FROM hub_account")?.exists([])?)
+}
+
 /// The key with this hash, unless it was revoked.
 pub(super) fn key(connection: &Connection, hash: &KeyHash) -> Result<Option<ApiKey>, StoreError> {
     let mut statement =

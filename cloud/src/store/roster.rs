@@ -21,7 +21,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 pub use admission::Heard;
 pub(super) use admission::authorise;
 pub use enrolment::{NoCode, Welcome};
-pub(super) use enrolment::{enrol, new_code};
+pub(super) use enrolment::{code, enrol, may_enter, new_code};
 
 /// The first grant's issuer number; five digits and more read better than one.
 pub(crate) const ISSUER_FIRST: u32 = 10_001;

@@ -1,6 +1,7 @@
 //! The hub's file: one shared writing connection, readers, and the hub's own tables beside guitai-store's.
 
 mod fence;
+mod foresight;
 mod intake;
 mod people;
 mod refused;

@@ -1,9 +1,6 @@
 //! Who may do something here: listed, let in no more, let in again.
 
-use std::{
-    io::{self, Write},
-    path::Path,
-};
+use std::path::Path;
 
 use guitai_http::{dto, session::Role};
 use guitai_store::query;
@@ -24,7 +21,7 @@ pub(super) fn accounts(config: &Path) -> anyhow::Result<()> {
 
 /// `account disable`, `account enable`.
 pub(super) fn admit(config: &Path, account: String, disabled: bool) -> anyhow::Result<()> {
-    record(config, Request::Admit { account, disabled })
+    record(config, Request::Admit { account, disabled }, None)
 }
 
 /// `api-key list`.
@@ -38,7 +35,7 @@ pub(super) fn revoke(config: &Path, name: &str) -> anyhow::Result<()> {
         keys.into_iter().filter(|key| key.name == name && key.revoked_at.is_none()).map(|key| key.hash)
     };
     let before: Vec<_> = good(read(config, query::api_keys)?).collect();
-    record(config, Request::RevokeApiKeys { name: name.to_owned() })?;
+    record(config, Request::RevokeApiKeys { name: name.to_owned() }, None)?;
     let gone = read(config, query::api_keys)?.into_iter().filter(|key| before.contains(&key.hash));
     say(gone.map(|row| api::keys::line(row).to_text()))
 }
@@ -53,14 +50,9 @@ fn read<T>(
     Ok(work(&folder.journal()?.reader()?, store.as_str())?)
 }
 
-/// A reader that closes its end has seen enough.
 fn say(lines: impl Iterator<Item = String>) -> anyhow::Result<()> {
-    let mut out = io::stdout().lock();
     for line in lines {
-        match writeln!(out, "{line}") {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => break,
-            said => said?,
-        }
+        guitai_console::say(&line)?;
     }
     Ok(())
 }

@@ -158,7 +158,7 @@ pub(super) enum ApiKeyVerb {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum AccountVerb {
-    /// Makes or changes an account; the password is the first line of standard input.
+    /// Makes or changes an account; the password is asked for, or is the first line of standard input.
     Create {
         #[command(flatten)]
         at: Configured,
@@ -192,4 +192,6 @@ pub(super) enum AccountVerb {
 pub(super) enum ConfigVerb {
     /// Prints a complete one.
     Example,
+    /// Says what is wrong with it: keys, values, key files, ports, devices.
+    Check(Configured),
 }

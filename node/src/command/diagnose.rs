@@ -7,9 +7,11 @@ use std::{
     time::Duration,
 };
 
+use guitai_console::{Report, note};
 use guitai_core::{acquirer::Acquirer, time::BusinessClock, trust};
 use guitai_store::Reader;
 
+use super::PROGRAM;
 use crate::{
     config::{Config, PrinterSection},
     data_folder,
@@ -24,17 +26,25 @@ use crate::{
 
 /// Runs the diagnosis; its exit code. A look at a disk may hang on its thread: leave without waiting for it.
 pub(super) fn run(config: &Path, options: &doctor::Options, runtime: &tokio::runtime::Runtime) -> u8 {
-    let mut out = std::io::stdout();
-    match Config::load(config) {
+    let mut out = Report::default();
+    let code = match Config::load(config) {
         Ok(config) => {
+            let acquirer = config.acquirer().map_err(|error| error.to_string());
             let look = Arc::new(Look::at(&config.data));
             let targets = targets(&config, &look);
             let journal = compared(&look);
-            let Config { acquirer, acquirer_base, clock: business, .. } = config;
+            let Config { acquirer_base, clock: business, .. } = config;
             let hands = ThisBox { look, journal, acquirer, acquirer_base, business: Arc::new(business) };
             runtime.block_on(doctor::run(&targets, options, &hands, &mut out))
         }
         Err(error) => runtime.block_on(doctor::run(&blind(&error.to_string()), options, &Nothing, &mut out)),
+    };
+    match out.end() {
+        Ok(()) => code,
+        Err(unsaid) => {
+            note(PROGRAM, &unsaid.to_string());
+            doctor::EXIT_COULD_NOT_RUN
+        }
     }
 }
 
@@ -125,7 +135,8 @@ fn compared(look: &Look) -> Option<reach::Journal> {
 struct ThisBox {
     look: Arc<Look>,
     journal: Option<reach::Journal>,
-    acquirer: Acquirer,
+    /// With its keys, or why there are none.
+    acquirer: Result<Acquirer, String>,
     acquirer_base: String,
     business: Arc<BusinessClock>,
 }
@@ -152,7 +163,10 @@ impl Hands for ThisBox {
     }
 
     async fn acquirer(&self, limit: Duration) -> QueryObservation {
-        reach::ask(&self.acquirer, &self.acquirer_base, limit).await
+        match &self.acquirer {
+            Ok(acquirer) => reach::ask(acquirer, &self.acquirer_base, limit).await,
+            Err(why) => QueryObservation::NoKeys { why: why.clone() },
+        }
     }
 
     async fn journal(&self, whole: bool, limit: Duration) -> JournalObservation {

@@ -1,7 +1,5 @@
 //! Facts as JSON lines, for whoever reads the journal: `body` is for eyes, `fields` for programs.
 
-use std::io::Write;
-
 use guitai_core::{
     journal::fact::{Fact, FactError},
     show::Shown,
@@ -9,8 +7,8 @@ use guitai_core::{
 use guitai_http::dto::Time;
 use serde_json::{Value, json};
 
-/// Writes one fact as a line, with what says where it lies. False if nobody reads on.
-pub(super) fn write_line(out: &mut impl Write, place: Value, fact: &Result<Fact, FactError>) -> bool {
+/// One fact as a line, with what says where it lies.
+pub(super) fn line(place: Value, fact: &Result<Fact, FactError>) -> String {
     let mut line = place;
     match fact {
         Ok(fact) => {
@@ -28,7 +26,7 @@ pub(super) fn write_line(out: &mut impl Write, place: Value, fact: &Result<Fact,
             };
         }
     }
-    writeln!(out, "{line}").is_ok()
+    line.to_string()
 }
 
 fn json(shown: Shown) -> Value {

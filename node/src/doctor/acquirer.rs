@@ -12,6 +12,11 @@ const FAILED_FROM_MS: u64 = 2_000;
 /// What became of the signed question.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum QueryObservation {
+    /// There is nothing to sign with: a key file is missing, or is no key.
+    NoKeys {
+        /// Which, and how.
+        why: String,
+    },
     /// The node would not send anything to this address.
     BadAddress,
     /// No byte of it left.
@@ -66,6 +71,7 @@ pub(super) fn judge(plain: &Result<Response, Failure>, query: &QueryObservation)
     }
     let connect_ms = plain.as_ref().map_or(0, |answer| answer.connect_ms);
     match (query, plain) {
+        (QueryObservation::NoKeys { why }, _) => no_keys(why),
         (QueryObservation::BadAddress, _) => bad_address(),
         (QueryObservation::Answered { took_ms, set_up }, _) => judge_answer(connect_ms, *took_ms, set_up),
         (QueryObservation::Mute, _) => mute(),
@@ -74,6 +80,14 @@ pub(super) fn judge(plain: &Result<Response, Failure>, query: &QueryObservation)
         // The one got through and the other did not: a line that comes and goes.
         (QueryObservation::NotSent, Ok(_)) => judge_failure(Failure::NoAnswer),
     }
+}
+
+fn no_keys(why: &str) -> Verdict {
+    let words = Words::new("收单机构的密钥文件不能用", "the acquirer's key files cannot be used");
+    Verdict::failed("acquirer.no_keys", words, Blame::Clear(Who::Store)).value(why).try_this(
+        "把收单机构给的密钥文件放到设置里写的位置，再执行 guitai-node config check",
+        "put the acquirer's key files where the configuration names them, then run guitai-node config check",
+    )
 }
 
 /// The network wants a log-in on a web page first.

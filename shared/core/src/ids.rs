@@ -80,6 +80,20 @@ pub enum NameError {
     BadCharacter,
 }
 
+impl fmt::Display for NameError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let max = limits::NAME_MAX_CHARS;
+        let what = match self {
+            Self::Empty => "是空的 is empty",
+            Self::TooLong => "太长 is too long",
+            Self::BadCharacter => "有不可用的字符 holds another character",
+        };
+        write!(f, "{what}: 可用 1 到 {max} 个字母、数字、-、_ / allowed 1 to {max} letters, digits, - and _")
+    }
+}
+
+impl core::error::Error for NameError {}
+
 macro_rules! name {
     ($(#[$doc:meta])* $type:ident) => {
         $(#[$doc])*

@@ -2,7 +2,7 @@
 //!
 //! An identity is an ed25519 key made on the machine that bears it. The transport proves possession of it; the hello says it
 //! again, signed over what only this one connection has (the TLS exporter), so that a box in between that ends TLS is noticed.
-//! A node enters by a code printed at the hub: the hub's public key, which the node pins, and a secret good for one use.
+//! A node enters by a code printed at the hub: a hash of the hub's public key, which the node pins, and a secret good for one use.
 //! Everything signed or hashed here starts with its own domain tag and length-prefixes each part.
 
 mod roster;
@@ -15,14 +15,15 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-use crate::signature;
+use crate::{normal, signature};
 
 pub use roster::{Bar, Grant, InForce, Instance, RosterEntry, key_short};
 
 const HELLO_TAG: &[u8] = b"guitai/trust/hello/1";
 const ENROL_TAG: &[u8] = b"guitai/trust/enrol/1";
 const CODE_ID_TAG: &[u8] = b"guitai/trust/code-id/1";
-const CODE_SUM_TAG: &[u8] = b"guitai/trust/code-sum/1";
+const CODE_SUM_TAG: &[u8] = b"guitai/trust/code-sum/2";
+const HUB_PIN_TAG: &[u8] = b"guitai/trust/hub-pin/1";
 const COMPARE_TAG: &[u8] = b"guitai/trust/compare/1";
 
 /// The label under which both ends export their channel's secret (RFC 5705); TLS 1.3 registers the prefix `EXPORTER`.
@@ -141,64 +142,97 @@ impl Channel {
     }
 }
 
-/// What a new node is given: whom to trust, and the right to be trusted once.
-#[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
-pub struct EnrolmentCode {
-    /// The hub's public key, which the node pins.
-    pub hub_key: KeyBytes,
-    secret: [u8; 16],
+/// What a code says of the hub's public key: the first half of a hash of it. Who wants another key with this pin has to try 2^128.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct HubPin([u8; Self::BYTES]);
+
+impl HubPin {
+    const BYTES: usize = 16;
+
+    /// The pin of a key.
+    #[must_use]
+    pub fn of(key: &KeyBytes) -> Self {
+        let hash = Sha256::new().chain_update(HUB_PIN_TAG).chain_update(key).finalize();
+        let mut pin = [0; Self::BYTES];
+        pin.copy_from_slice(&hash[..Self::BYTES]);
+        Self(pin)
+    }
+
+    /// Whether this is that key; the channel proves that its bearer has it.
+    #[must_use]
+    pub fn is(&self, key: &KeyBytes) -> bool {
+        *self == Self::of(key)
+    }
 }
 
+/// What a new node is given: whom to trust, and the right to be trusted once. Short enough to be typed and read out.
+#[derive(Clone, PartialEq, Eq)]
+pub struct EnrolmentCode {
+    /// The hub that the node pins.
+    pub hub: HubPin,
+    secret: Secret,
+}
+
+#[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
+struct Secret([u8; EnrolmentCode::SECRET_BYTES]);
+
 impl EnrolmentCode {
-    /// Base32 characters of a code: 32 bytes of key, 16 of secret and 2 of checksum are 400 bits.
-    pub const CHARS: usize = 80;
+    /// Bytes of a secret. It lives for minutes, and only the hub can tell a guess from it: 2^80 are enough.
+    pub const SECRET_BYTES: usize = 10;
+
+    /// Base32 characters of a code: 16 bytes of pin, 10 of secret and 17 bits of checksum are 225 bits.
+    pub const CHARS: usize = 45;
 
     const GROUP: usize = 5;
+    const BODY_BYTES: usize = HubPin::BYTES + Self::SECRET_BYTES;
+    /// Two bytes of checksum, and the first bit of a third; what lies behind has no place in the code.
+    const SUM_MASK: [u8; 3] = [0xFF, 0xFF, 0x80];
     /// Crockford's alphabet: no I, L, O or U.
     const ALPHABET: &'static [u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
-    /// A code of this hub; the secret comes from the system's generator.
+    /// A code of the hub with this key; the secret comes from the system's generator.
     #[must_use]
-    pub const fn new(hub_key: KeyBytes, secret: [u8; 16]) -> Self {
-        Self { hub_key, secret }
+    pub fn new(hub_key: KeyBytes, secret: [u8; Self::SECRET_BYTES]) -> Self {
+        Self { hub: HubPin::of(&hub_key), secret: Secret(secret) }
     }
 
-    /// Reads a code as typed: any case, with or without groups, I and L as 1, O as 0.
+    /// Reads a code as typed: any case, with or without groups, I and L as 1, O as 0, full-width letters as others.
     ///
     /// # Errors
     /// Says what is wrong with the typing; a wrong or used secret only the hub can tell.
     pub fn parse(typed: &str) -> Result<Self, EnrolmentCodeError> {
         let mut values = Vec::with_capacity(Self::CHARS);
-        for c in typed.chars().filter(|c| !c.is_whitespace() && *c != '-') {
+        let between =
+            |c: char| c.is_whitespace() || matches!(c, '-' | '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{ff0d}');
+        for c in typed.chars().filter(|c| !between(*c)) {
             let value = Self::value(c).ok_or(EnrolmentCodeError::Character { c, place: values.len() + 1 })?;
             values.push(value);
         }
         if values.len() != Self::CHARS {
             return Err(EnrolmentCodeError::Length { got: values.len() });
         }
+        // Behind the last bit there are seven zeros, so that the last byte is whole.
+        values.extend([0, 0]);
         let mut bytes = Self::pack(&values);
-        let key = bytes.get(..32).and_then(|b| KeyBytes::try_from(b).ok()).expect("80 characters are 50 bytes");
-        let secret = bytes.get(32..48).and_then(|b| <[u8; 16]>::try_from(b).ok()).expect("80 characters are 50 bytes");
-        let code = Self::new(key, secret);
-        let right = bytes.get(48..) == Some(code.checksum().as_slice());
-        bytes.zeroize();
         values.zeroize();
-        if !right || usable_key(&key).is_none() {
-            return Err(EnrolmentCodeError::Checksum);
-        }
-        Ok(code)
+        let pin = bytes.get(..HubPin::BYTES).and_then(|bytes| bytes.try_into().ok()).expect("29 bytes");
+        let secret = bytes.get(HubPin::BYTES..Self::BODY_BYTES).and_then(|bytes| bytes.try_into().ok());
+        let code = Self { hub: HubPin(pin), secret: Secret(secret.expect("29 bytes")) };
+        let right = bytes.get(Self::BODY_BYTES..) == Some(code.checksum().as_slice());
+        bytes.zeroize();
+        if right { Ok(code) } else { Err(EnrolmentCodeError::Checksum) }
     }
 
     /// The code for people, in groups of five. It is a secret until used.
     #[must_use]
     pub fn text(&self) -> String {
-        let mut bytes = [self.hub_key.as_slice(), &self.secret, &self.checksum()].concat();
+        let mut bytes = [self.hub.0.as_slice(), &self.secret.0, &self.checksum()].concat();
         let mut text = String::with_capacity(Self::CHARS + Self::CHARS / Self::GROUP);
         let (mut bits, mut count, mut written) = (0_u32, 0_u32, 0_usize);
         for byte in &bytes {
             bits = (bits << 8 | u32::from(*byte)) & 0xFFFF;
             count += 8;
-            while count >= 5 {
+            while count >= 5 && written < Self::CHARS {
                 count -= 5;
                 if written > 0 && written.is_multiple_of(Self::GROUP) {
                     text.push('-');
@@ -215,7 +249,7 @@ impl EnrolmentCode {
     /// Names the code without telling it, so that the hub finds which of its open codes is meant.
     #[must_use]
     pub fn id(&self) -> [u8; 8] {
-        let hash = Sha256::new().chain_update(CODE_ID_TAG).chain_update(self.secret).finalize();
+        let hash = Sha256::new().chain_update(CODE_ID_TAG).chain_update(self.secret.0).finalize();
         let mut id = [0; 8];
         id.copy_from_slice(&hash[..8]);
         id
@@ -230,28 +264,29 @@ impl EnrolmentCode {
     /// Whether `proof` was made from this code on this channel, in constant time.
     #[must_use]
     pub fn proves(&self, channel: &Channel, proof: &[u8; 32]) -> bool {
-        self.hub_key == channel.hub_key && self.mac(channel).verify_slice(proof).is_ok()
+        self.hub.is(&channel.hub_key) && self.mac(channel).verify_slice(proof).is_ok()
     }
 
-    /// The secret, for the hub's table of open codes.
+    /// The secret, for tests that nobody keeps it.
     #[must_use]
-    pub const fn secret(&self) -> &[u8; 16] {
-        &self.secret
+    pub const fn secret(&self) -> &[u8; Self::SECRET_BYTES] {
+        &self.secret.0
     }
 
     fn mac(&self, channel: &Channel) -> Hmac<Sha256> {
-        let mac = Hmac::<Sha256>::new_from_slice(&self.secret).expect("HMAC takes keys of any length");
+        let mac = Hmac::<Sha256>::new_from_slice(&self.secret.0).expect("HMAC takes keys of any length");
         mac.chain_update(channel.hash(ENROL_TAG, &[]))
     }
 
-    fn checksum(&self) -> [u8; 2] {
+    fn checksum(&self) -> [u8; 3] {
         let hash =
-            Sha256::new().chain_update(CODE_SUM_TAG).chain_update(self.hub_key).chain_update(self.secret).finalize();
-        [hash[0], hash[1]]
+            Sha256::new().chain_update(CODE_SUM_TAG).chain_update(self.hub.0).chain_update(self.secret.0).finalize();
+        let [first, second, third] = Self::SUM_MASK;
+        [hash[0] & first, hash[1] & second, hash[2] & third]
     }
 
     fn value(c: char) -> Option<u8> {
-        let upper = match c.to_ascii_uppercase() {
+        let upper = match normal::half_width(c).to_ascii_uppercase() {
             'I' | 'L' => '1',
             'O' => '0',
             other => other,
@@ -277,7 +312,7 @@ impl EnrolmentCode {
 
 impl fmt::Debug for EnrolmentCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EnrolmentCode").field("hub_key", &key_text(&self.hub_key)).finish_non_exhaustive()
+        f.debug_struct("EnrolmentCode").field("hub", &self.hub).finish_non_exhaustive()
     }
 }
 
@@ -330,13 +365,17 @@ mod tests {
     use super::*;
 
     fn code() -> EnrolmentCode {
-        EnrolmentCode::new(SigningKey::from_bytes(&[3; 32]).verifying_key().to_bytes(), *b"sixteen secrets!")
+        EnrolmentCode::new(hub_key(), *b"10 secrets")
+    }
+
+    fn hub_key() -> KeyBytes {
+        SigningKey::from_bytes(&[3; 32]).verifying_key().to_bytes()
     }
 
     fn channel() -> Channel {
         Channel {
             node_key: SigningKey::from_bytes(&[4; 32]).verifying_key().to_bytes(),
-            hub_key: code().hub_key,
+            hub_key: hub_key(),
             exporter: [5; 32],
         }
     }
@@ -344,16 +383,31 @@ mod tests {
     #[test]
     fn a_code_reads_back_however_it_is_typed() {
         let text = code().text();
-        assert_eq!(text.len(), 80 + 15);
+        assert_eq!(text.len(), 45 + 8, "{text}");
         assert_eq!(EnrolmentCode::parse(&text), Ok(code()));
         let sloppy = text.to_lowercase().replace('-', " ").replace('1', "l").replace('0', "o");
         assert_eq!(EnrolmentCode::parse(&sloppy), Ok(code()));
+        let wide: String =
+            text.chars().map(|c| char::from_u32(u32::from(c) + 0xFEE0).expect("its full-width form")).collect();
+        assert_eq!(EnrolmentCode::parse(&wide), Ok(code()), "{wide}");
+    }
+
+    #[test]
+    fn a_code_names_one_hub() {
+        assert!(code().hub.is(&hub_key()));
+        for seed in 0..64 {
+            let other = SigningKey::from_bytes(&[seed; 32]).verifying_key().to_bytes();
+            assert_eq!(code().hub.is(&other), other == hub_key());
+        }
+        let mut near = hub_key();
+        near[31] ^= 1;
+        assert!(!code().hub.is(&near));
     }
 
     #[test]
     fn a_mistyped_code_says_what_is_wrong() {
         let text = code().text();
-        assert_eq!(EnrolmentCode::parse(&text[..94]), Err(EnrolmentCodeError::Length { got: 79 }));
+        assert_eq!(EnrolmentCode::parse(&text[..52]), Err(EnrolmentCodeError::Length { got: 44 }));
         let with_u = format!("U{}", &text[1..]);
         assert_eq!(EnrolmentCode::parse(&with_u), Err(EnrolmentCodeError::Character { c: 'U', place: 1 }));
         let mut missed = 0;
@@ -372,7 +426,7 @@ mod tests {
         assert!(code().proves(&channel(), &proof));
         assert!(!code().proves(&Channel { exporter: [6; 32], ..channel() }, &proof));
         assert!(!code().proves(&Channel { node_key: [1; 32], ..channel() }, &proof));
-        let other = EnrolmentCode::new(code().hub_key, [0; 16]);
+        let other = EnrolmentCode::new(hub_key(), [0; 10]);
         assert!(!other.proves(&channel(), &proof));
         assert_ne!(other.id(), code().id());
     }
@@ -392,7 +446,7 @@ mod tests {
 
     #[test]
     fn keys_read_back_and_useless_ones_are_refused() {
-        let key = code().hub_key;
+        let key = hub_key();
         assert_eq!(parse_key(&key_text(&key)).map(|k| k.to_bytes()), Some(key));
         assert!(parse_key("00").is_none());
         let weak = format!("01{}", "00".repeat(31));

@@ -4,7 +4,7 @@
 //! at a time, [`QUEUE_MAX`] of each [`Lane`] wait, and the rest are told to come back. Strangers' hashings begin [`STRANGER_PACE`]
 //! apart, so that they never get more than a quarter of a core.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use argon2::{
     Algorithm, Argon2, Params, Version,
@@ -159,14 +159,30 @@ pub enum Weak {
     Common,
 }
 
+impl Weak {
+    /// In Chinese and in English.
+    const fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::TooShort => ("密码至少 8 个字符。", "A password has at least 8 characters."),
+            Self::TooLong => ("密码最长 256 字节。", "A password has at most 256 bytes."),
+            Self::Common => ("这是常见密码，很容易被猜到。", "This is a common password, easy to guess."),
+        }
+    }
+}
+
+impl fmt::Display for Weak {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (zh, en) = self.words();
+        write!(f, "{zh} / {en}")
+    }
+}
+
+impl std::error::Error for Weak {}
+
 impl From<Weak> for Problem {
     fn from(weak: Weak) -> Self {
-        let problem = Self::new(Code::PasswordWeak).field("password");
-        match weak {
-            Weak::TooShort => problem.detail("密码至少 8 个字符。", "A password has at least 8 characters."),
-            Weak::TooLong => problem.detail("密码最长 256 字节。", "A password has at most 256 bytes."),
-            Weak::Common => problem.detail("这是常见密码，很容易被猜到。", "This is a common password, easy to guess."),
-        }
+        let (zh, en) = weak.words();
+        Self::new(Code::PasswordWeak).field("password").detail(zh, en)
     }
 }
 
@@ -193,6 +209,19 @@ pub enum PasswordError {
     /// No randomness or no memory, or the stored text is no hash.
     Failed,
 }
+
+impl fmt::Display for PasswordError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::TooBusy => "正忙，请稍后再试 / busy: try again",
+            Self::Failed => {
+                "密码算不出校验值：内存不足或没有随机数 / the password cannot be hashed: no memory, or no randomness"
+            }
+        })
+    }
+}
+
+impl std::error::Error for PasswordError {}
 
 impl From<PasswordError> for Problem {
     fn from(error: PasswordError) -> Self {

@@ -4,7 +4,10 @@
 //! hello's matter, so that a stranger gets an answer that names the reason. Certificates, intermediates and TLS 1.2 are
 //! refused. There is no resumption: it would skip these checks, and a revoked node could come back.
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+};
 
 use ed25519_dalek::SigningKey;
 use guitai_core::trust::KeyBytes;
@@ -36,14 +39,15 @@ const SPKI_HEAD: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x7
 const PKCS8_HEAD: [u8; 16] =
     [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
 
-/// The client's side of TLS. The cell receives the key of a hub that is not `hub_key`.
+/// The client's side of TLS, to a hub whose key is pinned: `pinned` knows it. The cell receives the key of another hub.
 pub(crate) fn client_config(
     identity: &SigningKey,
-    hub_key: KeyBytes,
+    pinned: impl Fn(&KeyBytes) -> bool + Send + Sync + 'static,
     other_hub: Arc<OnceLock<KeyBytes>>,
 ) -> Result<ClientConfig, Error> {
     let provider = Arc::new(ring::default_provider());
-    let verifier = PinnedHub { hub_key, other_hub, algorithms: provider.signature_verification_algorithms };
+    let verifier =
+        PinnedHub { pinned: Box::new(pinned), other_hub, algorithms: provider.signature_verification_algorithms };
     let key = certified_key(identity, &provider)?;
     let mut config = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&TLS13])?
@@ -106,11 +110,16 @@ fn only_tls13() -> Error {
     PeerIncompatible::Tls12NotOffered.into()
 }
 
-#[derive(Debug)]
 struct PinnedHub {
-    hub_key: KeyBytes,
+    pinned: Box<dyn Fn(&KeyBytes) -> bool + Send + Sync>,
     other_hub: Arc<OnceLock<KeyBytes>>,
     algorithms: WebPkiSupportedAlgorithms,
+}
+
+impl fmt::Debug for PinnedHub {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PinnedHub").field("other_hub", &self.other_hub).finish_non_exhaustive()
+    }
 }
 
 impl ServerCertVerifier for PinnedHub {
@@ -123,7 +132,7 @@ impl ServerCertVerifier for PinnedHub {
         _: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         let key = sole_key(end_entity, intermediates)?;
-        if key == self.hub_key {
+        if (self.pinned)(&key) {
             return Ok(ServerCertVerified::assertion());
         }
         self.other_hub.get_or_init(|| key);

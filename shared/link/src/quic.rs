@@ -13,7 +13,7 @@ use std::{
 };
 
 use ed25519_dalek::SigningKey;
-use guitai_core::trust::{EXPORTER_LABEL, KeyBytes, key_text};
+use guitai_core::trust::{EXPORTER_LABEL, HubPin, KeyBytes, key_text};
 pub use quinn::Endpoint;
 use quinn::{
     ClientConfig, Connection, ConnectionError, IdleTimeout, Incoming, ServerConfig, TransportConfig, VarInt,
@@ -69,13 +69,47 @@ impl Secured {
     }
 }
 
+/// By what a hub is known before it is dialled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pin {
+    /// Its key, as an enrolled node keeps it.
+    Key(KeyBytes),
+    /// What an enrolment code says of its key.
+    Hash(HubPin),
+}
+
+impl Pin {
+    /// Whether this is the hub's key.
+    pub(crate) fn is(&self, key: &KeyBytes) -> bool {
+        match self {
+            Self::Key(pinned) => pinned == key,
+            Self::Hash(pin) => pin.is(key),
+        }
+    }
+}
+
+impl From<KeyBytes> for Pin {
+    fn from(key: KeyBytes) -> Self {
+        Self::Key(key)
+    }
+}
+
+impl fmt::Display for Pin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Key(key) => f.write_str(&key_text(key)),
+            Self::Hash(_) => f.write_str("the code's"),
+        }
+    }
+}
+
 /// Why there is no connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ConnectError {
     /// The hub at this address has another key than the one pinned at enrolment: a wrong address, or someone in between.
     HubKeyMismatch {
-        /// The pinned key.
-        expected: KeyBytes,
+        /// What is pinned.
+        expected: Pin,
         /// The key shown.
         got: KeyBytes,
     },
@@ -95,7 +129,7 @@ impl fmt::Display for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::HubKeyMismatch { expected, got } => {
-                write!(f, "the hub shows key {} where {} is pinned", key_text(got), key_text(expected))
+                write!(f, "the hub shows key {} where {expected} is pinned", key_text(got))
             }
             Self::Unreachable { detail } => write!(f, "the hub cannot be reached: {detail}"),
             Self::Refused { detail } => write!(f, "the handshake failed: {detail}"),
@@ -124,12 +158,14 @@ pub fn node_endpoint(hub: SocketAddr) -> io::Result<Endpoint> {
 pub async fn connect(
     endpoint: &Endpoint,
     hub: SocketAddr,
-    hub_key: KeyBytes,
+    pinned: impl Into<Pin>,
     identity: &SigningKey,
 ) -> Result<Secured, ConnectError> {
+    let pin = pinned.into();
     let refused = |detail: String| ConnectError::Refused { detail };
     let other_hub = Arc::new(OnceLock::new());
-    let tls = identity::client_config(identity, hub_key, Arc::clone(&other_hub)).map_err(|e| refused(e.to_string()))?;
+    let tls = identity::client_config(identity, move |key| pin.is(key), Arc::clone(&other_hub))
+        .map_err(|e| refused(e.to_string()))?;
     let crypto = QuicClientConfig::try_from(tls).map_err(|e| refused(e.to_string()))?;
     let mut config = ClientConfig::new(Arc::new(crypto));
     let mut transport = transport();
@@ -141,13 +177,13 @@ pub async fn connect(
         .map_err(|e| ConnectError::Unreachable { detail: e.to_string() })?;
     let connection = match tokio::time::timeout(HANDSHAKE_TIMEOUT, connecting).await {
         Ok(Ok(connection)) => connection,
-        Ok(Err(error)) => return Err(classify(error, hub_key, &other_hub)),
+        Ok(Err(error)) => return Err(classify(error, pin, &other_hub)),
         Err(_) => return Err(ConnectError::Unreachable { detail: "no answer in time".into() }),
     };
     secured(connection).map_err(refused)
 }
 
-fn classify(error: ConnectionError, expected: KeyBytes, other_hub: &OnceLock<KeyBytes>) -> ConnectError {
+fn classify(error: ConnectionError, expected: Pin, other_hub: &OnceLock<KeyBytes>) -> ConnectError {
     if let Some(got) = other_hub.get() {
         return ConnectError::HubKeyMismatch { expected, got: *got };
     }

@@ -91,6 +91,19 @@ impl Credentials {
     }
 }
 
+impl Credentials {
+    /// The section of a node's configuration for a sandbox whose Allinpay is reachable at this base and whose keys lie in these files,
+    /// the merchant's first.
+    #[must_use]
+    pub fn section(&self, base: &str, (merchant, platform): (&str, &str)) -> String {
+        format!(
+            "[acquirer]\nkind = \"allinpay\"\nbase = \"{base}\"\norgid = \"{}\"\ncusid = \"{}\"\nappid = \"{}\"\nsign = \"rsa\"\n\
+             merchant_private_key_file = \"{merchant}\"\nplatform_public_key_file = \"{platform}\"\n",
+            self.orgid, self.cusid, self.appid
+        )
+    }
+}
+
 fn key_pair<R: CryptoRng>(random: &mut R, bits: usize) -> Result<(String, String), KeyGenerationError> {
     let key = RsaPrivateKey::new(random, bits).map_err(|_| KeyGenerationError)?;
     let private = key.to_pkcs8_pem(LineEnding::LF).map_err(|_| KeyGenerationError)?;

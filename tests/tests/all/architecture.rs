@@ -21,11 +21,14 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("guitai-link", &["guitai-core"]),
     ("guitai-http", &["guitai-core"]),
     ("guitai-till", &["guitai-core", "guitai-store"]),
-    ("guitai-sandbox", &["guitai-core"]),
+    // What a program says at a terminal and reads there.
+    ("guitai-console", &[]),
+    ("guitai-sandbox", &["guitai-console", "guitai-core"]),
     ("guitai-devices", &["guitai-core"]),
     (
         "guitai-node",
         &[
+            "guitai-console",
             "guitai-core",
             "guitai-devices",
             "guitai-documents",
@@ -36,7 +39,10 @@ const ARROWS: &[(&str, &[&str])] = &[
             "guitai-till",
         ],
     ),
-    ("guitai-hub", &["guitai-core", "guitai-documents", "guitai-http", "guitai-link", "guitai-store"]),
+    (
+        "guitai-hub",
+        &["guitai-console", "guitai-core", "guitai-documents", "guitai-http", "guitai-link", "guitai-store"],
+    ),
     (
         "guitai-tests",
         &[

@@ -17,9 +17,9 @@ const LINE_MAX_CHARS: usize = 140;
 /// Files that are longer, with their length. This list only shrinks: an entry must be exact, so that it goes down with its file.
 const LONGER_FILES: &[(&str, usize)] = &[];
 
-/// Files that talk to people on standard output: command lines, and the sandbox's line that says it is ready.
-const MAY_PRINT: &[&str] =
-    &["cloud/src/commands.rs", "node/src/command.rs", "shared/sandbox/src/main.rs", "shared/sandbox/src/shell/mod.rs"];
+/// The crate that talks to people on standard output and standard error: all else does it through this one, since a macro panics when
+/// the reader is gone, and a program must not.
+const MAY_PRINT: &str = "shared/console/src/";
 
 /// Folders of sources.
 const SOURCES: &[&str] = &["cloud", "devices", "node", "shared", "tests"];
@@ -126,7 +126,8 @@ fn nothing_is_left_over() -> anyhow::Result<()> {
         concat!("FIX", "ME"),
         concat!("XX", "X"),
     ];
-    let printing = [concat!("print", "ln!("), concat!("print", "!(")];
+    let printing =
+        [concat!("print", "ln!("), concat!("print", "!("), concat!("std", "out()"), concat!("stderr", "().lock()")];
     let mut wrong = Vec::new();
     for file in all_sources()? {
         let (text, name) = (std::fs::read_to_string(&file)?, shown(&file));
@@ -135,7 +136,7 @@ fn nothing_is_left_over() -> anyhow::Result<()> {
                 wrong.push(format!("{name}:{}: {leftover}", index + 1));
             }
         }
-        if MAY_PRINT.contains(&name.as_str()) || name.starts_with("tests/") {
+        if name.starts_with(MAY_PRINT) || name.starts_with("tests/") {
             continue;
         }
         for (number, line) in product_lines(&file)? {

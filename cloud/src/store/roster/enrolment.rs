@@ -56,7 +56,13 @@ struct OpenCode {
     used_by: Option<KeyBytes>,
 }
 
-/// A new code for a store, and the store as it stands: whose box its use will replace.
+/// A store that a code can be made for, as it stands: whose box its use will replace.
+pub(crate) fn may_enter(connection: &Connection, store: &StoreId) -> Result<StoreLine, NoCode> {
+    let line = self::store(connection, store)?.ok_or(NoCode::UnknownStore)?;
+    if line.closed_at.is_some() { Err(NoCode::Closed) } else { Ok(line) }
+}
+
+/// A new code for a store, and the store as it stands.
 pub(crate) fn new_code(
     connection: &Connection,
     identity: &SigningKey,
@@ -64,10 +70,7 @@ pub(crate) fn new_code(
     nonce: [u8; 32],
     expires_at: UtcMs,
 ) -> Result<(EnrolmentCode, StoreLine), NoCode> {
-    let line = self::store(connection, store)?.ok_or(NoCode::UnknownStore)?;
-    if line.closed_at.is_some() {
-        return Err(NoCode::Closed);
-    }
+    let line = may_enter(connection, store)?;
     let code = code(identity, &nonce);
     connection
         .execute(
@@ -168,10 +171,10 @@ fn open_code(connection: &Connection, id: &[u8; 8]) -> Result<Option<OpenCode>, 
 }
 
 /// Neither the database alone nor the identity alone tells an open code.
-fn code(identity: &SigningKey, nonce: &[u8; 32]) -> EnrolmentCode {
+pub(crate) fn code(identity: &SigningKey, nonce: &[u8; 32]) -> EnrolmentCode {
     let mac = Hmac::<Sha256>::new_from_slice(identity.as_bytes()).expect("HMAC takes keys of any length");
     let bytes: [u8; 32] = mac.chain_update(SECRET_TAG).chain_update(nonce).finalize().into_bytes().into();
-    let mut secret = [0; 16];
-    secret.copy_from_slice(&bytes[..16]);
+    let mut secret = [0; EnrolmentCode::SECRET_BYTES];
+    secret.copy_from_slice(&bytes[..EnrolmentCode::SECRET_BYTES]);
     EnrolmentCode::new(identity.verifying_key().to_bytes(), secret)
 }

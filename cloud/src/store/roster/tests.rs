@@ -81,7 +81,7 @@ fn codes_end_and_must_be_right() {
     let rig = hub_with_store();
     let late = code(&rig, "S001", 9);
     assert_eq!(rig.enrol(&late, 2, at(LIFE_MS)), Err(EnrolRefusal::Expired));
-    let made_up = EnrolmentCode::new(hub_key(), [0; 16]);
+    let made_up = EnrolmentCode::new(hub_key(), [0; 10]);
     assert_eq!(rig.enrol(&made_up, 2, MORNING), Err(EnrolRefusal::WrongCode));
     let channel = |exporter| Channel { node_key: key(2).verifying_key().to_bytes(), hub_key: hub_key(), exporter };
     let moved = EnrolRequest {
@@ -347,7 +347,7 @@ fn what_a_restored_hub_signs_is_newer_than_all_that_a_node_shows_also_with_its_c
 
     let hub = restored_with(&first, 2);
     let (code, _) = hub.sqlite.new_code(&store_id("S001"), [77; 32], at(LIFE_MS)).unwrap();
-    let refused = hub.enrol_showing(&EnrolmentCode::new(hub_key(), [0; 16]), 2, papers(), at(BEHIND_MS));
+    let refused = hub.enrol_showing(&EnrolmentCode::new(hub_key(), [0; 10]), 2, papers(), at(BEHIND_MS));
     assert_eq!(refused, Err(EnrolRefusal::WrongCode));
     let again = hub.enrol_showing(&code, 2, papers(), at(BEHIND_MS)).unwrap().grant;
     assert_eq!(entry.bars(&again), None, "the entry it keeps does not bar what it is given");
@@ -399,5 +399,5 @@ fn the_database_alone_tells_no_code() {
     let (id, nonce): (Vec<u8>, Vec<u8>) =
         raw.query_row("SELECT id, nonce FROM hub_code", [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
     assert_eq!(id, code.id());
-    assert!(!nonce.windows(16).any(|part| part == code.secret()));
+    assert!(!nonce.windows(EnrolmentCode::SECRET_BYTES).any(|part| part == code.secret()));
 }

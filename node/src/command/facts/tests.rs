@@ -181,9 +181,7 @@ fn opened() -> Fact {
 }
 
 fn line(fact: Result<Fact, FactError>) -> Value {
-    let mut out = Vec::new();
-    assert!(write_line(&mut out, json!({ "fact": "1-1" }), &fact));
-    serde_json::from_slice(&out).unwrap()
+    serde_json::from_str(&super::line(json!({ "fact": "1-1" }), &fact)).unwrap()
 }
 
 #[test]

@@ -257,6 +257,12 @@ fn lines() -> Vec<Situation> {
         (Shop { query: QueryObservation::Mute, ..shop() }, "acquirer.mute", Some(Acquirer), 2),
         (Shop { query: QueryObservation::Mute, hub: no_hub(), ..shop() }, "acquirer.mute", Some(Acquirer), 2),
         (Shop { query: QueryObservation::Cut, ..shop() }, "acquirer.dropped", Some(Acquirer), 2),
+        (
+            Shop { query: QueryObservation::NoKeys { why: "merchant.pem".into() }, ..shop() },
+            "acquirer.no_keys",
+            Some(Store),
+            2,
+        ),
         (Shop { query: answered(8_000), ..shop() }, "acquirer.too_slow", Some(Acquirer), 2),
         (Shop { query: rejected, ..shop() }, "acquirer.not_accepted", Some(Store), 2),
         (Shop { query: said(SetUpObservation::Unproven), ..shop() }, "acquirer.unproven", Some(Store), 2),

@@ -248,7 +248,7 @@ pub(super) struct Pair {
 
 impl Pair {
     pub(super) fn new() -> Self {
-        let code = EnrolmentCode::new(hub_key().verifying_key().to_bytes(), [7; 16]);
+        let code = EnrolmentCode::new(hub_key().verifying_key().to_bytes(), [7; 10]);
         let start = Ticks(1_000);
         let standing = Standing { store: store(), outgoing: None, incoming: None };
         let node = End::new(node_session(start, Purpose::Sync(standing)), node_journal(), hub_journal());

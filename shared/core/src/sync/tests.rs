@@ -304,7 +304,7 @@ fn a_new_node_is_taken_in_by_its_code_only() {
 
     let mut pair = Pair::new();
     pair.refusal = Some(Authorisation::EnrolOnly);
-    let guess = EnrolmentCode::new(pair.code.hub_key, [0; 16]);
+    let guess = EnrolmentCode::new(hub_key().verifying_key().to_bytes(), [0; 10]);
     pair.node.session = node_session(pair.now, Purpose::Enrol(guess));
     pair.drive();
     assert_eq!(pair.node.hangup, Some(Hangup::EnrolRefused(EnrolRefusal::WrongCode)));

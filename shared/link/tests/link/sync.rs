@@ -86,7 +86,7 @@ impl Hub {
 fn roster() -> Roster {
     Roster {
         known: Arc::new(Mutex::new(vec![node_key().verifying_key().to_bytes()])),
-        code: EnrolmentCode::new(hub_key().verifying_key().to_bytes(), [7; 16]),
+        code: EnrolmentCode::new(hub_key().verifying_key().to_bytes(), [7; 10]),
         end: End::hub(),
     }
 }
@@ -173,7 +173,10 @@ async fn a_stranger_a_wrong_store_and_a_wrong_hub_are_told_apart() {
     let endpoint = node_endpoint(hub.address).expect("a socket");
     let pinned = stranger.verifying_key().to_bytes();
     let error = connect(&endpoint, hub.address, pinned, &node_key()).await.expect_err("another hub");
-    assert_eq!(error, ConnectError::HubKeyMismatch { expected: pinned, got: hub_key().verifying_key().to_bytes() });
+    assert_eq!(
+        error,
+        ConnectError::HubKeyMismatch { expected: pinned.into(), got: hub_key().verifying_key().to_bytes() }
+    );
 
     // Claiming another key than the connection's.
     let secured = dial(hub.address, &stranger).await;
@@ -188,7 +191,7 @@ async fn a_new_node_enrols_and_then_syncs() {
     let code = roster.code.clone();
     let hub = Hub::start(roster);
 
-    let guess = EnrolmentCode::new(code.hub_key, [1; 16]);
+    let guess = EnrolmentCode::new(hub_key().verifying_key().to_bytes(), [1; 10]);
     let refused = enrol(&dial(hub.address, &node_key()).await, &node_key(), "node 1", (Papers::default(), guess)).await;
     assert_eq!(refused, Err(Ended::Hangup(Hangup::EnrolRefused(EnrolRefusal::WrongCode))));
 

@@ -50,12 +50,43 @@ impl Data {
         Ok(Self { credentials, ledger, directory: directory.to_owned() })
     }
 
+    /// The keys alone, of a directory that a sandbox may hold; made if there are none.
+    pub(super) fn keys(directory: &Path) -> anyhow::Result<Credentials> {
+        fs::create_dir_all(directory).with_context(|| format!("cannot make {}", directory.display()))?;
+        load_keys(&directory.join("keys.json"))
+    }
+
     /// Writes `credentials.json` for the address that is listened on now.
     pub(super) fn write_credentials(&self, at: SocketAddr) -> anyhow::Result<()> {
         let text =
             serde_json::to_string_pretty(&self.credentials.for_merchant(&format!("http://{at}{}", allinpay::PREFIX)))?;
         Ok(replace(&self.directory.join("credentials.json"), |file| writeln!(file, "{text}"))?)
     }
+}
+
+/// The merchant's private key, as a node's example configuration names it.
+pub(super) const MERCHANT_FILE: &str = "merchant.pem";
+
+/// The acquirer's public key, likewise.
+pub(super) const PLATFORM_FILE: &str = "platform.pem";
+
+/// Writes what a merchant is given as the two files that a node reads; only their owner may.
+pub(super) fn write_key_files(credentials: &Credentials, folder: &Path) -> anyhow::Result<()> {
+    fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    for (name, text) in
+        [(MERCHANT_FILE, &credentials.merchant_private_key), (PLATFORM_FILE, &credentials.platform_public_key)]
+    {
+        let path = folder.join(name);
+        // Whose keys they are nobody can see: others' are not written over.
+        match fs::read_to_string(&path) {
+            Ok(there) if there == *text => continue,
+            Ok(_) => bail!("{} is there and is another key: move it away, or name another directory", path.display()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error).with_context(|| path.display().to_string()),
+        }
+        replace(&path, |file| file.write_all(text.as_bytes())).with_context(|| path.display().to_string())?;
+    }
+    Ok(())
 }
 
 impl Ledger {

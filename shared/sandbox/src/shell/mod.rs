@@ -13,8 +13,9 @@ use std::{
 };
 
 use anyhow::Context;
+use guitai_console::{print, say};
 use guitai_core::time::UtcMs;
-use guitai_sandbox::allinpay::Wire;
+use guitai_sandbox::allinpay::{self, Wire};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -23,7 +24,11 @@ use tokio::{
 use self::{gate::Gate, ledger::Data, server::Server};
 
 /// Serves until Ctrl-C or SIGTERM.
-pub(crate) async fn run(listen: SocketAddr, control: Option<SocketAddr>, data: &Path) -> anyhow::Result<()> {
+pub(crate) async fn run(
+    (listen, control): (SocketAddr, Option<SocketAddr>),
+    data: &Path,
+    keys: Option<&Path>,
+) -> anyhow::Result<()> {
     let mut interrupted = signal(SignalKind::interrupt())?;
     let mut terminated = signal(SignalKind::terminate())?;
 
@@ -36,6 +41,9 @@ pub(crate) async fn run(listen: SocketAddr, control: Option<SocketAddr>, data: &
     };
     let control_at = control.as_ref().map(TcpListener::local_addr).transpose()?;
     data.write_credentials(acquirer_at)?;
+    if let Some(folder) = keys {
+        ledger::write_key_files(&data.credentials, folder)?;
+    }
 
     let wire = Wire::new(&data.credentials).context("the stored keys are damaged")?;
     let (gate, line) = Gate::new();
@@ -45,14 +53,22 @@ pub(crate) async fn run(listen: SocketAddr, control: Option<SocketAddr>, data: &
         tokio::spawn(line::serve_control(control, Arc::clone(&server)));
     }
     match control_at {
-        Some(control_at) => println!("guitai-sandbox listen=http://{acquirer_at} control=http://{control_at}"),
-        None => println!("guitai-sandbox listen=http://{acquirer_at}"),
+        Some(control_at) => say(&format!("guitai-sandbox listen=http://{acquirer_at} control=http://{control_at}"))?,
+        None => say(&format!("guitai-sandbox listen=http://{acquirer_at}"))?,
     }
     tokio::select! {
         _ = interrupted.recv() => {}
         _ = terminated.recv() => {}
     }
     Ok(())
+}
+
+/// Writes a merchant's key files, and prints what a node's configuration says of them. A sandbox may run on the directory.
+pub(crate) fn write_keys(data: &Path, folder: &Path, listen: SocketAddr) -> anyhow::Result<()> {
+    let credentials = Data::keys(data)?;
+    ledger::write_key_files(&credentials, folder)?;
+    let base = format!("http://{listen}{}", allinpay::PREFIX);
+    Ok(print(&credentials.section(&base, (ledger::MERCHANT_FILE, ledger::PLATFORM_FILE)))?)
 }
 
 /// The world's time.

@@ -208,7 +208,7 @@ fn lost(error: &io::Error) -> String {
 
 /// A book that is not written must not be answered from.
 fn die(reason: &str) -> ! {
-    eprintln!("guitai-sandbox: {reason}");
+    guitai_console::note("guitai-sandbox", reason);
     std::process::exit(1)
 }
 

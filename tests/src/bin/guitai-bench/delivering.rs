@@ -66,8 +66,8 @@ impl Deliverer {
         let mut secret = [3; 32];
         secret[..8].copy_from_slice(&n.to_le_bytes());
         let identity = SigningKey::from_bytes(&secret);
-        let hub_key = code.hub_key;
-        let (_dialled, secured) = dial(hub, hub_key, &identity).await?;
+        let (_dialled, secured) = dial(hub, quic::Pin::Hash(code.hub), &identity).await?;
+        let hub_key = secured.peer_key;
         let entered = enrol(&secured, &identity, "bench", (Papers::default(), code)).await;
         let grant: Grant = entered.map_err(|ended| anyhow::anyhow!("not enrolled: {ended:?}"))?.grant;
         let issuer: Issuer = grant.issuer;
@@ -122,7 +122,7 @@ impl Drop for Deliverer {
     }
 }
 
-async fn dial(hub: &Hub, key: [u8; 32], identity: &SigningKey) -> anyhow::Result<(Endpoint, Secured)> {
+async fn dial(hub: &Hub, key: impl Into<quic::Pin>, identity: &SigningKey) -> anyhow::Result<(Endpoint, Secured)> {
     let url = hub.url();
     let address = url.strip_prefix("http://").unwrap_or(&url).to_socket_addrs()?.next().context("an address")?;
     let endpoint = quic::node_endpoint(address)?;
