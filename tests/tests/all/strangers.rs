@@ -312,8 +312,11 @@ async fn nobody_else_on_the_machine_reads_what_lies_on_disk() {
             }
             let merchant = world.node().config_file().with_file_name("merchant.pem");
             std::fs::set_permissions(&merchant, std::fs::Permissions::from_mode(0o640))?;
-            let said = world.node().command(&["status"]).await?;
+            // It is read by what talks to the acquirer, and by whoever checks the configuration.
+            let said = guitai_tests::process::run(world.node().run_command(), "").await?;
             ensure!(said.code == 1 && said.err.contains("merchant.pem"), "{} {}", said.code, said.err);
+            let said = world.node().command(&["config", "check"]).await?;
+            ensure!(said.code == 2 && said.err.contains("merchant.pem"), "{} {}", said.code, said.err);
             let key = world.folder.path().join("hub/data/identity.key");
             std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o604))?;
             let said = world.hub.command(&["verify"]).await?;
