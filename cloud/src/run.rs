@@ -6,7 +6,7 @@ use ed25519_dalek::SigningKey;
 use guitai_http::{guard, guard::Hosts, log, serve};
 use guitai_link::quic::Listener;
 use tokio::{
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
     sync::watch,
     time::timeout,
 };
@@ -37,6 +37,9 @@ pub(crate) fn run(config: Config, sqlite: Sqlite, identity: SigningKey) -> Resul
 }
 
 async fn serve_until_stopped(config: Config, sqlite: Sqlite, identity: SigningKey) -> Result<(), Failure> {
+    // Before anybody can know that this hub runs: a signal that nobody waits for ends a process on the spot.
+    let mut terminate = signal(SignalKind::terminate()).map_err(Failure::failed)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::failed)?;
     let front = config.front().map_err(Failure::failed)?;
     let http = serve::bind(config.hub.listen).map_err(Failure::failed)?;
     let listener = Arc::new(listen(&config, &identity)?);
@@ -73,7 +76,7 @@ async fn serve_until_stopped(config: Config, sqlite: Sqlite, identity: SigningKe
     let pages =
         tokio::spawn(serve::run(http, guard::protect(api::router(Arc::clone(&app)), hosts), front, stopped.clone()));
 
-    signalled().await.map_err(Failure::failed)?;
+    signalled(&mut terminate, &mut interrupt).await;
     info!("stopping");
     stop.send_replace(true);
     app.lines.hang_up();
@@ -104,12 +107,9 @@ async fn all_gone(app: &App) {
     }
 }
 
-async fn signalled() -> io::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
+async fn signalled(terminate: &mut Signal, interrupt: &mut Signal) {
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
-    Ok(())
 }

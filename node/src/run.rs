@@ -16,7 +16,10 @@ use guitai_store::{
     query::PaymentRow,
 };
 use guitai_till::{Command, Fatal, Handle, Output, Setup};
-use tokio::sync::{broadcast, watch};
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    sync::{broadcast, watch},
+};
 
 use crate::{
     acquirer::AcquirerLine,
@@ -51,6 +54,7 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
     mend::side(&folder)?;
     let enrolment = folder.enrolled()?;
     let listener = serve::bind(config.listen)?;
+    let mut signals = StopSignals::expect()?;
     let (stopper, stop) = watch::channel(false);
 
     let mut node = start(&config, &folder, &enrolment, &stop)?;
@@ -61,7 +65,7 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
     tracing::info!(listen = %config.listen, store = %node.app.store, "ready");
 
     let failed = tokio::select! {
-        () = stop_asked() => None,
+        () = signals.asked() => None,
         failed = node.tasks.failed() => Some(failed),
     };
     match &failed {
@@ -259,17 +263,23 @@ async fn ask_the_time(app: Arc<App>, acquirer: AcquirerLine) {
     }
 }
 
-async fn stop_asked() {
-    let mut terminate = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-        Ok(signal) => signal,
-        Err(error) => {
-            tracing::warn!(%error, "only Ctrl-C stops this node");
-            let _ = tokio::signal::ctrl_c().await;
-            return;
+/// Asked for before anybody can know that this node runs: a signal that nobody waits for ends a process on the spot.
+struct StopSignals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl StopSignals {
+    fn expect() -> anyhow::Result<Self> {
+        let signals =
+            || Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? });
+        signals().map_err(|error: std::io::Error| anyhow::anyhow!("no signal can stop this node: {error}"))
+    }
+
+    async fn asked(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
         }
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminate.recv() => {}
     }
 }

@@ -140,14 +140,14 @@ pub(super) fn edit(
     if touched.is_empty() { Err(LetterError::NotFound) } else { Ok(touched) }
 }
 
-/// The announcements of one store, newest first.
+/// The announcements of one store, newest first. None where they cannot be read: the other stores' are shown all the same.
 pub(super) fn list(connection: &Connection, actor: Actor, store: &StoreId) -> Result<Vec<Announcement>, StoreError> {
-    Ok(open(connection, actor, store)?.announcements())
+    Ok(readable(connection, actor, store)?.map_or_else(Vec::new, |letters| letters.announcements()))
 }
 
-/// Where the store's documents stand.
+/// Where the store's documents stand. What cannot be read stops none of its facts.
 pub(super) fn digest(connection: &Connection, actor: Actor, store: &StoreId) -> Result<[u8; 32], StoreError> {
-    let mut letters = open(connection, actor, store)?;
+    let Some(mut letters) = readable(connection, actor, store)? else { return Ok([0; 32]) };
     Ok(guitai_documents::digest(&[(&announcements_id(store), letters.heads_digest())]))
 }
 
@@ -187,6 +187,16 @@ pub(super) fn tidy(connection: &mut Connection, actor: Actor, store: &StoreId) -
     }
     let snapshot = open(connection, actor, store)?.compact();
     document::compact(connection, &announcements_id(store), &snapshot)
+}
+
+fn readable(connection: &Connection, actor: Actor, store: &StoreId) -> Result<Option<Document>, StoreError> {
+    match open(connection, actor, store) {
+        Err(error @ StoreError::Corrupt(_)) => {
+            tracing::error!(%store, %error, "a store's announcements cannot be read: restore the hub's database from a backup");
+            Ok(None)
+        }
+        opened => opened.map(Some),
+    }
 }
 
 fn open(connection: &Connection, actor: Actor, store: &StoreId) -> Result<Document, StoreError> {

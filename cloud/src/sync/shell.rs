@@ -1,6 +1,6 @@
 //! What the hub does for one node's session: keep its facts, and talk about its documents.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use guitai_core::{
     ids::{FactNo, Issuer, StoreId, Writer},
@@ -33,11 +33,17 @@ pub(crate) struct NodeShell {
     issuer: Issuer,
     fence: Fence,
     peer: PeerState,
+    /// Where the documents stood when a message of the node's could not be taken in; nothing is said about them any more.
+    aside: OnceLock<[u8; 32]>,
 }
 
 impl NodeShell {
     pub(super) fn new(app: Arc<App>, (store, issuer): (StoreId, Issuer), fence: Fence) -> Self {
-        Self { app, store, issuer, fence, peer: PeerState::default() }
+        Self { app, store, issuer, fence, peer: PeerState::default(), aside: OnceLock::new() }
+    }
+
+    fn set_aside(&self) -> Option<DocumentTurn> {
+        self.aside.get().map(|digest| DocumentTurn { digest: *digest, messages: Vec::new() })
     }
 
     fn turn(turn: Turn) -> DocumentTurn {
@@ -101,22 +107,32 @@ impl Shell for NodeShell {
     }
 
     async fn sync_documents(&self) -> Result<DocumentTurn, ShellError> {
+        if let Some(turn) = self.set_aside() {
+            return Ok(turn);
+        }
         let turn = self.app.store.speak(self.store.clone(), Arc::clone(&self.peer)).await;
         turn.map(Self::turn).map_err(|error| ShellError(error.to_string()))
     }
 
     async fn document(&self, doc: String, bytes: Vec<u8>) -> Result<DocumentTurn, ShellError> {
+        if let Some(turn) = self.set_aside() {
+            return Ok(turn);
+        }
         let turn = self.app.store.hear(self.store.clone(), Arc::clone(&self.peer), doc, bytes).await;
         if turn.as_ref().is_ok_and(|turn| turn.changed) {
             debug!(store = %self.store, "the store's announcements changed");
         }
-        turn.map(Self::turn).map_err(|error| match error {
-            MessageError::Peer(why) => {
-                warn!(store = %self.store, why, "the node's document message is refused");
-                ShellError(why)
+        match turn {
+            Ok(turn) => Ok(Self::turn(turn)),
+            Err(MessageError::Peer(why)) => {
+                // Its facts are money, its document is not: the session goes on without it.
+                warn!(store = %self.store, why, "the node's document is set aside until it connects anew");
+                let digest = self.app.store.digest(self.store.clone()).await;
+                let digest = digest.map_err(|error| ShellError(error.to_string()))?;
+                Ok(DocumentTurn { digest: *self.aside.get_or_init(|| digest), messages: Vec::new() })
             }
-            MessageError::Store(error) => ShellError(error.to_string()),
-        })
+            Err(MessageError::Store(error)) => Err(ShellError(error.to_string())),
+        }
     }
 
     fn peer_status(&self, status: Status) {

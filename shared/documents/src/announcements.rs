@@ -229,6 +229,11 @@ impl Document {
             let max = usize::try_from(limits::CHANGES_MAX).unwrap_or(usize::MAX);
             return Err(EditError::OverLimit { field: Field::Changes, max });
         }
+        // Both sides at their half while apart must still merge.
+        if self.auto.stats().num_ops >= limits::OPS_MAX / 2 {
+            let max = usize::try_from(limits::OPS_MAX / 2).unwrap_or(usize::MAX);
+            return Err(EditError::OverLimit { field: Field::Changes, max });
+        }
         match edit(&mut self.auto) {
             Ok(()) => {
                 self.auto.commit();

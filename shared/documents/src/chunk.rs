@@ -6,6 +6,8 @@
 
 use automerge::{AutoCommit, Change, LoadOptions, OnPartialLoad, VerificationMode};
 
+use crate::measure::{Measure, Unmeasured};
+
 const MAGIC: [u8; 4] = [0x85, 0x6f, 0x4a, 0x83];
 const KIND_AT: usize = 8;
 const LENGTH_AT: usize = 9;
@@ -13,6 +15,14 @@ const LENGTH_AT: usize = 9;
 /// A run of chunks that is not what it should be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Malformed;
+
+/// How a chunk's data lie in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shape {
+    Document,
+    Change,
+    DeflatedChange,
+}
 
 /// What a chunk holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,20 +58,51 @@ fn change(chunk: &[u8]) -> Result<Change, Malformed> {
     if checksum == hash.0.get(..KIND_AT - MAGIC.len()) { Ok(change) } else { Err(Malformed) }
 }
 
+/// What a run comes to, before the library reads it.
+pub(crate) fn measure(mut run: &[u8], measure: &mut Measure) -> Result<(), Unmeasured> {
+    while !run.is_empty() {
+        let cut = cut(run)?;
+        measure.add(cut.shape, cut.data)?;
+        run = cut.rest;
+    }
+    Ok(())
+}
+
 /// The first chunk of a run and what follows it.
 pub(crate) fn split(run: &[u8]) -> Result<(Kind, &[u8], &[u8]), Malformed> {
+    let Cut { shape, chunk, rest, .. } = cut(run)?;
+    let kind = match shape {
+        Shape::Document => Kind::Document,
+        Shape::Change | Shape::DeflatedChange => Kind::Change,
+    };
+    Ok((kind, chunk, rest))
+}
+
+/// A run's first chunk, and what follows it.
+struct Cut<'a> {
+    shape: Shape,
+    chunk: &'a [u8],
+    /// The chunk without its head.
+    data: &'a [u8],
+    rest: &'a [u8],
+}
+
+fn cut(run: &[u8]) -> Result<Cut<'_>, Malformed> {
     if run.get(..MAGIC.len()) != Some(MAGIC.as_slice()) {
         return Err(Malformed);
     }
-    let kind = match run.get(KIND_AT) {
-        Some(0) => Kind::Document,
-        Some(1 | 2) => Kind::Change,
+    let shape = match run.get(KIND_AT) {
+        Some(0) => Shape::Document,
+        Some(1) => Shape::Change,
+        Some(2) => Shape::DeflatedChange,
         Some(_) | None => return Err(Malformed),
     };
     let (length, used) = leb128(run.get(LENGTH_AT..).ok_or(Malformed)?)?;
-    let end = (LENGTH_AT + used).checked_add(length).ok_or(Malformed)?;
+    let data_at = LENGTH_AT + used;
+    let end = data_at.checked_add(length).ok_or(Malformed)?;
     let (chunk, rest) = run.split_at_checked(end).ok_or(Malformed)?;
-    Ok((kind, chunk, rest))
+    let data = chunk.get(data_at..).ok_or(Malformed)?;
+    Ok(Cut { shape, chunk, data, rest })
 }
 
 fn leb128(bytes: &[u8]) -> Result<(usize, usize), Malformed> {

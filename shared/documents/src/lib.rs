@@ -14,6 +14,7 @@ pub mod limits;
 mod announcements;
 mod chunk;
 mod document;
+mod measure;
 mod set;
 mod sync;
 

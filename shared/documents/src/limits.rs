@@ -23,3 +23,14 @@ pub const MERGED_CHANGES_MAX: u64 = 2 * CHANGES_MAX;
 
 /// One sync message: a frame less 4 KiB for the frame's head.
 pub const MESSAGE_MAX_BYTES: usize = FRAME_MAX_BYTES - 4 * 1024;
+
+/// Operations of one change: an edit that takes a whole text away and writes another, and its map's entries. A letter is an
+/// operation.
+pub const CHANGE_OPS_MAX: u64 = 10_000;
+
+/// Operations of one document, what a message brings included: half its announcements at their full length. They take some 200 MB
+/// while they are read.
+pub const OPS_MAX: u64 = 400_000;
+
+/// Bytes that the deflated parts of one message may come to: a letter of an operation takes at most some ten.
+pub const INFLATED_MAX_BYTES: usize = 4 * 1024 * 1024;

@@ -19,7 +19,8 @@ use crate::{
     Document,
     chunk::{self, Kind, Malformed},
     document::is_descended,
-    limits::{MERGED_CHANGES_MAX, MESSAGE_MAX_BYTES},
+    limits::{INFLATED_MAX_BYTES, MERGED_CHANGES_MAX, MESSAGE_MAX_BYTES, OPS_MAX},
+    measure::{Measure, Unmeasured},
 };
 
 /// Where the sync of one document with one peer stands. One session uses one; the next resumes from its encoding.
@@ -71,6 +72,9 @@ pub enum PeerFault {
     Forked,
     /// It would bring the document beyond [`MERGED_CHANGES_MAX`].
     TooManyChanges,
+    /// It would bring the document beyond [`OPS_MAX`], or a change beyond what an edit writes, or inflates to more than
+    /// [`INFLATED_MAX_BYTES`].
+    TooLarge,
 }
 
 /// The next message to the peer, at most [`MESSAGE_MAX_BYTES`]; `None` when there is nothing to say or an answer is awaited.
@@ -127,6 +131,13 @@ fn apply(mut auto: AutoCommit, mut state: State, bytes: &[u8]) -> Result<Merged,
     let message = Message::decode(bytes).map_err(|_| PeerFault::Malformed)?;
     if !is_plausible(&message) {
         return Err(PeerFault::Malformed);
+    }
+    let mut measured = Measure { ops: auto.stats().num_ops, bytes: 0 };
+    for run in message.changes.iter() {
+        chunk::measure(run, &mut measured).map_err(|why| match why {
+            Unmeasured::Malformed => PeerFault::Malformed,
+            Unmeasured::TooLarge => PeerFault::TooLarge,
+        })?;
     }
     let mut changes = Vec::new();
     for run in message.changes.iter() {
@@ -206,6 +217,7 @@ impl fmt::Display for PeerFault {
             Self::Malformed => f.write_str("malformed sync message"),
             Self::Foreign => f.write_str("changes of a document that began elsewhere"),
             Self::Forked => f.write_str("two different changes under one actor and number"),
+            Self::TooLarge => write!(f, "more than {OPS_MAX} operations or {INFLATED_MAX_BYTES} bytes"),
             Self::TooManyChanges => write!(f, "more than {MERGED_CHANGES_MAX} changes"),
         }
     }

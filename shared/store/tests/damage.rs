@@ -27,7 +27,7 @@ const MORNING: UtcMs = UtcMs(1_767_579_072_000);
 const CHARGES: i64 = 240;
 
 /// What follows from facts: of these no damage may cost anything.
-const FOLDED: [&str; 7] = ["payment", "bill", "stat", "account", "api_key", "request", "fact_of_order"];
+const FOLDED: [&str; 8] = ["payment", "astray", "bill", "stat", "account", "api_key", "request", "fact_of_order"];
 
 fn id() -> JournalId {
     JournalId::node(StoreId::parse("S001").expect("a name"))

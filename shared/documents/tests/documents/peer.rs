@@ -214,3 +214,57 @@ fn what_a_peer_writes_wrongly_is_passed_over() {
     assert_eq!(store.view()[1].title, "修好");
     assert_eq!(store.document.mark_read("odd", &account("01"), UtcMs(9)), Err(guitai_documents::EditError::Damaged));
 }
+
+/// The message of a store's node that writes what it likes into the document: no heads, no needs, no filter, one change.
+fn said(store: &mut Side, write: impl FnOnce(&mut AutoCommit)) -> Vec<u8> {
+    let mut auto = AutoCommit::load(&store.document.compact()).unwrap().with_actor(ActorId::from([77; 16]));
+    let before = auto.get_heads();
+    write(&mut auto);
+    let change =
+        auto.get_changes(&before).iter_mut().flat_map(|change| change.bytes().into_owned()).collect::<Vec<_>>();
+    let mut message = vec![0x42, 0, 0, 0, 1];
+    let mut length = change.len();
+    while length > 0x7f {
+        message.push(u8::try_from(length & 0x7f).unwrap() | 0x80);
+        length >>= 7;
+    }
+    message.push(u8::try_from(length).unwrap());
+    message.extend(change);
+    message
+}
+
+#[test]
+fn what_comes_to_more_than_a_document_is_refused_before_it_is_read() {
+    let (mut hub, mut store) = pair();
+    settle(&mut hub, &mut store);
+    let before = hub.document.heads_digest();
+    let small = said(&mut store, |auto| auto.put(ROOT, "x", "y").unwrap());
+    let mut other = Document::open(&hub.stored, [8; 16]).unwrap();
+    assert_eq!(receive(&mut other, &mut PeerSync::new(), &small), Ok(Changed(true)), "such messages are taken in");
+    // One change of half a million operations, in hundreds of bytes.
+    let many = said(&mut store, |auto| {
+        let list = auto.put_object(ROOT, "x", ObjType::List).unwrap();
+        for place in 0..500_000 {
+            auto.insert(&list, place, ()).unwrap();
+        }
+    });
+    assert!(many.len() < 4_096, "{} bytes", many.len());
+    // A value that inflates to more than a message may come to.
+    let large = said(&mut store, |auto| auto.put(ROOT, "x", vec![0_u8; 20_000_000]).unwrap());
+    assert!(large.len() < 64 * 1_024, "{} bytes", large.len());
+    for message in [many, large] {
+        let begun = std::time::Instant::now();
+        let refused = receive(&mut hub.document, &mut hub.peer, &message);
+        assert_eq!(refused, Err(PeerFault::TooLarge), "{} bytes", message.len());
+        assert!(begun.elapsed().as_millis() < 100, "{:?}", begun.elapsed());
+    }
+    assert_eq!(hub.document.heads_digest(), before);
+    // The longest announcement, and the longest in its place, are no such thing.
+    let (title, body) = ("题".repeat(limits::TITLE_MAX_CHARS), "字".repeat(limits::BODY_MAX_CHARS));
+    store.publish("long", &title, &body, 300);
+    settle(&mut hub, &mut store);
+    let (title, body) = ("目".repeat(limits::TITLE_MAX_CHARS), "文".repeat(limits::BODY_MAX_CHARS));
+    store.document.edit("long", Some(&title), Some(&body), UtcMs(400)).unwrap();
+    settle(&mut hub, &mut store);
+    assert_eq!(hub.document.heads_digest(), store.document.heads_digest());
+}
