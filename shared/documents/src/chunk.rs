@@ -6,7 +6,7 @@
 
 use automerge::{AutoCommit, Change, LoadOptions, OnPartialLoad, VerificationMode};
 
-use crate::measure::{Measure, Unmeasured};
+use crate::measure::{Measure, Shape, Unmeasured};
 
 const MAGIC: [u8; 4] = [0x85, 0x6f, 0x4a, 0x83];
 const KIND_AT: usize = 8;
@@ -16,12 +16,10 @@ const LENGTH_AT: usize = 9;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Malformed;
 
-/// How a chunk's data lie in it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Shape {
-    Document,
-    Change,
-    DeflatedChange,
+impl From<Malformed> for Unmeasured {
+    fn from(_: Malformed) -> Self {
+        Self::Malformed
+    }
 }
 
 /// What a chunk holds.

@@ -9,10 +9,7 @@ use std::io::Read;
 
 use flate2::read::DeflateDecoder;
 
-use crate::{
-    chunk::{Malformed, Shape},
-    limits::{CHANGE_OPS_MAX, INFLATED_MAX_BYTES, OPS_MAX},
-};
+use crate::limits::{CHANGE_OPS_MAX, INFLATED_MAX_BYTES, OPS_MAX};
 
 /// The bit of a column's name that says that it is deflated.
 const DEFLATED: u64 = 0x08;
@@ -23,6 +20,14 @@ const DELTA: u64 = 3;
 const FLAGS: u64 = 4;
 const STRINGS: u64 = 5;
 const RAW: u64 = 7;
+
+/// How a chunk's data lie in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shape {
+    Document,
+    Change,
+    DeflatedChange,
+}
 
 /// What a run comes to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,12 +45,6 @@ pub(crate) enum Unmeasured {
     Malformed,
     /// It comes to more than a document may hold.
     TooLarge,
-}
-
-impl From<Malformed> for Unmeasured {
-    fn from(_: Malformed) -> Self {
-        Self::Malformed
-    }
 }
 
 impl Measure {

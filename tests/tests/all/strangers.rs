@@ -12,6 +12,7 @@ use guitai_tests::{
     charge::{Charge, random_digits},
     client::Client,
     node::{ADMINISTRATOR, CASHIER},
+    wait::until,
     world::World,
 };
 use serde_json::json;
@@ -22,6 +23,9 @@ use tokio::{
 };
 
 use crate::sales;
+
+/// What is written behind an answer is there by then.
+const SOON: Duration = Duration::from_secs(10);
 
 /// The 99th of 100 requests of an honest client, whatever strangers do.
 const HONEST_P99: Duration = Duration::from_millis(300);
@@ -277,10 +281,15 @@ async fn who_was_not_let_in_is_in_the_log_and_what_they_typed_is_not() {
                     let body = json!({ "account": account, "password": typed });
                     ensure!(server.post("/sessions", &body).await?.status == 401);
                 }
-                let said = audited(&log)?;
-                let about = |word: &str| said.iter().filter(|line| line.contains(word)).count();
-                ensure!(about("wrong password") == 1 && about(known) >= 1, "{said:#?}");
-                ensure!(about("no such account") == 2 && about("account_hash") == 2, "{said:#?}");
+                // A line is written when its turn comes, behind the answer.
+                until("the log", SOON, async || {
+                    let said = audited(&log)?;
+                    let about = |word: &str| said.iter().filter(|line| line.contains(word)).count();
+                    ensure!(about("wrong password") == 1 && about(known) >= 1, "{said:#?}");
+                    ensure!(about("no such account") == 2 && about("account_hash") == 2, "{said:#?}");
+                    Ok(Some(()))
+                })
+                .await?;
                 ensure!(!std::fs::read_to_string(&log)?.contains(&typed), "what was typed is in {}", log.display());
             }
             Ok(())
