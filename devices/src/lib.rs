@@ -14,6 +14,8 @@ pub mod render;
 pub mod scan;
 pub mod wire;
 
+#[cfg(test)]
+mod fuzz;
 mod qr;
 mod stop;
 
