@@ -29,7 +29,7 @@ use crate::{
     data_folder::DataFolder,
     devices::{Printer, ScannerWatch, Scans},
     membership::Membership,
-    refusal, suspect,
+    refusal, room, suspect,
     sync::SyncState,
     waiters::{Wait, Waiters},
 };
@@ -111,6 +111,15 @@ impl App {
         tracing::error!(%error, "read failed");
         suspect::begin_again_if_damaged(&self.folder, error);
         Code::Internal.into()
+    }
+
+    /// Asks the engine for what begins something new, if it can be booked to its end; see [`Self::ask`].
+    pub(crate) async fn begin(
+        &self,
+        command: impl FnOnce(guitai_till::Reply) -> Command,
+    ) -> Result<(Accepted, Wait), Problem> {
+        room::check(self.folder.path()).map_err(|why| room::problem(why, self.folder.path()))?;
+        self.ask(command).await
     }
 
     /// Asks the engine, and waits for its commit. The wait for the payment begins inside the engine's reply.

@@ -21,6 +21,7 @@ mod news;
 mod patrol;
 mod reach;
 mod refusal;
+mod room;
 mod run;
 mod sample;
 mod sessions;

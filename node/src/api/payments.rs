@@ -86,7 +86,7 @@ pub(crate) async fn charge(
         code: code(&app, charge.auth_code.as_deref(), charge.scan.as_deref(), &idempotency)?,
         idempotency,
     };
-    let (accepted, waiting) = app.ask(|reply| Command::Charge(request, reply)).await?;
+    let (accepted, waiting) = app.begin(|reply| Command::Charge(request, reply)).await?;
     waiting.final_or(wait).await;
     answer(&app, accepted.order_no)
 }

@@ -39,7 +39,7 @@ pub(crate) async fn void(
     };
     let request = request(&app, &who, &order_no, approval, None)?;
     app.membership.admits(Wish::GiveBack).await;
-    let (accepted, waiting) = app.ask(|reply| Command::Void(request, reply)).await?;
+    let (accepted, waiting) = app.begin(|reply| Command::Void(request, reply)).await?;
     waiting.final_or(WAIT).await;
     let mut answer = payments::answer(&app, accepted.order_no)?;
     answer.void_no = accepted.return_no.map(|no| no.to_string());
@@ -66,7 +66,7 @@ pub(crate) async fn refund(
     let reason = payments::remark(asked.value.reason)?;
     let request = request(&app, &who, &order_no, approval, reason)?;
     app.membership.admits(Wish::GiveBack).await;
-    let (accepted, waiting) = app.ask(|reply| Command::Refund(request, amount, reply)).await?;
+    let (accepted, waiting) = app.begin(|reply| Command::Refund(request, amount, reply)).await?;
     waiting.final_or(WAIT).await;
     let mut answer = payments::answer(&app, accepted.order_no)?;
     answer.refund_no = accepted.return_no.map(|no| no.to_string());

@@ -14,7 +14,7 @@ use guitai_http::{
 };
 use guitai_store::query;
 
-use crate::app::App;
+use crate::{app::App, room};
 
 /// How far the hub is.
 #[utoipa::path(get, path = "/sync", operation_id = "get_sync",
@@ -30,7 +30,7 @@ pub(crate) async fn health(State(app): State<Arc<App>>) -> Result<Json<dto::Heal
     let devices = Devices { scanner: app.scanner.state(), printer: app.printer.state() };
     let clock = app.till.clock().state();
     let barred = app.membership.bar().is_some_and(Bar::stops_charges);
-    let accepting = !*app.stop.borrow() && !barred;
+    let accepting = !*app.stop.borrow() && !barred && room::check(app.folder.path()).is_ok();
     let fine = accepting && sync.hub == HubLink::Connected && clock.deviation != Deviation::Alarm;
     Ok(Json(dto::Health {
         status: if fine { HealthStatus::Ok } else { HealthStatus::Degraded },

@@ -2,6 +2,7 @@
 //! named by its line of the faults found, with its neighbours in kind.
 
 mod damage;
+mod disk;
 mod files;
 mod locks;
 mod log;
