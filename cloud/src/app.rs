@@ -1,7 +1,7 @@
 //! What the server's parts share while it runs.
 
 use std::{
-    sync::{Arc, OnceLock},
+    sync::{Arc, OnceLock, atomic::AtomicBool},
     time::Duration,
 };
 
@@ -64,6 +64,8 @@ pub(crate) struct App {
     due: Due,
     pub(crate) accounts: Accounts,
     pub(crate) lines: Lines,
+    /// Whether the last facts that a store sent were kept: not so on a full or read-only disk.
+    pub(crate) storing: AtomicBool,
     /// Where nodes are heard (UDP), once they are.
     pub(crate) sync_port: OnceLock<u16>,
     pub(crate) stop: watch::Receiver<bool>,
@@ -87,6 +89,7 @@ impl App {
             due: Due::default(),
             accounts: Accounts::default(),
             lines: Lines::default(),
+            storing: AtomicBool::new(true),
             sync_port: OnceLock::new(),
             stop,
         })

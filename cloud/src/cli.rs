@@ -114,6 +114,14 @@ pub(crate) enum StoreCommand {
         #[arg(long)]
         store: String,
     },
+    /// 重新开店：之后用登记码让节点回来 / open a closed store again: its node comes back with a code
+    Reopen {
+        #[command(flatten)]
+        config: ConfigFile,
+        /// 门店编号 / the store's id
+        #[arg(long)]
+        store: String,
+    },
 }
 
 #[derive(Debug, Subcommand)]

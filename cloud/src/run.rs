@@ -29,6 +29,7 @@ const GOODBYE: Duration = Duration::from_secs(3);
 pub(crate) fn run(config: Config, sqlite: Sqlite, identity: SigningKey) -> Result<(), Failure> {
     // Fails only when one is installed already, which would be this one.
     rustls::crypto::ring::default_provider().install_default().ok();
+    sqlite.try_writing().map_err(|error| Failure::stored(error.at(&config.hub.data.join(Sqlite::FILE))))?;
     log::start(&config.log).map_err(Failure::failed)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::failed)?;
     let ran = runtime.block_on(serve_until_stopped(config, sqlite, identity));

@@ -1,6 +1,6 @@
 //! Whether the hub is well, for whoever watches it.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 
 use axum::{Json, extract::State};
 use guitai_http::{dto::HealthStatus, problem::Problem};
@@ -13,8 +13,10 @@ use crate::app::{App, VERSION};
 /// `GET /health` of the hub.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct HubHealth {
-    /// In a word.
+    /// In a word: degraded while what stores send cannot be kept.
     status: HealthStatus,
+    /// What stores send is kept.
+    storing: bool,
     /// The program's version.
     version: &'static str,
     /// Stores whose line is up.
@@ -32,8 +34,10 @@ pub(crate) struct HubHealth {
     responses((status = 200, body = HubHealth)))]
 pub(super) async fn read(State(app): State<Arc<App>>) -> Result<Json<HubHealth>, Problem> {
     let stores_total = app.store.store_count().await.map_err(internal)?;
+    let storing = app.storing.load(Ordering::Relaxed);
     Ok(Json(HubHealth {
-        status: HealthStatus::Ok,
+        status: if storing { HealthStatus::Ok } else { HealthStatus::Degraded },
+        storing,
         version: VERSION,
         stores_connected: u64::try_from(app.lines.count()).unwrap_or(u64::MAX),
         stores_total,

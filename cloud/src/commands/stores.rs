@@ -21,6 +21,7 @@ pub(super) fn store(command: StoreCommand) -> Result<(), Failure> {
         StoreCommand::List(config) => list(&config),
         StoreCommand::Rename { config, store, name } => rename(&config, &store, &name),
         StoreCommand::Close { config, store } => close(&config, &store),
+        StoreCommand::Reopen { config, store } => reopen(&config, &store),
     }
 }
 
@@ -136,6 +137,17 @@ fn close(file: &ConfigFile, store: &str) -> Result<(), Failure> {
     }
 }
 
+fn reopen(file: &ConfigFile, store: &str) -> Result<(), Failure> {
+    let store = store_id(store)?;
+    let (_, sqlite, _) = open(file)?;
+    sqlite.reopen_store(&store).map_err(|why| not_changed(store.as_str(), why))?;
+    note(&format!(
+        "门店 {store} 已重新开放，请打印登记码，在原节点上执行 guitai-node enrol / store {store} is open again: print a code with `guitai-hub \
+         enrol --store {store}` and run `guitai-node enrol` on its box, whose journal goes on"
+    ));
+    say(&format!("{store}\topen"))
+}
+
 fn list_nodes(file: &ConfigFile, store: Option<&str>) -> Result<(), Failure> {
     let only = store.map(store_id).transpose()?;
     let (_, sqlite, _) = open(file)?;
@@ -207,6 +219,7 @@ fn not_changed(store: &str, why: NotChanged) -> Failure {
             "门店 {store} 没有这个在用节点 store {store} has no such node in force; see `guitai-hub node list`"
         )),
         NotChanged::Closed => Failure::failed(format!("门店 {store} 已关闭 store {store} is closed already")),
+        NotChanged::Open => Failure::failed(format!("门店 {store} 没有关闭 store {store} is not closed")),
         NotChanged::Store(error) => Failure::failed(error),
     }
 }

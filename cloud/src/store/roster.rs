@@ -130,6 +130,8 @@ pub(crate) enum NotChanged {
     NoBox,
     /// The store is closed already.
     Closed,
+    /// The store is not closed.
+    Open,
     /// The database said no.
     Store(StoreError),
 }
@@ -197,6 +199,15 @@ pub(super) fn close_store(connection: &Connection, store: &StoreId, now: UtcMs) 
         None => Ok(None),
         Some(one) => Ok(Some(revoke(connection, store, Some(&key_start(one)), now)?)),
     }
+}
+
+/// Opens a closed store again: codes let boxes in, the one before too.
+pub(super) fn reopen_store(connection: &Connection, store: &StoreId) -> Result<(), NotChanged> {
+    let line = self::store(connection, store)?.ok_or(NotChanged::UnknownStore)?;
+    line.closed_at.ok_or(NotChanged::Open)?;
+    let sql = "UPDATE hub_store SET closed_at = NULL WHERE id = ?1";
+    connection.execute(sql, [store.as_str()]).map_err(StoreError::Sqlite)?;
+    Ok(())
 }
 
 /// Disables the box in force, if its key begins with these hexadecimal digits; answers it.

@@ -1,5 +1,6 @@
 //! The hub's file: one shared writing connection, readers, and the hub's own tables beside guitai-store's.
 
+mod check;
 mod fence;
 mod foresight;
 mod intake;
@@ -13,7 +14,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use ed25519_dalek::{SigningKey, VerifyingKey};
+use ed25519_dalek::SigningKey;
 use guitai_core::{
     ids::{FactNo, Issuer, JournalId, OrderNo, StoreId},
     journal::{chain::Seal, epoch::Point},
@@ -27,12 +28,11 @@ use guitai_core::{
     trust::EnrolmentCode,
 };
 use guitai_store::{
-    Database, Integrity, Reader, StoreError, ingest, journal,
+    Database, Reader, StoreError, ingest,
     list::{self, PaymentFilter},
     note,
     query::{self, PaymentRow, StatRow},
     refold::{self, Refolded},
-    shadow::{self, Difference},
 };
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tracing::warn;
@@ -50,6 +50,8 @@ pub use fence::Fence;
 pub use refused::Refused;
 
 const MERCHANT_NOTE: &str = "merchant_name";
+
+const WRITABLE_NOTE: &str = "written_at_start";
 
 const ADDRESS_NOTE: &str = "node_address";
 
@@ -86,15 +88,6 @@ pub(crate) type StoreDays = Vec<(Day, StoreLine)>;
 
 /// Every store with its announcements.
 pub(crate) type Letters = Vec<StoreLetters>;
-
-/// What `verify` found about one store.
-#[derive(Debug)]
-pub(crate) struct Verified {
-    /// The store.
-    pub(crate) store: StoreId,
-    /// The last fact and the number of seals that vouch for all, or where the copy is broken.
-    pub(crate) found: Result<(FactNo, u64), Integrity>,
-}
 
 /// The file.
 pub struct Sqlite {
@@ -143,6 +136,11 @@ impl Sqlite {
         })
     }
 
+    /// Whether anything can be written: a hub that only reads would look well and keep nothing.
+    pub(crate) fn try_writing(&self) -> Result<(), StoreError> {
+        self.write(|tx| note::set(tx, WRITABLE_NOTE, b""))
+    }
+
     /// What is read with, by many at once.
     pub const fn reader(&self) -> &Reader {
         &self.reader
@@ -187,6 +185,11 @@ impl Sqlite {
     /// Closes a store; answers the box that is disabled with it.
     pub(crate) fn close_store(&self, store: &StoreId, now: UtcMs) -> Result<Option<BoxLine>, NotChanged> {
         self.write(|tx| roster::close_store(tx, store, now))
+    }
+
+    /// Opens a closed store again.
+    pub(crate) fn reopen_store(&self, store: &StoreId) -> Result<(), NotChanged> {
+        self.write(|tx| roster::reopen_store(tx, store))
     }
 
     /// Disables a store's box, if its key begins with these digits; answers it.
@@ -401,25 +404,6 @@ impl Sqlite {
         Ok(turn)
     }
 
-    /// Checks chain and seals of every store's copy.
-    pub(crate) fn verify(&self) -> Result<Vec<Verified>, StoreError> {
-        let lines = self.stores()?;
-        let held = lines.into_iter().filter(|line| line.facts.is_some());
-        held.map(|line| {
-            let newest = self.reader.read(|connection| sealer(connection, &line))?;
-            let keys: Vec<VerifyingKey> = box_keys(&line).collect();
-            let journal = JournalId::node(line.id.clone());
-            let found = self.reader.read(|connection| Ok(journal::verify(connection, &journal, &newest, &keys)))?;
-            Ok(Verified { store: line.id, found })
-        })
-        .collect()
-    }
-
-    /// The first thing in the file that is not as the stores' facts say: rows, requests, indexes, pages.
-    pub(crate) fn differs(&self) -> Result<Option<Difference>, StoreError> {
-        self.reader.read(|connection| shadow::check(connection, &draws))
-    }
-
     /// What was written is written, whether or not it can be made shorter.
     fn tidy(&self, stores: &[StoreId]) {
         for store in stores {
@@ -461,20 +445,6 @@ pub(crate) struct Watched {
 fn address(connection: &Connection) -> Result<Option<String>, StoreError> {
     let note = note::get(connection, ADDRESS_NOTE)?;
     Ok(note.and_then(|bytes| String::from_utf8(bytes).ok()).filter(|address| !address.is_empty()))
-}
-
-/// The key of the store's that made the last seal held.
-fn sealer(connection: &Connection, line: &StoreLine) -> Result<VerifyingKey, StoreError> {
-    let journal = JournalId::node(line.id.clone());
-    let seal = query::last_seal(connection, &journal)?;
-    let made = |key: &VerifyingKey| seal.as_ref().is_none_or(|seal| seal.verify(key, &journal));
-    let no_key = || StoreError::Corrupt(format!("store {} has facts but no node's key", line.id));
-    box_keys(line).find(made).or(box_keys(line).next()).ok_or_else(no_key)
-}
-
-/// The keys of all boxes a store had, the newest first.
-fn box_keys(line: &StoreLine) -> impl Iterator<Item = VerifyingKey> {
-    line.boxes.iter().filter_map(|one| VerifyingKey::from_bytes(&one.key).ok())
 }
 
 fn addressees(known: &[StoreId], named: &[String]) -> Result<Vec<StoreId>, LetterError> {

@@ -1,6 +1,6 @@
 //! What the hub does for one node's session: keep its facts, and talk about its documents.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, atomic::Ordering};
 
 use guitai_core::{
     ids::{FactNo, Issuer, StoreId, Writer},
@@ -19,7 +19,7 @@ use tracing::{debug, error, warn};
 use crate::{
     app::App,
     store::{
-        Fence, PeerState,
+        Fence, PeerState, Refused,
         letters::{MessageError, Turn},
     },
 };
@@ -96,10 +96,14 @@ impl Shell for NodeShell {
         self.app.lines.touch(&self.store, &self.fence, self.app.clock.now().up);
         match self.app.store.ingest((self.store.clone(), self.issuer), batch, self.fence.clone()).await {
             Ok(changed) => {
+                self.app.storing.store(true, Ordering::Relaxed);
                 self.app.announce(&self.store, changed);
                 Ok(())
             }
             Err(refused) => {
+                if matches!(&refused, Refused::Store(error) if error.is_of_disk()) {
+                    self.app.storing.store(false, Ordering::Relaxed);
+                }
                 error!(store = %self.store, upto = %last, %refused, "facts are not taken");
                 Err(ShellError(refused.to_string()))
             }

@@ -75,10 +75,10 @@ impl StoreError {
             || matches!(self.code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
     }
 
-    /// Whether another program holds the file.
+    /// Whether the disk or the database on it says no, and not what was to be stored.
     #[must_use]
-    pub fn is_busy(&self) -> bool {
-        matches!(self.code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
+    pub const fn is_of_disk(&self) -> bool {
+        matches!(self, Self::Sqlite(_) | Self::Undecided(_) | Self::File(..) | Self::Io(..))
     }
 
     /// Whether the read was told to stop.

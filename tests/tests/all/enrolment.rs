@@ -197,6 +197,19 @@ async fn a_revoked_node_stops_within_seconds_while_the_hub_runs() {
             ensure!(list.out.contains("老店") && list.out.contains("closed"), "{list:?}");
             let shut = hub.command(&["enrol", "--store", "S001"]).await?;
             ensure!(shut.code == 1 && shut.err.contains("S001"), "{shut:?}");
+            // Closed by mistake: opened again, the same box comes back and goes on with its journal.
+            let reopened = hub.command(&["store", "reopen", "--store", "S001"]).await?;
+            ensure!(reopened.code == 0 && reopened.err.contains("enrol --store S001"), "{reopened:?}");
+            let again = hub.command(&["store", "reopen", "--store", "S001"]).await?;
+            ensure!(again.code == 1 && again.err.contains("not closed"), "{again:?}");
+            let (code, url) = (hub.enrolment_code("S001").await?, hub.url());
+            let facts = client.read("/health").await?["facts"].clone();
+            let node = world.node_mut();
+            node.stop().await?;
+            node.command(&["enrol", "--hub", &url, "--code", &code]).await?.line()?;
+            node.start().await?;
+            sells(&client).await?;
+            ensure!(client.read("/health").await?["facts"] != facts, "the journal goes on");
             Ok(())
         })
         .await;

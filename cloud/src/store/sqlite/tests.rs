@@ -1,5 +1,6 @@
 use guitai_core::{ids::AccountId, secret::Wallet, sync::journal_lane::Batch};
 use guitai_http::bearer::KeyHash;
+use guitai_store::Integrity;
 
 use super::*;
 use crate::testing::{Rig, key, rig, store_id};
