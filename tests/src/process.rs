@@ -131,6 +131,19 @@ impl Said {
     }
 }
 
+/// A command ended with this exit code, said these words on standard error, and did not panic.
+///
+/// # Errors
+/// It did not.
+pub fn says(said: &Said, code: i32, words: &[&str]) -> anyhow::Result<()> {
+    anyhow::ensure!(said.code == code, "exit code {}, wanted {code}: {}{}", said.code, said.out, said.err);
+    for word in words {
+        anyhow::ensure!(said.err.contains(word), "does not say {word:?}: {}", said.err);
+    }
+    anyhow::ensure!(!said.err.contains("panicked"), "{}", said.err);
+    Ok(())
+}
+
 /// Runs a command to its end with `input` on its standard input.
 ///
 /// # Errors

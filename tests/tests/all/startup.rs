@@ -6,21 +6,12 @@ use anyhow::{Context, ensure};
 use guitai_tests::{
     client::text,
     hub::Hub,
-    process::{Said, program, run},
+    process::{Said, program, run, says},
     wait::until,
     world::World,
 };
 
 use crate::sales;
-
-fn says(said: &Said, code: i32, words: &[&str]) -> anyhow::Result<()> {
-    ensure!(said.code == code, "exit code {}, wanted {code}: {}{}", said.code, said.out, said.err);
-    for word in words {
-        ensure!(said.err.contains(word), "does not say {word:?}: {}", said.err);
-    }
-    ensure!(!said.err.contains("panicked"), "{}", said.err);
-    Ok(())
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn wrong_configurations_and_taken_places_are_named() {

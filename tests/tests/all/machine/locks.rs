@@ -4,7 +4,7 @@ use anyhow::{Context, ensure};
 use guitai_tests::world::World;
 use rusqlite::Connection;
 
-use super::{SOON, file};
+use super::{SOON, file, says};
 use crate::sales;
 
 /// Runs SQL on a file of a running program, as a copying or checking tool does, and holds what it locks for so long.
@@ -62,7 +62,7 @@ async fn d03_a_tool_that_holds_a_file_for_a_second_costs_no_sale() {
             node.stop().await?;
             let holder = hold(&file(node, "journal.db"), "BEGIN EXCLUSIVE", Duration::from_secs(8))?;
             let said = guitai_tests::process::run(node.run_command(), "").await?;
-            super::says(&said, 1, &["journal.db", "另一个程序占用"])?;
+            says(&said, 1, &["journal.db", "另一个程序占用"])?;
             holder.join().map_err(|_| anyhow::anyhow!("the tool"))??;
             node.start().await?;
             ensure!(node.command(&["verify"]).await?.code == 0, "verify");

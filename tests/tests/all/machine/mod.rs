@@ -9,25 +9,17 @@ mod log;
 
 use std::{path::PathBuf, time::Duration};
 
-use anyhow::ensure;
-use guitai_tests::{node::Node, process::Said};
+use guitai_tests::{
+    node::Node,
+    process::{run, says},
+};
 
 /// What a node does by itself within seconds, on a machine that does other things too.
 const SOON: Duration = Duration::from_secs(30);
 
-/// A command's answer.
-fn says(said: &Said, code: i32, words: &[&str]) -> anyhow::Result<()> {
-    ensure!(said.code == code, "exit code {}, wanted {code}: {}{}", said.code, said.out, said.err);
-    for word in words {
-        ensure!(said.err.contains(word), "does not say {word:?}: {}", said.err);
-    }
-    ensure!(!said.err.contains("panicked"), "{}", said.err);
-    Ok(())
-}
-
 /// A start that must fail.
 async fn starts_not(node: &Node, code: i32, words: &[&str]) -> anyhow::Result<()> {
-    says(&guitai_tests::process::run(node.run_command(), "").await?, code, words)
+    says(&run(node.run_command(), "").await?, code, words)
 }
 
 /// A file of the data folder.
