@@ -21,7 +21,7 @@ use guitai_core::{
     ids::{FactNo, Issuer, JournalId, StoreId},
     journal::{chain::ChainHash, epoch::Point},
     sync::kept::Kept,
-    trust::{Grant, Instance},
+    trust::{Grant, Instance, RosterEntry},
 };
 use guitai_store::{
     Database, kept, note,
@@ -50,6 +50,9 @@ struct Spare {
     enrolment: Enrolment,
     /// The hub's signed word behind it.
     grant: Vec<u8>,
+    /// The newest roster entry: a box that was stopped stays so.
+    #[serde(default)]
+    entry: Vec<u8>,
 }
 
 /// The data folder.
@@ -307,11 +310,13 @@ impl DataFolder {
     pub(crate) fn match_spare_enrolment(&self) -> anyhow::Result<()> {
         let spare = self.spare()?;
         if let Some(enrolment) = self.enrolment_in_side()? {
-            let grant = self.papers()?.grant.map_or_else(Vec::new, |grant| grant.to_bytes());
-            let now = Spare { enrolment, grant };
+            let papers = self.papers()?;
+            let grant = papers.grant.map_or_else(Vec::new, |grant| grant.to_bytes());
+            let entry = papers.entry.map_or_else(Vec::new, |entry| entry.to_bytes());
+            let now = Spare { enrolment, grant, entry };
             return if spare.as_ref() == Some(&now) { Ok(()) } else { self.write_spare(&now) };
         }
-        let Some(Spare { enrolment, grant }) = spare else { return Ok(()) };
+        let Some(Spare { enrolment, grant, entry }) = spare else { return Ok(()) };
         let connection = self.side()?.shared_writer()?;
         let transaction = connection.unchecked_transaction()?;
         note::set(&transaction, ENROLMENT_NOTE, &serde_json::to_vec(&enrolment)?)?;
@@ -319,6 +324,8 @@ impl DataFolder {
             kept::granted(&transaction, &grant)?;
         }
         transaction.commit()?;
+        let entry = RosterEntry::from_bytes(&entry);
+        kept::keep(&connection, &Kept::default(), &Kept { entry, ..Kept::default() })?;
         tracing::warn!(store = %enrolment.store, "the enrolment is taken back from its second copy");
         Ok(())
     }

@@ -28,6 +28,12 @@ pub(crate) fn check(folder: &Path) -> Result<(), NoRoom> {
     }
 }
 
+/// Whether a folder's disk takes so many bytes and keeps as many free again.
+pub(crate) fn holds(folder: &Path, bytes: u64) -> bool {
+    rustix::fs::statvfs(folder)
+        .is_ok_and(|disk| disk.f_bavail.saturating_mul(disk.f_frsize) / 2 > bytes.saturating_add(ROOM_MIN_BYTES))
+}
+
 /// The answer to a request that would begin something.
 pub(crate) fn problem(why: NoRoom, folder: &Path) -> Problem {
     let shown = folder.display();
