@@ -280,8 +280,11 @@ pub enum Stop {
 }
 
 impl Stop {
+    /// Without the disk's number: this process counts its disks, and a world is the same however many there were before.
     fn disk(error: impl std::fmt::Display) -> Self {
-        Self::Disk(error.to_string())
+        let words = error.to_string();
+        let file = words.strip_prefix("/disk-").and_then(|rest| rest.split_once('/'));
+        Self::Disk(file.map_or_else(|| words.clone(), |(_, file)| file.to_owned()))
     }
 }
 
