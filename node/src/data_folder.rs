@@ -318,14 +318,15 @@ impl DataFolder {
         }
         let Some(Spare { enrolment, grant, entry }) = spare else { return Ok(()) };
         let connection = self.side()?.shared_writer()?;
+        // Before the enrolment: once that is there, what stands beside it is the copy that counts.
+        let entry = RosterEntry::from_bytes(&entry);
+        kept::keep(&connection, &Kept::default(), &Kept { entry, ..Kept::default() })?;
         let transaction = connection.unchecked_transaction()?;
         note::set(&transaction, ENROLMENT_NOTE, &serde_json::to_vec(&enrolment)?)?;
         if let Some(grant) = Grant::from_bytes(&grant) {
             kept::granted(&transaction, &grant)?;
         }
         transaction.commit()?;
-        let entry = RosterEntry::from_bytes(&entry);
-        kept::keep(&connection, &Kept::default(), &Kept { entry, ..Kept::default() })?;
         tracing::warn!(store = %enrolment.store, "the enrolment is taken back from its second copy");
         Ok(())
     }
