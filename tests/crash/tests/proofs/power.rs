@@ -44,6 +44,7 @@ const SMALL_LOG_PAGES: u32 = 8;
 /// A file system on a loop device of its own. It leaves nothing behind.
 struct Volume {
     folder: tempfile::TempDir,
+    /// The device, while there is one.
     device: String,
 }
 
@@ -60,9 +61,8 @@ impl Volume {
         file.set_len(SIZE_MIB << 20).map_err(|error| error.to_string())?;
         std::fs::create_dir(folder.path().join("mounted")).map_err(|error| error.to_string())?;
         self::said(Command::new("mkfs.ext4").args(["-q", "-F"]).arg(&image))?;
-        let device = self::said(Command::new("losetup").args(["--find", "--show"]).arg(&image))?;
-        let volume = Self { folder, device };
-        volume.mount()?;
+        let mut volume = Self { folder, device: String::new() };
+        volume.power_on()?;
         Ok(volume)
     }
 
@@ -70,22 +70,41 @@ impl Volume {
         self.folder.path().join("mounted")
     }
 
-    fn mount(&self) -> Result<(), String> {
+    /// The device is another one each time: where somebody copied the mounts meanwhile, for a namespace of their own, the file system on
+    /// the old one lives on as the cut left it, and would answer here too.
+    fn power_on(&mut self) -> Result<(), String> {
+        self.device = said(Command::new("losetup").args(["--find", "--show"]).arg(self.folder.path().join("image")))?;
         said(Command::new("mount").args(["-t", "ext4", &self.device]).arg(self.at())).map(drop)
     }
 
-    fn unmount(&self) -> Result<(), String> {
-        said(Command::new("umount").arg(self.at())).map(drop)
+    fn power_off(&self) -> Result<(), String> {
+        said(Command::new("umount").arg(self.at()))?;
+        said(Command::new("losetup").args(["--detach", &self.device])).map(drop)
     }
 }
 
 impl Drop for Volume {
     fn drop(&mut self) {
-        // What failed may have left it unmounted.
-        self.unmount().ok();
-        if let Err(why) = said(Command::new("losetup").args(["--detach", &self.device])) {
+        // What failed may have left it without power.
+        if let Err(why) = self.power_off() {
             eprintln!("{} stays: {why}", self.device);
         }
+    }
+}
+
+/// The mounts as they stand now, kept by somebody else until this goes, as by a container that started meanwhile.
+struct MountsCopied(Child);
+
+impl MountsCopied {
+    fn make() -> std::io::Result<Self> {
+        Command::new("unshare").args(["--mount", "sleep", "infinity"]).spawn().map(Self)
+    }
+}
+
+impl Drop for MountsCopied {
+    fn drop(&mut self) {
+        self.0.kill().ok();
+        self.0.wait().ok();
     }
 }
 
@@ -146,7 +165,13 @@ struct Cuts {
 }
 
 /// One life of a till, until the power goes; what it told of before must be there afterwards.
-fn cut(volume: &Volume, number: u64, settings: Settings, chance: &mut Random, cuts: &mut Cuts) -> anyhow::Result<()> {
+fn cut(
+    volume: &mut Volume,
+    number: u64,
+    settings: Settings,
+    chance: &mut Random,
+    cuts: &mut Cuts,
+) -> anyhow::Result<()> {
     let folder = volume.at().join(format!("journal-{}", number / CUTS_OF_A_JOURNAL));
     if number.is_multiple_of(CUTS_OF_A_JOURNAL) {
         for old in std::fs::read_dir(volume.at())? {
@@ -170,8 +195,8 @@ fn cut(volume: &Volume, number: u64, settings: Settings, chance: &mut Random, cu
     let told = selling.told();
     cut_power(&volume.at()).context("the cut")?;
     drop(selling);
-    volume.unmount().map_err(anyhow::Error::msg)?;
-    volume.mount().map_err(anyhow::Error::msg)?;
+    volume.power_off().map_err(anyhow::Error::msg)?;
+    volume.power_on().map_err(anyhow::Error::msg)?;
     // Of a careless till's new file, nothing may be left.
     let there = if file.exists() { last(&file).context("after the cut")? } else { 0 };
     cuts.cuts += 1;
@@ -190,7 +215,7 @@ fn last(file: &Path) -> anyhow::Result<u64> {
 #[test]
 fn power_cuts_of_a_file_system_lose_nothing_acknowledged() {
     let wanted = std::env::var("GUITAI_CUTS").ok().and_then(|text| text.parse().ok()).unwrap_or(CUTS);
-    let volume = match Volume::make() {
+    let mut volume = match Volume::make() {
         Ok(volume) => volume,
         Err(why) => {
             println!("crash part: power cuts 0, acked 0, lost 0, control lost 0");
@@ -199,17 +224,20 @@ fn power_cuts_of_a_file_system_lose_nothing_acknowledged() {
         }
     };
     let (mut chance, mut cuts, mut control) = (Random::of(1, wanted), Cuts::default(), Cuts::default());
+    let copied = MountsCopied::make().expect("unshare");
     for number in 0..wanted {
         let checkpoint_pages = (number % 2 == 1).then_some(SMALL_LOG_PAGES);
         let settings = Settings { checkpoint_pages, ..Settings::default() };
-        cut(&volume, number, settings, &mut chance, &mut cuts).unwrap_or_else(|why| panic!("cut {number}: {why:?}"));
+        cut(&mut volume, number, settings, &mut chance, &mut cuts)
+            .unwrap_or_else(|why| panic!("cut {number}: {why:?}"));
         assert_eq!(cuts.lost, 0, "lost in cut {number}: {cuts:?}");
     }
+    drop(copied);
     // A new journal for the control.
     let first = wanted.next_multiple_of(CUTS_OF_A_JOURNAL);
     for number in first..first + CONTROL_CUTS {
         let settings = Settings { careless: true, ..Settings::default() };
-        cut(&volume, number, settings, &mut chance, &mut control).unwrap_or_else(|why| panic!("control: {why:?}"));
+        cut(&mut volume, number, settings, &mut chance, &mut control).unwrap_or_else(|why| panic!("control: {why:?}"));
         if control.lost > 0 {
             break;
         }
