@@ -10,6 +10,7 @@ use guitai_core::{
     acquirer::Kind,
     ids::{AccountId, FactNo, Issuer, JournalId, StoreId, TillId},
     time::{BusinessClock, Now, Ticks, UtcMs},
+    trust::Bar,
 };
 use guitai_http::{
     bearer::{ApiKey, Authenticator, KeyHash, Scopes},
@@ -142,6 +143,15 @@ impl App {
         }
     }
 
+    /// Whether nobody can be let in: the journal was lost, its people with it, and the hub has not given it back.
+    pub(crate) async fn lacks_people(self: &Arc<Self>) -> Result<bool, Problem> {
+        if self.membership.bar() != Some(Bar::Forked) {
+            return Ok(false);
+        }
+        let store = self.store.as_str().to_owned();
+        Ok(self.read(move |connection| query::accounts(connection, &store)).await?.is_empty())
+    }
+
     /// An account that may log in, with its password's PHC text.
     pub(crate) async fn account(self: &Arc<Self>, account: &AccountId) -> Result<Found<query::AccountRow>, Problem> {
         let (store, account) = (self.store.as_str().to_owned(), account.to_string());
@@ -160,6 +170,10 @@ impl Authenticator for App {
 
     fn key(&self, hash: &KeyHash) -> Result<Option<ApiKey>, Problem> {
         let found = self.look(|connection| query::api_key(connection, &hash.0))?;
+        if found.is_none() && self.membership.bar() == Some(Bar::Forked) {
+            // It may be among what the journal lost.
+            return Err(refusal::journal_behind());
+        }
         Ok(found.and_then(|(name, scopes)| Some(ApiKey { name, scopes: Scopes::parse(&scopes).ok()?, hash: *hash })))
     }
 

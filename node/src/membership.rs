@@ -35,16 +35,21 @@ pub(crate) struct Membership {
 }
 
 impl Membership {
-    /// Takes up what was kept, and tells the engine what it may not do before anybody can ask it.
+    /// Takes up what was kept, and tells the engine what it may not do before anybody can ask it. `behind`: the hub acknowledged more
+    /// than the journal holds, so that it was lost or an older copy of it was put back, whatever the hub says or does not.
     pub(crate) fn open(
         hub: (StoreId, KeyBytes),
         instance: Instance,
         side: Arc<Mutex<Connection>>,
         till: Handle,
+        behind: bool,
     ) -> anyhow::Result<Arc<Self>> {
         let kept = kept::kept(&side.lock().unwrap_or_else(PoisonError::into_inner))?;
-        let member = Member::start(hub, instance, kept, Ticks(0));
+        let mut member = Member::start(hub, instance, kept, Ticks(0));
         let written = Mutex::new(member.kept().clone());
+        if behind {
+            member.forked(Ticks(0));
+        }
         let this = Self { member: watch::Sender::new(member), side, till, written, started: Instant::now() };
         let bar = this.bar();
         this.apply(bar).context("the engine has ended")?;

@@ -6,6 +6,9 @@ use guitai_till::{NotAccepted, NotTaken};
 
 use crate::membership;
 
+/// When to ask again for a number that this journal may have lost, in s.
+pub(crate) const JOURNAL_BEHIND_RETRY_S: u64 = 5;
+
 pub(crate) fn problem(refusal: NotAccepted) -> Problem {
     match refusal {
         NotAccepted::IdempotencyConflict => Code::IdempotencyConflict.into(),
@@ -76,6 +79,15 @@ pub(crate) fn words(refusal: NotAccepted) -> String {
     let problem = problem(refusal);
     let [zh, en] = [Language::Zh, Language::En].map(|language| problem.body(language).detail);
     format!("{zh} / {en} ({})", problem.code().as_str())
+}
+
+/// Whoever asks may be among what this journal lost.
+pub(crate) fn journal_behind() -> Problem {
+    Problem::new(Code::JournalBehind).retry_after(JOURNAL_BEHIND_RETRY_S).detail(
+        "本机账本丢失或被恢复到旧的备份，人员和密钥要等总部发还账本后才认得；收款记录都在总部。",
+        "This node's journal was lost or an older copy was put back: it knows people and keys again once headquarters has given the \
+         journal back. The payments are at headquarters.",
+    )
 }
 
 /// The engine did not hear the request.

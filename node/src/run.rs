@@ -166,7 +166,10 @@ fn start(
     let _ = door.set(till.clone());
     let side_writer = Arc::new(Mutex::new(side.shared_writer()?));
     let instance = folder.instance()?;
-    let membership = Membership::open((store.clone(), hub_key), instance, Arc::clone(&side_writer), till.clone())?;
+    let synced = sync::start(&side)?;
+    let behind = synced.acked.is_some_and(|acked| acked > *committed.borrow());
+    let hub = (store.clone(), hub_key);
+    let membership = Membership::open(hub, instance, Arc::clone(&side_writer), till.clone(), behind)?;
 
     let (heard, door) = (Arc::clone(&membership), till.clone());
     let mut tasks = Tasks::default();
@@ -182,7 +185,7 @@ fn start(
     let (scan_boxes, scanner) = devices::scanners(&config.scanners, &sink)?;
     let printer = Printer::start(config.printer.as_ref())?;
 
-    let sync_state = Arc::new(watch::Sender::new(sync::start(&side)?));
+    let sync_state = Arc::new(watch::Sender::new(synced));
     let source = followers::Source {
         journal: enrolment.journal()?,
         reader: Arc::new(Reader::new(database.clone())),

@@ -39,9 +39,6 @@ type Shared = State<Arc<App>>;
 /// Time moves by less than this when a witness confirms it, in ms.
 pub(super) const AHEAD_MS: i64 = 60_000;
 
-/// When to ask again for a number that this journal may have lost, in s.
-const JOURNAL_BEHIND_RETRY_S: u64 = 5;
-
 /// Charges a customer's payment code.
 #[utoipa::path(post, path = "/payments", operation_id = "charge", request_body = dto::Charge,
     params(IdempotencyParam),
@@ -239,7 +236,7 @@ pub(super) fn visible(app: &App, who: &Principal, order_no: &str) -> Result<Paym
 fn missing(app: &App, order_no: &str) -> Problem {
     let own = OrderNo::parse(order_no).is_some_and(|no| no.issuer() == Some(app.issuer));
     if own && !app.membership.is_whole() {
-        return Problem::new(Code::JournalBehind).retry_after(JOURNAL_BEHIND_RETRY_S);
+        return Problem::new(Code::JournalBehind).retry_after(refusal::JOURNAL_BEHIND_RETRY_S);
     }
     Code::NotFound.into()
 }

@@ -26,13 +26,16 @@ type Shared = State<Arc<App>>;
 /// Logs a person in; the answer sets the session's cookie.
 #[utoipa::path(post, path = "/sessions", operation_id = "log_in", request_body = dto::LogIn,
     responses((status = 200, body = dto::Session, headers(("Set-Cookie" = String, description = "The session."))),
-    (status = 401, body = ProblemBody), (status = 429, body = ProblemBody)))]
+    (status = 401, body = ProblemBody), (status = 429, body = ProblemBody), (status = 503, body = ProblemBody)))]
 pub(crate) async fn log_in(
     State(app): Shared,
     Peer(from): Peer,
     headers: HeaderMap,
     Body { value: asked }: Body<dto::LogIn>,
 ) -> Result<Response, Problem> {
+    if app.lacks_people().await? {
+        return Err(refusal::journal_behind());
+    }
     let (password, current) = (SecretText::new(asked.password), app.sessions.find(&headers, app.now()));
     let attempt =
         Attempt { account: &asked.account, password, from: from.ip(), headers: &headers, current: current.as_ref() };

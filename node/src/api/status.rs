@@ -30,7 +30,8 @@ pub(crate) async fn health(State(app): State<Arc<App>>) -> Result<Json<dto::Heal
     let devices = Devices { scanner: app.scanner.state(), printer: app.printer.state() };
     let clock = app.till.clock().state();
     let barred = app.membership.bar().is_some_and(Bar::stops_charges);
-    let accepting = !*app.stop.borrow() && !barred && room::check(app.folder.path()).is_ok();
+    let open = !*app.stop.borrow() && !barred && room::check(app.folder.path()).is_ok();
+    let accepting = open && !app.lacks_people().await?;
     let fine = accepting && sync.hub == HubLink::Connected && clock.deviation != Deviation::Alarm;
     Ok(Json(dto::Health {
         status: if fine { HealthStatus::Ok } else { HealthStatus::Degraded },

@@ -4,11 +4,12 @@ use anyhow::{Context, ensure};
 use guitai_tests::{
     charge::{Charge, payment_code},
     client::text,
-    node::write_secret,
+    node::{ADMINISTRATOR, write_secret},
     process::run,
     wait::until,
     world::World,
 };
+use serde_json::json;
 
 use super::{SOON, file, says, starts_not};
 use crate::sales;
@@ -19,7 +20,7 @@ use crate::sales;
 async fn d04_a_side_database_that_is_lost_or_damaged_costs_no_sale() {
     World::builder()
         .play(async |world| {
-            let announced = serde_json::json!({ "title": "盘点", "body": "今晚八点" });
+            let announced = json!({ "title": "盘点", "body": "今晚八点" });
             let published = world.hub.headquarters().await?.post("/announcements", &announced).await?;
             ensure!(published.status < 300, "{} {}", published.status, published.json);
             let node = world.node_mut();
@@ -60,6 +61,55 @@ async fn d04_a_side_database_that_is_lost_or_damaged_costs_no_sale() {
             fs::remove_file(&side)?;
             fs::remove_file(file(node, "enrolment.json"))?;
             starts_not(node, 1, &["登记信息丢失", "guitai-hub enrol"]).await
+        })
+        .await;
+}
+
+// Before: with headquarters away as well it said accepting, and told whoever logged in that the password was wrong.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn d04_a_lost_journal_comes_back_from_headquarters_and_until_then_the_node_says_so() {
+    World::builder()
+        .play(async |world| {
+            let bill = json!({ "source": "pos", "number": "L-1", "total_fen": 1_000 });
+            let on_bill = || Charge::of(1_000).with("bill", bill.clone());
+            ensure!(world.node().program()?.charge(&on_bill()).await?.text("state") == "paid");
+            world.node().synced(SOON).await?;
+            for lost in ["gone", "empty"] {
+                world.hub.stop().await?;
+                let node = world.node_mut();
+                node.stop().await?;
+                match lost {
+                    "gone" => fs::remove_file(file(node, "journal.db"))?,
+                    _ => fs::write(file(node, "journal.db"), "")?,
+                }
+                node.start().await?;
+                let health = node.anybody()?.read("/health").await?;
+                ensure!(health["accepting"] == false, "{lost}: {health}");
+                let (account, password) = ADMINISTRATOR;
+                let log_in = json!({ "account": account, "password": password });
+                let answers =
+                    [node.program()?.charge(&on_bill()).await?, node.anybody()?.post("/sessions", &log_in).await?];
+                for answer in answers {
+                    let behind = answer.status == 503 && answer.text("code") == "journal_behind";
+                    ensure!(behind, "{lost}: {} {}", answer.status, answer.json);
+                }
+                world.hub.start_again().await?;
+                let node = world.node();
+                until("accepting", SOON, async || {
+                    let health = node.anybody()?.read("/health").await?;
+                    ensure!(health["accepting"] == true, "{health}");
+                    Ok(Some(()))
+                })
+                .await
+                .context(lost)?;
+                let again = node.program()?.charge(&on_bill()).await?;
+                ensure!(again.text("code") == "bill_covered", "{lost}: {} {}", again.status, again.json);
+                node.person(ADMINISTRATOR).await?;
+                node.synced(SOON).await?;
+                ensure!(node.command(&["verify"]).await?.code == 0, "{lost}");
+            }
+            ensure!(world.sandbox.book().await?.len() == 1);
+            Ok(())
         })
         .await;
 }
