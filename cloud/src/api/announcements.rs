@@ -34,7 +34,7 @@ pub(super) async fn list(State(app): State<Arc<App>>) -> Result<Json<HubAnnounce
 
 /// Publishes an announcement in the named stores, or in all that exist now.
 #[utoipa::path(post, path = "/announcements", operation_id = "publish_announcement", request_body = NewAnnouncement, responses(
-    (status = 201, body = HubAnnouncement), (status = 409)))]
+    (status = 201, body = HubAnnouncement), (status = 409), (status = 422)))]
 pub(super) async fn publish(
     State(app): State<Arc<App>>,
     caller: Principal,
@@ -46,7 +46,7 @@ pub(super) async fn publish(
     let draft = Draft { id: id.clone(), title, body, by, at: app.clock.now().wall };
     let touched = app.store.publish(draft, stores).await.map_err(refused)?;
     if touched.is_empty() {
-        return Err(Problem::malformed("stores").detail("还没有门店。", "There is no store yet."));
+        return Err(Problem::new(Code::StoreUnknown).field("stores").detail("还没有门店。", "There is no store yet."));
     }
     app.push_documents(&touched).await;
     Ok((StatusCode::CREATED, Json(one(&app, &id, Some(touched)).await?)))
@@ -127,7 +127,8 @@ fn new_id() -> Result<String, NoRandomness> {
 fn refused(error: LetterError) -> Problem {
     match error {
         LetterError::UnknownStore(store) => {
-            Problem::malformed("stores").detail(format!("没有门店 {store}。"), format!("There is no store {store}."))
+            let problem = Problem::new(Code::StoreUnknown).field("stores");
+            problem.detail(format!("没有门店 {store}。"), format!("There is no store {store}."))
         }
         LetterError::NotFound => Code::NotFound.into(),
         LetterError::Store(error) => internal(error),

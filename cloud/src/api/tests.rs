@@ -297,13 +297,13 @@ async fn announcements_go_out_and_read_marks_come_back() {
     assert_eq!((status, problem["code"].as_str()), (StatusCode::CONFLICT, Some("state_forbids")));
 
     let refused = [
-        (json!({"title": "", "body": "x"}), "title"),
-        (json!({"title": "t", "body": "x".repeat(5_000)}), "body"),
-        (json!({"title": "t", "body": "x", "stores": ["S009"]}), "stores"),
+        (json!({"title": "", "body": "x"}), StatusCode::BAD_REQUEST, "title"),
+        (json!({"title": "t", "body": "x".repeat(5_000)}), StatusCode::BAD_REQUEST, "body"),
+        (json!({"title": "t", "body": "x", "stores": ["S009"]}), StatusCode::UNPROCESSABLE_ENTITY, "stores"),
     ];
-    for (body, field) in refused {
+    for (body, wanted, field) in refused {
         let (status, problem) = person.ask("POST", "/announcements", Some(body)).await;
-        assert_eq!((status, problem["field"].as_str()), (StatusCode::BAD_REQUEST, Some(field)));
+        assert_eq!((status, problem["field"].as_str()), (wanted, Some(field)));
     }
     assert_eq!(person.get("/announcements").await["items"].as_array().map(Vec::len), Some(2), "nothing half written");
     assert_eq!(person.ask("PATCH", "/announcements/none", Some(json!({}))).await.0, StatusCode::NOT_FOUND);

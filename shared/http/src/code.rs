@@ -88,6 +88,8 @@ codes! {
     OrderNumber "order_number" UNPROCESSABLE_ENTITY,
     /// The payment code was used before.
     PaymentCodeUsed "payment_code_used" UNPROCESSABLE_ENTITY,
+    /// There is no such store, or none at all.
+    StoreUnknown "store_unknown" UNPROCESSABLE_ENTITY,
     /// There is no such till.
     TillUnknown "till_unknown" UNPROCESSABLE_ENTITY,
     /// The till is not registered with the acquirer.

@@ -212,6 +212,11 @@ impl Words {
                     "Look at the earlier payment; to charge again the customer refreshes the code.",
                 ),
             ),
+            Code::StoreUnknown => words(
+                ("没有这家门店", "Unknown store"),
+                ("总部没有这家门店。", "Headquarters has no such store."),
+                ("核对门店编号，或先登记门店。", "Check the store, or enrol it first."),
+            ),
             Code::TillUnknown => words(
                 ("没有这个款台", "Unknown till"),
                 ("本店没有这个款台。", "This store has no such till."),
