@@ -14,7 +14,7 @@ use crate::app::App;
 /// Server-sent events: `payment` (a payment) and `store` (a row of `/stores`). Facts of many stores have no common number to
 /// resume after, so a listener that was away reads the lists anew.
 #[utoipa::path(get, path = "/events", operation_id = "follow_events", responses(
-    (status = 200, content_type = "text/event-stream", body = String,
+    (status = 200, content_type = "text/event-stream",
         description = "Events by name, each with one JSON object as its data: `HubEvents` says which.")))]
 pub(super) async fn listen(State(app): State<Arc<App>>, caller: Principal) -> Result<Response, Problem> {
     let seat = app.streams.take(&caller)?;

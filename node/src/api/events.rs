@@ -23,8 +23,9 @@ use crate::app::App;
 /// The stream of events. After a break, `Last-Event-ID` brings what was missed.
 #[utoipa::path(get, path = "/events", operation_id = "follow_events",
     params(("Last-Event-ID" = Option<String>, Header,
-        description = "The id of the last event that was heard: what was missed since then comes first.")),
-    responses((status = 200, content_type = "text/event-stream", body = String,
+        description = "The id of the last event that was heard: what was missed since then comes first. \
+                       One that is no id of this node's counts as none.")),
+    responses((status = 200, content_type = "text/event-stream",
         description = "Events by name, each with one JSON object as its data: `NodeEvents` says which. \
                        An event's id goes back as `Last-Event-ID`.")))]
 pub(crate) async fn follow(

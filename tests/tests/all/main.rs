@@ -17,6 +17,7 @@ mod enrolment;
 mod first_hour;
 mod followers;
 mod found;
+mod generated;
 mod line;
 mod lists;
 mod machine;

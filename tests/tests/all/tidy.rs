@@ -45,7 +45,7 @@ fn files(folder: &Path, extensions: &[&str]) -> anyhow::Result<Vec<PathBuf>> {
         let path = entry?.path();
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         if path.is_dir() {
-            if !["target", "node_modules", "dist", ".git"].contains(&name) {
+            if !["target", "node_modules", ".venv", "dist", ".git"].contains(&name) {
                 found.extend(files(&path, extensions)?);
             }
         } else if path.extension().and_then(|end| end.to_str()).is_some_and(|end| extensions.contains(&end)) {

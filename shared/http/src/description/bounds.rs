@@ -2,7 +2,7 @@
 
 use guitai_core::limits::{
     AMOUNT_MAX_FEN, BILL_NUMBER_MAX_CHARS, BILL_TOTAL_MAX_FEN, IDEMPOTENCY_KEY_CHARS, NAME_MAX_CHARS, PAGE_DEFAULT,
-    PAGE_MAX, REMARK_MAX_CHARS, SCAN_MAX_BYTES, WAIT_DEFAULT_MS, WAIT_MAX_MS,
+    PAGE_MAX, REMARK_MAX_CHARS, SCAN_MAX_BYTES, WAIT_MAX_MS,
 };
 use serde_json::{Value, json};
 
@@ -55,7 +55,8 @@ fn rules() -> Vec<(&'static str, &'static str, Value)> {
         ("BillRef", "total_fen", total),
         ("BillRef", "source", bill.clone()),
         ("BillRef", "number", bill),
-        ("Charge", "wait_ms", json!({ "maximum": WAIT_MAX_MS, "default": WAIT_DEFAULT_MS })),
+        // Its words say what holds without it: a `default` makes it required in generated types.
+        ("Charge", "wait_ms", json!({ "maximum": WAIT_MAX_MS })),
         ("Charge", "auth_code", json!({ "type": "string", "minLength": 1, "maxLength": SCAN_MAX_BYTES })),
         ("Charge", "scan", json!({ "type": "string", "minLength": 1 })),
         ("Charge", "till", name()),
@@ -66,7 +67,7 @@ fn rules() -> Vec<(&'static str, &'static str, Value)> {
         ("Settle", "note", remark.clone()),
         ("NewTotal", "note", remark),
         ("NewAccount", "account", name()),
-        ("NewAccount", "name", json!({ "minLength": 1, "maxLength": NAME_MAX_CHARS })),
+        ("NewAccount", "name", text(NAME_MAX_CHARS)),
         ("NewAccount", "password", json!({ "minLength": 8, "maxLength": 256, "format": "password" })),
         ("NewAnnouncement", "title", text(TITLE_MAX_CHARS)),
         ("NewAnnouncement", "body", text(BODY_MAX_CHARS)),
@@ -151,7 +152,6 @@ pub(super) fn set_parameter(parameter: &mut Value) {
                 "examples": ["erp-20260105-000042"]
             }),
         ),
-        "Last-Event-ID" => ("", json!({ "pattern": FACT_NO })),
         _ => return,
     };
     extend(&mut parameter["schema"], &bounds);
