@@ -13,6 +13,12 @@ const GS: u8 = 0x1d;
 /// Largest picture of one raster command: 576 dots by 3,640 rows, 45 cm of paper.
 pub const RASTER_MAX_BYTES: usize = 256 * 1024;
 
+/// Most tab stops of `ESC D`; a list that goes on is text behind a command without stops.
+const TAB_STOPS_MAX: usize = 32;
+
+/// Longest bar code that ends by NUL.
+const BAR_CODE_MAX_BYTES: usize = 255;
+
 /// One thing a printer does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Token {
@@ -182,9 +188,9 @@ fn escape(all: &[u8], rest: &[u8]) -> Taken {
             other(all, 5 + each * usize::from(u16::from_le_bytes([low, high])))
         }
         // ESC D: tab stops, ended by NUL.
-        [b'D', ref stops @ ..] => match stops.iter().position(|stop| *stop == 0) {
-            Some(end) => other(all, 3 + end),
-            None if stops.len() > 32 => other(all, 2),
+        [b'D', ref stops @ ..] => match ended(stops, TAB_STOPS_MAX) {
+            Some(Some(end)) => other(all, 3 + end),
+            Some(None) => other(all, 2),
             None => Taken::More,
         },
         [b'2' | b'i' | b'm' | b'<', ..] => other(all, 2),
@@ -194,7 +200,7 @@ fn escape(all: &[u8], rest: &[u8]) -> Taken {
             | b'T',
             ..,
         ] => other(all, 3),
-        [b'a' | b'E' | b'd' | b'J' | b'p', ..] | [] => Taken::More,
+        [b'a' | b'E' | b'd' | b'J' | b'p' | b'*', ..] | [] => Taken::More,
         [_, ..] => other(all, 2),
     }
 }
@@ -213,8 +219,8 @@ fn group(all: &[u8], rest: &[u8]) -> Taken {
             let width_bytes = usize::from(u16::from_le_bytes([xl, xh]));
             let need = width_bytes * usize::from(u16::from_le_bytes([yl, yh]));
             match data.get(..need) {
+                _ if need > RASTER_MAX_BYTES => other(all, 8),
                 Some(data) => Taken::Token(Token::Raster { width_bytes, data: data.to_vec() }, 8 + need),
-                None if need > RASTER_MAX_BYTES => other(all, 8),
                 None => Taken::More,
             }
         }
@@ -227,14 +233,16 @@ fn group(all: &[u8], rest: &[u8]) -> Taken {
             }
         }
         // GS k: a bar code, ended by NUL (old form) or counted (new form).
-        [b'k', 0..=6, ref data @ ..] => match data.iter().position(|byte| *byte == 0) {
-            Some(end) => other(all, 4 + end),
-            None if data.len() > 255 => other(all, 3),
+        [b'k', 0..=6, ref data @ ..] => match ended(data, BAR_CODE_MAX_BYTES) {
+            Some(Some(end)) => other(all, 4 + end),
+            Some(None) => other(all, 3),
             None => Taken::More,
         },
         [b'k', _, count, ..] => other(all, 4 + usize::from(count)),
         [b'L' | b'W' | b'P' | b'$' | b'\\', ..] => other(all, 4),
         [b'B' | b'H' | b'h' | b'w' | b'f' | b'a' | b'I' | b'b' | b'/', ..] => other(all, 3),
+        // GS v knows one form only.
+        [b'v', second, ..] if second != b'0' => other(all, 2),
         [b'!' | b'V' | b'r' | b'v' | b'(' | b'k', ..] | [] => Taken::More,
         [_, ..] => other(all, 2),
     }
@@ -269,6 +277,12 @@ fn data_link(all: &[u8], rest: &[u8]) -> Taken {
         [4] | [] => Taken::More,
         [_, ..] => other(all, 1),
     }
+}
+
+/// Where the NUL stands that ends a list of at most so many bytes; `Some(None)` if the list is longer, however much of it is there.
+fn ended(list: &[u8], max: usize) -> Option<Option<usize>> {
+    let end = list.iter().take(max + 1).position(|byte| *byte == 0);
+    (end.is_some() || list.len() > max).then_some(end)
 }
 
 fn other(all: &[u8], length: usize) -> Taken {
@@ -346,6 +360,12 @@ mod tests {
             assert_eq!(read.len(), 3, "{command:02x?} read as {read:?}");
             assert_eq!(read.last(), Some(&Token::LineFeed));
             assert!(matches!(read[1], Token::Char { glyph: 'X', .. }), "{command:02x?} read as {read:?}");
+            for cut in 0..stream.len() {
+                let mut lexer = Lexer::default();
+                let parts: Vec<Token> =
+                    [&stream[..cut], &stream[cut..]].into_iter().flat_map(|part| lexer.push(part)).collect();
+                assert_eq!(parts, read, "{command:02x?} cut at {cut}");
+            }
         }
     }
 
@@ -374,5 +394,22 @@ mod tests {
         let mut lexer = Lexer::default();
         lexer.push(b"\x1dv0\0\xff\xff\xff\xff");
         assert_eq!(lexer.unfinished(), 0);
+    }
+
+    #[test]
+    fn a_picture_in_a_form_that_nobody_knows_is_not_waited_for() {
+        assert_eq!(said(b"\x1dv1\0X\n"), "1X");
+    }
+
+    #[test]
+    fn what_is_too_long_is_so_whether_it_comes_whole_or_in_parts() {
+        let picture = [b"\x1dv0\0\0\x08\x81\0".as_slice(), &[0; 0x800 * 0x81]].concat();
+        let stops = [b"\x1bD".as_slice(), &[8; 33], b"\0"].concat();
+        let bars = [b"\x1dk\x04".as_slice(), &[b'1'; 256], b"\0"].concat();
+        for stream in [picture, stops, bars] {
+            let mut lexer = Lexer::default();
+            let parts: Vec<Token> = stream.chunks(40).flat_map(|part| lexer.push(part)).collect();
+            assert_eq!(tokens(&stream), parts);
+        }
     }
 }
