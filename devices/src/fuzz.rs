@@ -1,15 +1,31 @@
-//! Whatever a device or a cable sends: no panic, no hang, nothing kept that grows.
+//! Whatever a device or a cable sends: no panic, no hang, nothing kept that grows, and the same however it is cut.
 
-#[path = "../../tests/fuzz/mutate.rs"]
-mod mutate;
+#[path = "../../tests/fuzz/target.rs"]
+mod target;
 
-use guitai_core::{limits::SCAN_MAX_BYTES, time::Ticks};
-use mutate::Mutator;
+use guitai_core::{limits::SCAN_MAX_BYTES, secret::PaymentCode, time::Ticks};
+use target::Target;
 
-use crate::{scan::Framer, wire::Lexer};
+use crate::{
+    printer::answers::{Answer, Answers, Condition},
+    scan::{Framer, SILENCE_MS},
+    wire::{Lexer, RASTER_MAX_BYTES, Token},
+};
 
-/// Inputs of each target; with core's some 200,000 a run.
+/// Inputs made for each target; with those of other crates some 300,000 a run.
 const INPUTS: usize = 30_000;
+
+/// What a box that says this and falls silent has scanned.
+fn scans(input: &[u8], chunk: usize) -> Vec<String> {
+    let mut framer = Framer::default();
+    let mut frames = Vec::new();
+    for part in input.chunks(chunk) {
+        frames.extend(framer.push(part, Ticks(1)));
+        assert!(framer.held() <= SCAN_MAX_BYTES);
+    }
+    frames.extend(framer.idle(Ticks(1 + SILENCE_MS)));
+    frames.iter().map(|frame| frame.expose().to_owned()).collect()
+}
 
 #[test]
 fn scanner_bytes() {
@@ -23,17 +39,23 @@ fn scanner_bytes() {
     .iter()
     .map(|text| text.to_vec())
     .collect();
-    let (mut mutator, mut framer) = (Mutator::new(8), Framer::default());
-    let (mut frames, mut at_ms) = (0, 0);
-    for _ in 0..INPUTS {
-        let bytes = mutator.input(&examples);
+    let (mut framer, mut at_ms) = (Framer::default(), 0);
+    let seen = Target::new("scanner_bytes", 8, INPUTS).run(examples, move |input, mutator| {
         at_ms += u64::try_from(mutator.below(100)).expect("a moment");
-        for frame in framer.push(&bytes, Ticks(at_ms)) {
+        for frame in framer.push(input, Ticks(at_ms)) {
             assert!(frame.expose().len() <= SCAN_MAX_BYTES * 3, "a frame of {} bytes", frame.expose().len());
-            frames += 1;
         }
-    }
-    assert!(frames > INPUTS / 10, "only {frames}: the inputs are too far off to be of use");
+        let whole = scans(input, usize::MAX);
+        assert_eq!(whole, scans(input, 1 + mutator.below(input.len())), "otherwise when it comes in parts");
+        if whole.iter().any(|text| PaymentCode::parse(text).is_ok()) {
+            "code"
+        } else if whole.is_empty() {
+            "nothing"
+        } else {
+            "text"
+        }
+    });
+    assert!(seen.count("code") + seen.count("text") > INPUTS / 10, "the inputs are too far off to be of use");
 }
 
 #[test]
@@ -43,10 +65,46 @@ fn printer_bytes() {
         b"\x10\x04\x01\x12\x16".to_vec(),
         "￥1.00\n".as_bytes().to_vec(),
     ];
-    let (mut mutator, mut lexer) = (Mutator::new(9), Lexer::default());
-    for _ in 0..INPUTS {
-        let bytes = mutator.input(&examples);
-        let tokens = lexer.push(&bytes);
-        assert!(tokens.len() <= bytes.len() + 600, "{} tokens of {} bytes", tokens.len(), bytes.len());
-    }
+    let mut line = Lexer::default();
+    Target::new("printer_bytes", 9, INPUTS).run(examples, move |input, mutator| {
+        let tokens = line.push(input);
+        assert!(tokens.len() <= input.len() + 600, "{} tokens of {} bytes", tokens.len(), input.len());
+        assert!(line.unfinished() <= RASTER_MAX_BYTES + 8, "{} bytes are kept", line.unfinished());
+        let (mut whole, mut parts) = (Lexer::default(), Lexer::default());
+        let cut = mutator.below(input.len());
+        let tokens = whole.push(input);
+        let cut_tokens: Vec<Token> =
+            [&input[..cut], &input[cut..]].into_iter().flat_map(|part| parts.push(part)).collect();
+        assert_eq!(tokens, cut_tokens, "otherwise when it is cut at {cut}");
+        if whole.unfinished() > 0 { "waits" } else { "whole" }
+    });
+}
+
+#[test]
+fn printer_answers() {
+    let examples: Vec<Vec<u8>> =
+        vec![vec![0x12, 0x16, 0x72, 0x00], vec![0x14, 0x00, 0x00, 0x0f, 0x0c], vec![0x11, 0x13, 0x10, 0x00, 0x12]];
+    Target::new("printer_answers", 11, INPUTS).run(examples, |input, _| {
+        let mut answers = Answers::default();
+        let mut last = "nothing";
+        for byte in input {
+            last = match answers.read(*byte) {
+                None => last,
+                Some(Answer::Now(answer)) => {
+                    assert!(answer & 0x93 == 0x12, "{answer:02x} answers no question");
+                    "now"
+                }
+                Some(Answer::Done(condition)) => {
+                    assert!(byte & 0x90 == 0, "{byte:02x} ends no job");
+                    match condition {
+                        Condition::Fine => "fine",
+                        Condition::NearEnd => "near_end",
+                        Condition::PaperOut => "paper_out",
+                        Condition::CoverOpen | Condition::CutterError | Condition::Error => "error",
+                    }
+                }
+            };
+        }
+        last
+    });
 }

@@ -5,7 +5,7 @@
 //! because a printer that ran out of paper prints what it holds once there is paper again.
 
 mod actor;
-mod answers;
+pub(crate) mod answers;
 mod compose;
 mod tcp;
 mod transport;

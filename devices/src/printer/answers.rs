@@ -65,7 +65,7 @@ pub(super) const fn roll(answer: u8) -> Condition {
 
 /// What one answer is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Answer {
+pub(crate) enum Answer {
     /// To `DLE EOT n`.
     Now(u8),
     /// To `GS r 1`: all before it is done, and this is how the paper is.
@@ -74,13 +74,13 @@ pub(super) enum Answer {
 
 /// Finds answers among the bytes that a printer sends by itself.
 #[derive(Debug, Default)]
-pub(super) struct Answers {
+pub(crate) struct Answers {
     /// Bytes of an automatic status still to come. They look like answers to `GS r` and are none.
     automatic: u8,
 }
 
 impl Answers {
-    pub(super) fn read(&mut self, byte: u8) -> Option<Answer> {
+    pub(crate) fn read(&mut self, byte: u8) -> Option<Answer> {
         if self.automatic > 0 && byte & 0x90 == 0 {
             self.automatic -= 1;
             return None;
