@@ -12,6 +12,8 @@ mod code;
 mod description;
 pub mod dto;
 pub mod embed;
+#[cfg(test)]
+mod fuzz;
 pub mod guard;
 pub mod idempotency;
 pub mod log;
