@@ -25,8 +25,11 @@ pub(crate) fn check(path: &Path) -> Vec<String> {
     let mut wrong = Vec::new();
     wrong.extend(foreign(&config.hub.data));
     wrong.extend(config.front().err());
-    if !is_this_hub(config.hub.listen) {
-        wrong.extend(taken("[hub] listen", config.hub.listen, TcpListener::bind(config.hub.listen).map(drop)));
+    let bound = TcpListener::bind(config.hub.listen).map(drop);
+    // Only who holds the port is asked: an address that is not of this machine is somebody else's.
+    let held = bound.as_ref().is_err_and(|error| error.kind() == ErrorKind::AddrInUse);
+    if !(held && is_this_hub(config.hub.listen)) {
+        wrong.extend(taken("[hub] listen", config.hub.listen, bound));
         wrong.extend(taken("[hub] quic (UDP)", config.quic(), UdpSocket::bind(config.quic()).map(drop)));
     }
     let shown = path.display();
