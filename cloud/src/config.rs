@@ -16,6 +16,8 @@ use guitai_store::private;
 use serde::Deserialize;
 
 mod check;
+#[cfg(test)]
+mod fuzz;
 
 pub(crate) use check::{check, foreign};
 

@@ -29,6 +29,8 @@ pub(crate) use printer::PrinterSection;
 
 mod acquirer;
 mod check;
+#[cfg(test)]
+mod fuzz;
 mod printer;
 
 /// A complete configuration.
