@@ -28,7 +28,9 @@ CREATE TABLE hub_code (
     expires_at INTEGER NOT NULL,
     used_at    INTEGER,
     -- the key it let in
-    used_by    BLOB
+    used_by    BLOB,
+    -- proofs that were wrong: after a few it is void
+    wrong_proofs INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
 
 -- Every key let in, each time with a number of its own. A grant is in force until it has ended.

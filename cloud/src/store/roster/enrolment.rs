@@ -21,6 +21,9 @@ use super::{BoxLine, ISSUER_FIRST, StoreLine, Why, authorise, end, insert, next_
 
 const SECRET_TAG: &[u8] = b"guitai/hub/enrolment-secret/1";
 
+/// Wrong proofs after which a code is void. Whoever types the code sends the right one; whoever only knows its id guesses.
+const WRONG_PROOFS_MAX: u32 = 5;
+
 /// Why no enrolment code is made.
 #[derive(Debug)]
 pub enum NoCode {
@@ -54,6 +57,7 @@ struct OpenCode {
     expires_at: UtcMs,
     used: bool,
     used_by: Option<KeyBytes>,
+    wrong_proofs: u32,
 }
 
 /// A store that a code can be made for, as it stands: whose box its use will replace.
@@ -101,6 +105,11 @@ pub(crate) fn enrol(
     }
     let Some(open) = open_code(connection, &request.code_id)? else { return Ok(Err(EnrolRefusal::WrongCode)) };
     if !code(identity, &open.nonce).proves(&request.channel, &request.proof) {
+        // Counted up to there and no further: a guesser costs the disk five writes.
+        connection.execute(
+            "UPDATE hub_code SET wrong_proofs = wrong_proofs + 1 WHERE id = ?1 AND wrong_proofs < ?2",
+            params![open.id, WRONG_PROOFS_MAX],
+        )?;
         return Ok(Err(EnrolRefusal::WrongCode));
     }
     let Some(line) = store(connection, &open.store)? else { return Ok(Err(EnrolRefusal::WrongCode)) };
@@ -110,7 +119,7 @@ pub(crate) fn enrol(
         let grant = Grant::sign(identity, line.id.clone(), one.issuer, node, one.serial);
         return Ok(Ok(Welcome { enrolled: welcome(connection, &line, grant)?, replaced: None }));
     }
-    if now >= open.expires_at {
+    if now >= open.expires_at || open.wrong_proofs >= WRONG_PROOFS_MAX {
         return Ok(Err(EnrolRefusal::Expired));
     }
     if line.closed_at.is_some() {
@@ -158,14 +167,17 @@ fn next_issuer(connection: &Connection) -> Result<Option<Issuer>, StoreError> {
 }
 
 fn open_code(connection: &Connection, id: &[u8; 8]) -> Result<Option<OpenCode>, StoreError> {
-    let mut statement = connection
-        .prepare_cached("SELECT nonce, store, expires_at, used_at IS NOT NULL, used_by FROM hub_code WHERE id = ?1")?;
-    let found = statement
-        .query_row([id], |row| Ok((row.get(0)?, row.get::<_, String>(1)?, row.get(2)?, row.get(3)?, row.get(4)?)));
+    let mut statement = connection.prepare_cached(
+        "SELECT nonce, store, expires_at, used_at IS NOT NULL, used_by, wrong_proofs FROM hub_code WHERE id = ?1",
+    )?;
+    let found = statement.query_row([id], |row| {
+        Ok((row.get::<_, String>(1)?, row.get(0)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?))
+    });
     let found = found.optional()?;
     found
-        .map(|(nonce, store, expires_at, used, used_by)| {
-            Ok(OpenCode { id: *id, nonce, store: store_id(&store)?, expires_at: UtcMs(expires_at), used, used_by })
+        .map(|(store, nonce, expires_at, used, used_by, wrong_proofs)| {
+            let (store, expires_at) = (store_id(&store)?, UtcMs(expires_at));
+            Ok(OpenCode { id: *id, nonce, store, expires_at, used, used_by, wrong_proofs })
         })
         .transpose()
 }

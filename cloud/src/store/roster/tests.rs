@@ -100,6 +100,24 @@ fn codes_end_and_must_be_right() {
 }
 
 #[test]
+fn five_wrong_proofs_void_a_code_and_no_other() {
+    let rig = hub_with_store();
+    let (guessed, other) = (code(&rig, "S001", 9), code(&rig, "S001", 10));
+    let channel = Channel { node_key: key(2).verifying_key().to_bytes(), hub_key: hub_key(), exporter: [7; 32] };
+    let guess = || {
+        let (app_version, papers) = ("test".into(), Papers::default());
+        let request = EnrolRequest { channel, code_id: guessed.id(), proof: [0; 32], app_version, papers };
+        rig.sqlite.enrol(&request, MORNING).unwrap().err()
+    };
+    for _ in 0..5 {
+        assert_eq!(guess(), Some(EnrolRefusal::WrongCode));
+    }
+    assert_eq!(rig.enrol(&guessed, 2, MORNING), Err(EnrolRefusal::Expired), "the right proof comes too late");
+    assert_eq!(guess(), Some(EnrolRefusal::WrongCode), "a guesser learns nothing of it");
+    assert!(rig.enrol(&other, 2, MORNING).is_ok());
+}
+
+#[test]
 fn two_codes_of_one_store_let_two_boxes_in_with_two_numbers_and_the_second_replaces_the_first() {
     let rig = hub_with_store();
     let (one, two) = (code(&rig, "S001", 9), code(&rig, "S001", 10));

@@ -6,13 +6,14 @@ use guitai_store::{StoreError, note};
 use rusqlite::{Connection, TransactionBehavior};
 
 /// The version of [`SCHEMA`]: the last step of the [`LADDER`].
-const HUB_SCHEMA: &[u8] = b"6";
+const HUB_SCHEMA: &[u8] = b"7";
 
 /// Each step takes a file from the version before; those before the first were never released. Versions have one digit each.
-const LADDER: [(&[u8], &str); 3] = [
+const LADDER: [(&[u8], &str); 4] = [
     (b"3", include_str!("../ladder/4.sql")),
     (b"4", include_str!("../ladder/5.sql")),
     (b"5", include_str!("../ladder/6.sql")),
+    (b"6", include_str!("../ladder/7.sql")),
 ];
 
 const HUB_SCHEMA_NOTE: &str = "hub_schema";

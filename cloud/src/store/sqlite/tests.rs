@@ -206,10 +206,11 @@ fn a_newer_hubs_file_is_left_alone() {
     assert!(matches!(Sqlite::open(rig.data.path(), key(1), [2; 16]), Err(StoreError::ForeignFile(_))));
 }
 
-/// What schemas 5 and 6 changed, as it was made before.
+/// What schemas 5 to 7 changed, as it was made before.
 const KEYS_AND_ACCOUNTS_4: &str = "
     DROP TABLE hub_account; DROP TABLE hub_api_key;
     ALTER TABLE hub_store DROP COLUMN utc_offset_minutes; ALTER TABLE hub_store DROP COLUMN cutoff_minutes;
+    ALTER TABLE hub_code DROP COLUMN wrong_proofs;
     CREATE TABLE hub_account (account TEXT NOT NULL PRIMARY KEY, name TEXT NOT NULL, role TEXT NOT NULL,
         verifier TEXT NOT NULL, changed_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
     CREATE TABLE hub_api_key (hash BLOB NOT NULL PRIMARY KEY, name TEXT NOT NULL UNIQUE, scopes TEXT NOT NULL,
