@@ -4,6 +4,7 @@ mod abuse;
 mod access;
 mod adversary;
 mod architecture;
+mod attacks;
 mod bad_input;
 mod cashier;
 mod console;

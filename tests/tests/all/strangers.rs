@@ -28,7 +28,7 @@ use crate::sales;
 const SOON: Duration = Duration::from_secs(10);
 
 /// The 99th of 100 requests of an honest client, whatever strangers do.
-const HONEST_P99: Duration = Duration::from_millis(300);
+pub(crate) const HONEST_P99: Duration = Duration::from_millis(300);
 
 /// How long guessers guess.
 const GUESSING: Duration = Duration::from_secs(4);
@@ -90,7 +90,7 @@ impl Flood {
 }
 
 /// The memory of a process that is in use, in KiB.
-fn memory_kib(pid: u32) -> anyhow::Result<u64> {
+pub(crate) fn memory_kib(pid: u32) -> anyhow::Result<u64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("VmRSS")?;
     Ok(line.trim().trim_end_matches(" kB").parse()?)
@@ -98,7 +98,7 @@ fn memory_kib(pid: u32) -> anyhow::Result<u64> {
 
 /// The longest but one of a hundred requests of somebody with a key, each on a connection of its own; all must be answered. They have a
 /// thread of their own: the strangers' must not keep them from sending.
-async fn honest_p99(base: String, key: String) -> anyhow::Result<Duration> {
+pub(crate) async fn honest_p99(base: String, key: String) -> anyhow::Result<Duration> {
     let asked = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {

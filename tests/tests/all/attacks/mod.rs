@@ -1,0 +1,11 @@
+//! Attacks at the doors, with their volumes, against the real programs. Each prints what was tried, what was refused and what it cost.
+
+mod quic_enrolment;
+mod quic_flood;
+mod quic_frames;
+mod quic_identity;
+mod quic_journal;
+mod quic_peer;
+mod quic_replay;
+mod quic_signatures;
+mod quic_strangers;
