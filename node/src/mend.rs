@@ -12,6 +12,15 @@ use guitai_store::{
 
 use crate::{announcements::Announcements, data_folder::DataFolder, followers, suspect, sync};
 
+/// The way out where facts themselves may be damaged: Chinese, English. Facts go to headquarters in order, so the last one there tells.
+pub(crate) const FACTS_DAMAGED: (&str, &str) = (
+    "先把整个数据目录复制留底，再启动节点：能修的会自动修好。若提示账目本身损坏，看总部有没有本机最后一笔付款（最后一张小票的单号）：有，之前的\
+     就都在，停下节点、移走 journal.db 再启动，账目从总部取回；没有，请联系技术支持",
+    "copy the whole data folder first, then start the node: it mends what it can. If it says that facts themselves are damaged, look \
+     whether headquarters has this box's last payment (the number on its last receipt): if so it has all before, so stop the node, move \
+     journal.db elsewhere and start, and the payments come back from there; if not, call support",
+);
+
 /// The journal is damaged: its own exit code, so that whoever watches the service calls a person.
 #[derive(Debug)]
 pub(crate) struct Damaged(pub(crate) Integrity);
@@ -19,15 +28,19 @@ pub(crate) struct Damaged(pub(crate) Integrity);
 impl std::fmt::Display for Damaged {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self(found) = self;
-        let remedy = if found.may_heal() {
-            "付款一笔不少：启动本机，或运行 guitai-node rebuild，会按账本重建 / no payment is lost: start the node, or run `guitai-node \
-             rebuild`, and it is made anew from the facts"
-        } else if matches!(found, Integrity::Differs(Difference::Text(_))) {
-            "收款不受影响；请从备份恢复，或联系技术支持 / payments go on; restore a backup, or call support"
-        } else {
-            "没有改动任何内容。请先备份整个目录；若总部已收到全部付款（status 显示未上传 0），移走 journal.db 后启动，付款从总部取回；否则请联系技术支持 \
-             / Nothing was changed. Keep a copy of this folder and call support; if headquarters has everything (`status` says unsent \
-             0), move journal.db elsewhere and start: the payments come back from there"
+        let remedy = match found {
+            Integrity::Differs(Difference::Text(_)) => {
+                "收款不受影响；请从备份恢复，或联系技术支持 / payments go on; restore a backup, or call support"
+            }
+            // What cannot be read may be facts as well.
+            found if found.may_heal() && !matches!(found, Integrity::Unreadable(_)) => {
+                "付款一笔不少：启动本机，或运行 guitai-node rebuild，会按账本重建 / no payment is lost: start the node, or run `guitai-node \
+                 rebuild`, and it is made anew from the facts"
+            }
+            _ => {
+                let (zh, en) = FACTS_DAMAGED;
+                return write!(f, "{found}. 没有改动任何内容；{zh} / nothing was changed; {en}");
+            }
         };
         write!(f, "{found}. {remedy}")
     }
@@ -40,6 +53,14 @@ pub(crate) fn failure(found: Integrity) -> anyhow::Error {
     match found {
         Integrity::Unreadable(error) if !error.is_damage() => error.into(),
         damaged => Damaged(damaged).into(),
+    }
+}
+
+/// The same for an error of reading it.
+pub(crate) fn explained(error: anyhow::Error) -> anyhow::Error {
+    match error.downcast::<StoreError>() {
+        Ok(error) => failure(Integrity::Unreadable(error)),
+        Err(other) => other,
     }
 }
 
@@ -93,7 +114,7 @@ pub(crate) fn journal(
     identity: &SigningKey,
     open: impl Fn(&Database) -> Result<Journal, Integrity>,
 ) -> anyhow::Result<(Database, Journal)> {
-    let database = folder.journal()?;
+    let database = folder.journal().map_err(explained)?;
     let opened = open(&database).and_then(|journal| {
         if journal.walked_whole() || suspect::is_marked(folder) {
             journal::check_rows(journal.connection())?;

@@ -227,6 +227,16 @@ fn judge_failure(failure: Failure) -> Verdict {
             Blame::LineOr(Who::Acquirer),
         )
         .try_this(WAIT.0, WAIT.1),
+        Failure::NoTls => failed(
+            "acquirer.no_tls",
+            "对方接了连接，但不作加密应答：多半是地址里的 https 或端口写错",
+            "something takes the connection and answers no encryption: most likely https or the port is wrong in the address",
+            Blame::Clear(Who::Store),
+        )
+        .try_this(
+            "核对设置里 [acquirer] 的 base：http 还是 https、端口；没错请联系收单机构",
+            "check base in [acquirer]: http or https, and the port; if it is right, call the acquirer",
+        ),
         Failure::NotHttp => failed(
             "acquirer.not_http",
             "对方不是收单机构的服务",
@@ -301,6 +311,7 @@ mod tests {
             (Err(Failure::Refused), NotSent, Mark::Failed, "acquirer.refused", acquirer),
             (Err(Failure::Dropped), NotSent, Mark::Failed, "acquirer.dropped", line),
             (Err(Failure::NotHttp), NotSent, Mark::Failed, "acquirer.not_http", store),
+            (Err(Failure::NoTls), NotSent, Mark::Failed, "acquirer.no_tls", store),
             (Err(Failure::CertificateDate), NotSent, Mark::Failed, "acquirer.certificate_date", store),
             (Err(Failure::CertificateForeign), NotSent, Mark::Failed, "acquirer.foreign_certificate", store),
             (Err(Failure::NoTrustStore), NotSent, Mark::Failed, "acquirer.no_trust_store", store),

@@ -1,7 +1,8 @@
 //! The closing sentence: the lowest fault, and who must act.
 //!
 //! Rules, in order: failures come before warnings; the lowest layer speaks ([`Probe::layer`]); a fault that may lie on the line goes to the
-//! provider when every far end shows it, or when nothing proves that anything outside can be reached.
+//! provider when every far end that was asked shows it and no name resolved. What went wrong with payments before and is over, since the
+//! acquirer answers now, is a warning, and nobody has to act.
 
 use super::verdict::{Blame, Lang, Mark, Outcome, Probe, Who, Words};
 use super::{EXIT_COULD_NOT_RUN, EXIT_FAILURE, EXIT_GOOD, EXIT_WARNINGS, dns};
@@ -23,7 +24,11 @@ pub(super) struct Conclusion {
 
 /// Draws the conclusion from all outcomes, in any order.
 pub(super) fn conclude(outcomes: &[Outcome]) -> Conclusion {
-    let marked = |mark| outcomes.iter().filter(move |outcome| outcome.verdict.mark == mark);
+    let mark_of = |outcome: &Outcome| match outcome.verdict.mark {
+        Mark::Failed if is_over(outcome, outcomes) => Mark::Poor,
+        mark => mark,
+    };
+    let marked = |mark| outcomes.iter().filter(move |outcome| mark_of(outcome) == mark);
     let (mark, exit) = if marked(Mark::Failed).next().is_some() {
         (Mark::Failed, EXIT_FAILURE)
     } else if marked(Mark::Poor).next().is_some() {
@@ -37,10 +42,13 @@ pub(super) fn conclude(outcomes: &[Outcome]) -> Conclusion {
     let Some((outcome, blame)) = lowest.min_by_key(|(outcome, _)| outcome.probe.layer()) else {
         return nothing_tested();
     };
+    if is_over(outcome, outcomes) && marked(mark).count() == 1 {
+        return recovered(outcome);
+    }
     let (who, line) = match blame {
         Blame::Clear(who) => (who, false),
-        Blame::LineOr(_) if is_line(outcomes) => (Who::Provider, true),
-        Blame::LineOr(who) => (who, false),
+        Blame::LineOr(_) | Blame::LineOrBefore(_) if is_line(outcomes) => (Who::Provider, true),
+        Blame::LineOr(who) | Blame::LineOrBefore(who) => (who, false),
     };
     let (code, words) = match (line, mark) {
         (false, _) => (outcome.verdict.code, outcome.verdict.words.clone()),
@@ -69,30 +77,52 @@ fn all_good() -> Conclusion {
     Conclusion { code: "ok", words, who: None, probe: None, since_ms: None, exit: EXIT_GOOD }
 }
 
+fn recovered(outcome: &Outcome) -> Conclusion {
+    let words = Words::new(
+        "收单机构现在应答正常，可以收款。今天早些时候有收款没送到或没有应答，见上；没有结果的款项会自动查清。",
+        "The acquirer answers now: payments can be taken. Earlier today some did not get through or got no answer, see above; what has no \
+         result is found out by itself.",
+    );
+    let probe = Some(outcome.probe);
+    Conclusion { code: "payments.recovered", words, who: None, probe, since_ms: None, exit: EXIT_WARNINGS }
+}
+
 fn nothing_tested() -> Conclusion {
     let words = Words::new("没有可以检查的项目。", "There was nothing to test.");
     Conclusion { code: "nothing_tested", words, who: None, probe: None, since_ms: None, exit: EXIT_COULD_NOT_RUN }
 }
 
-/// Whether the line explains a far end's fault.
+/// The far end as it was found, if it was asked.
+fn far(outcomes: &[Outcome], probe: Probe) -> Option<&Outcome> {
+    outcomes.iter().find(|outcome| outcome.probe == probe && outcome.verdict.mark != Mark::NotTested)
+}
+
+/// Whether a fault of before is over: the acquirer answers a signed question now.
+fn is_over(outcome: &Outcome, outcomes: &[Outcome]) -> bool {
+    let before = matches!(outcome.verdict.blame, Some(Blame::LineOrBefore(_)));
+    before && far(outcomes, Probe::Acquirer).is_some_and(|acquirer| acquirer.verdict.mark == Mark::Good)
+}
+
+/// Whether the line explains a far end's fault. Payments of before show nothing of the line as it is now.
 fn is_line(outcomes: &[Outcome]) -> bool {
-    let far = |probe| {
-        let is_far = matches!(probe, Probe::Acquirer | Probe::Hub);
-        outcomes.iter().find(move |outcome| is_far && outcome.probe == probe && outcome.verdict.mark != Mark::NotTested)
-    };
-    match (far(Probe::Acquirer), far(Probe::Hub)) {
+    match (far(outcomes, Probe::Acquirer), far(outcomes, Probe::Hub)) {
         (Some(acquirer), Some(hub)) => may_be_line(acquirer) && may_be_line(hub),
-        // A name that resolved shows that something outside was reached.
-        _ => !outcomes.iter().any(|outcome| {
-            outcome.probe == Probe::Dns
-                && outcome.verdict.mark != Mark::Failed
-                && outcome.verdict.code != dns::NOT_NEEDED
-        }),
+        (Some(only), None) | (None, Some(only)) => may_be_line(only) && !resolved(outcomes),
+        (None, None) => {
+            outcomes.iter().any(|outcome| outcome.probe == Probe::Dns && outcome.verdict.mark == Mark::Failed)
+        }
     }
 }
 
+/// A name that resolved shows that something outside was reached.
+fn resolved(outcomes: &[Outcome]) -> bool {
+    outcomes.iter().any(|outcome| {
+        outcome.probe == Probe::Dns && outcome.verdict.mark != Mark::Failed && outcome.verdict.code != dns::NOT_NEEDED
+    })
+}
+
 fn may_be_line(outcome: &Outcome) -> bool {
-    matches!(outcome.verdict.blame, Some(Blame::LineOr(_)))
+    matches!(outcome.verdict.blame, Some(Blame::LineOr(_) | Blame::LineOrBefore(_)))
 }
 
 fn is_same_fault(other: &Outcome, told: &Outcome, line: bool) -> bool {

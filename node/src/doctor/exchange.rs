@@ -87,6 +87,8 @@ pub(super) enum Failure {
     Refused,
     /// Nothing came back in time.
     NoAnswer,
+    /// Something at an `https` address took the connection and then said nothing: it may not speak TLS at all.
+    NoTls,
     /// Connected, then dropped before an answer.
     Dropped,
     /// Something answers, but not HTTP.
@@ -101,7 +103,16 @@ pub(super) enum Failure {
 
 /// Fetches `url` from one of `addresses`.
 pub(super) async fn exchange(url: &Url, addresses: &[IpAddr], expect: Expect) -> Result<Response, Failure> {
-    timeout(EXCHANGE_LIMIT, connect_and_ask(url, addresses, expect)).await.unwrap_or(Err(Failure::NoAnswer))
+    let endpoint = Endpoint::of_url(url).ok_or(Failure::NoRoute)?;
+    let begun = Instant::now();
+    let connected = timeout(EXCHANGE_LIMIT, connect(addresses, endpoint.port)).await;
+    let (to, connect_ms) = connected.unwrap_or(Err(Failure::NoAnswer))?;
+    let left = EXCHANGE_LIMIT.saturating_sub(begun.elapsed());
+    let silent = if url.scheme() == "https" { Failure::NoTls } else { Failure::NoAnswer };
+    match timeout(left, ask(url, &endpoint, (to, connect_ms), expect)).await {
+        Ok(Err(Failure::NoAnswer)) | Err(_) => Err(silent),
+        Ok(told) => told,
+    }
 }
 
 /// Connects to all addresses at once; the first that takes it wins, so that a dead IPv6 route costs nothing.
@@ -129,10 +140,13 @@ pub(super) async fn open(addresses: &[IpAddr], port: u16) -> Result<(TcpStream, 
     Err(told)
 }
 
-async fn connect_and_ask(url: &Url, addresses: &[IpAddr], expect: Expect) -> Result<Response, Failure> {
-    let endpoint = Endpoint::of_url(url).ok_or(Failure::NoRoute)?;
-    let (to, connect_ms) = connect(addresses, endpoint.port).await?;
-    let client = client(url, &endpoint, to)?;
+async fn ask(
+    url: &Url,
+    endpoint: &Endpoint,
+    (to, connect_ms): (SocketAddr, u64),
+    expect: Expect,
+) -> Result<Response, Failure> {
+    let client = client(url, endpoint, to)?;
     let (begun, sent_ms) = (Instant::now(), wall_ms());
     let response = client.get(url.clone()).send().await.map_err(|error| of_request(&error))?;
     let answer_ms = millis(begun.elapsed());
@@ -234,6 +248,7 @@ fn more_telling(a: Failure, b: Failure) -> Failure {
         Failure::NoAnswer => 1,
         Failure::Refused => 2,
         Failure::Dropped
+        | Failure::NoTls
         | Failure::NotHttp
         | Failure::CertificateDate
         | Failure::CertificateForeign

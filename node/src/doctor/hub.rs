@@ -251,7 +251,12 @@ fn judge_unreachable(failure: Failure) -> Verdict {
             Verdict::failed("hub.refused", words, Blame::Clear(Who::Headquarters)).try_this(KEEP.0, KEEP.1)
         }
         Failure::CertificateForeign => middlebox("hub.foreign_certificate"),
-        Failure::NoAnswer | Failure::Dropped | Failure::NotHttp | Failure::CertificateDate | Failure::NoTrustStore => {
+        Failure::NoAnswer
+        | Failure::NoTls
+        | Failure::Dropped
+        | Failure::NotHttp
+        | Failure::CertificateDate
+        | Failure::NoTrustStore => {
             Verdict::failed("hub.unreachable", down, Blame::LineOr(Who::Headquarters)).try_this(KEEP.0, KEEP.1)
         }
     }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::verdict::{Blame, Verdict, Who, Words};
+use crate::mend::FACTS_DAMAGED;
 
 /// The longest the quick look may take: a large journal's pages are then not all seen.
 pub(super) const QUICK_LIMIT: Duration = Duration::from_secs(6);
@@ -67,7 +68,7 @@ pub(super) fn judge(seen: JournalObservation) -> Verdict {
         JournalObservation::Missing { file } => {
             failed("journal.missing", "账本文件不见了", "a file of the journal is gone")
                 .value(file)
-                .try_this(RESTORE.0, RESTORE.1)
+                .try_this(COMES_BACK.0, COMES_BACK.1)
         }
         JournalObservation::Damaged { file, what } => failed(
             "journal.damaged",
@@ -75,7 +76,7 @@ pub(super) fn judge(seen: JournalObservation) -> Verdict {
             "a file of the journal is damaged, most likely by the disk",
         )
         .value(format!("{file}: {what}"))
-        .try_this(RESTORE.0, RESTORE.1),
+        .try_this(FACTS_DAMAGED.0, FACTS_DAMAGED.1),
         JournalObservation::Foreign { file } => failed(
             "journal.foreign",
             "账本是更新的版本写的，或不是柜台的文件",
@@ -116,10 +117,9 @@ pub(super) fn judge(seen: JournalObservation) -> Verdict {
     }
 }
 
-const RESTORE: (&str, &str) = (
-    "停下节点，先把整个数据目录复制一份；再请总部给登记码，另用一个空的数据目录执行 guitai-node enrol；不要删除旧目录",
-    "stop the node and copy the whole data folder first; then ask headquarters for a code and enter an empty data folder with \
-     guitai-node enrol; never delete the old folder",
+const COMES_BACK: (&str, &str) = (
+    "启动节点，账目从总部取回；还没上传的要从备份里找",
+    "start the node: the payments come back from headquarters; what was not delivered yet is in a backup only",
 );
 
 #[cfg(test)]

@@ -44,11 +44,14 @@ pub(super) fn judge(seen: &PaymentsObservation) -> Verdict {
     let reason =
         seen.last_reason.as_ref().filter(|_| wrong > 0).map_or_else(String::new, |reason| format!(", {reason}"));
     let share = format!("{}/{all}{reason}", all - wrong);
-    let whose = Blame::LineOr(Who::Acquirer);
+    // A later one got through, or none of them had left the box: an acquirer that answers now says that it is over.
+    let left_nothing = matches!(seen.last_reason.as_deref(), Some("not_sent" | "configuration"));
+    let before = ended.first() == Some(&ChargeEnd::Answered) || left_nothing;
+    let whose = if before { Blame::LineOrBefore(Who::Acquirer) } else { Blame::LineOr(Who::Acquirer) };
     if all >= SHARE_FROM && wrong * 100 >= all * FAILED_FROM_PERCENT {
         let words = Words::new(
-            format!("今天最近{all}笔收款有{wrong}笔没有结果"),
-            format!("{wrong} of today's last {all} charges got no answer"),
+            format!("今天最近{all}笔收款有{wrong}笔没送到收单机构或没有应答"),
+            format!("{wrong} of today's last {all} charges did not get through or got no answer"),
         );
         return Verdict::failed("payments.failing", words, whose).value(share).try_this(LOOK.0, LOOK.1);
     }
@@ -65,15 +68,15 @@ pub(super) fn judge(seen: &PaymentsObservation) -> Verdict {
     }
     if wrong > 0 {
         let words = Words::new(
-            format!("今天最近{all}笔收款有{wrong}笔没有结果"),
-            format!("{wrong} of today's last {all} charges got no answer"),
+            format!("今天最近{all}笔收款有{wrong}笔没送到收单机构或没有应答"),
+            format!("{wrong} of today's last {all} charges did not get through or got no answer"),
         );
         return Verdict::poor("payments.some_failed", words, whose).value(share).try_this(LOOK.0, LOOK.1);
     }
     if all == 0 {
         return Verdict::good("payments.none", Words::new("今天还没有收款", "no charges yet today"));
     }
-    Verdict::good("payments.ok", Words::new("今天最近的收款都有结果", "today's last charges were all answered"))
+    Verdict::good("payments.ok", Words::new("今天最近的收款都有应答", "today's last charges were all answered"))
         .value(share)
 }
 

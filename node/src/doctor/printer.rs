@@ -176,6 +176,7 @@ pub(super) fn judge(seen: PrinterObservation) -> Verdict {
         PrinterObservation::NotConnected(
             Failure::NoRoute
             | Failure::NoAnswer
+            | Failure::NoTls
             | Failure::Dropped
             | Failure::NotHttp
             | Failure::CertificateDate

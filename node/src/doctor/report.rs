@@ -105,7 +105,7 @@ fn probe(outcome: &Outcome, lang: Lang) -> Value {
         "words": verdict.words.in_lang(lang),
         "remedy": verdict.remedy.as_ref().map(|remedy: &Words| remedy.in_lang(lang)),
         "who": verdict.blame.map(|blame| match blame {
-            Blame::Clear(who) | Blame::LineOr(who) => who.name(),
+            Blame::Clear(who) | Blame::LineOr(who) | Blame::LineOrBefore(who) => who.name(),
         }),
         "since": verdict.since_ms.and_then(moment),
         "retest": retest(outcome.probe),

@@ -285,6 +285,8 @@ pub(super) enum Blame {
     Clear(Who),
     /// Theirs, or the line in between: the other probes tell.
     LineOr(Who),
+    /// The same, at a moment before: over when their end is found well now.
+    LineOrBefore(Who),
 }
 
 /// What a probe found.

@@ -10,6 +10,7 @@ use std::{
 use anyhow::{Context, ensure};
 use guitai_devices::emulator::{Emulator, Switches};
 use guitai_tests::{
+    charge::Charge,
     client::text,
     hub::Hub,
     node::{Node, write_secret},
@@ -178,8 +179,35 @@ async fn an_acquirer_that_does_not_answer_rightly_is_found_within_ten_seconds() 
                 config.replace("sign = \"rsa\"", "sign = \"md5\"\nmd5_key_file = \"md5.key\"")
             });
             concludes("another key", &key.await?, refused)?;
+            // It speaks HTTP without encryption.
+            let scheme = report_with(node, |config| config.replace("base = \"http://", "base = \"https://")).await?;
+            ensure!(["acquirer.no_tls", "acquirer.not_http"].contains(&code(&scheme.1, "acquirer")), "{scheme:?}");
+            ensure!(scheme.0 == 2 && text(&scheme.1["verdict"], "who") == "store", "{scheme:?}");
             concludes("all well again", &report(world).await?, ("ok", "", 0))?;
             ensure!(world.sandbox.book().await? == book, "a diagnosis left an order at the acquirer");
+            Ok(())
+        })
+        .await;
+}
+
+// Before: the internet provider, or the acquirer, was to act on an outage that was over.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_outage_that_is_over_is_nobodys_fault_now() {
+    World::builder()
+        .play(async |world| {
+            let (node, program) = (world.node(), world.node().program()?);
+            world.sandbox.line("refuse").await?;
+            let lost = program.charge(&Charge::of(1_000)).await?;
+            ensure!(lost.text("state") == "closed", "{}", lost.json);
+            let away = report_of(node, &["--only", "payments"]).await?;
+            concludes("payments alone say nothing of the line", &away, ("payments.some_failed", "acquirer", 1))?;
+            world.sandbox.line("up").await?;
+            for _ in 0..2 {
+                let only = report_of(node, &["--only", "payments,acquirer"]).await?;
+                concludes("the acquirer answers", &only, ("payments.recovered", "", 1))?;
+                concludes("everything", &report(world).await?, ("payments.recovered", "", 1))?;
+                ensure!(program.charge(&Charge::of(1_000)).await?.text("state") == "paid");
+            }
             Ok(())
         })
         .await;

@@ -202,6 +202,18 @@ fn boxes() -> Vec<Situation> {
             Some(Acquirer),
             2,
         ),
+        (
+            Shop {
+                payments: PaymentsObservation {
+                    today: [vec![ChargeEnd::Answered], vec![ChargeEnd::Unanswered; 6]].concat(),
+                    ..PaymentsObservation::default()
+                },
+                ..shop()
+            },
+            "payments.recovered",
+            None,
+            1,
+        ),
         (Shop { scanner: ScannerObservation::Missing, ..shop() }, "scanner.missing", Some(Store), 2),
         (
             Shop { printer: PrinterObservation::NotConnected(Failure::NoAnswer), ..shop() },

@@ -114,6 +114,49 @@ async fn d04_a_lost_journal_comes_back_from_headquarters_and_until_then_the_node
         .await;
 }
 
+// Before: status, which the README sends people to, said "malformed" and nothing else.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn d04_with_damaged_facts_the_readmes_way_out_is_told_and_leads_out() {
+    World::builder()
+        .play(async |world| {
+            let node = world.node_mut();
+            let paid = text(&sales::pays(&node.program()?, 1_000).await?, "order_no").to_owned();
+            node.synced(SOON).await?;
+            node.stop().await?;
+            let journal = file(node, "journal.db");
+            let mut bytes = fs::read(&journal)?;
+            for page in bytes.chunks_mut(4_096).skip(1) {
+                page[..1_500].fill(0x5a);
+            }
+            fs::write(&journal, bytes)?;
+            let status = node.command(&["status"]).await?;
+            ensure!(status.code == 3, "{status:?}");
+            for word in ["门店 store", "已确认 acked", "unreadable"] {
+                ensure!(status.out.contains(word), "{word}: {status:?}");
+            }
+            let doctor = node.command(&["doctor", "--only", "journal"]).await?;
+            for said in [&status.err, &doctor.out] {
+                ensure!(said.contains("最后一笔付款") && said.contains("移走 journal.db"), "{said}");
+            }
+            starts_not(node, 3, &["移走 journal.db"]).await?;
+            // As it says.
+            let last: String =
+                world.hub.program()?.read("/payments?limit=1").await?["items"][0]["order_no"].to_string();
+            ensure!(last.contains(&paid), "{last}: headquarters has not {paid}");
+            let node = world.node_mut();
+            fs::rename(&journal, journal.with_extension("kept"))?;
+            node.start().await?;
+            let found =
+                until("the payment", SOON, async || node.program()?.read(&format!("/payments/{paid}")).await.map(Some));
+            ensure!(text(&found.await?, "state") == "paid");
+            sales::pays(&node.program()?, 1_100).await?;
+            node.synced(SOON).await?;
+            ensure!(node.command(&["verify"]).await?.code == 0);
+            Ok(())
+        })
+        .await;
+}
+
 // Before: any command made another identity without a word, with which the journal's seals did not fit.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn h03_a_lost_key_is_named_and_no_other_is_made() {
