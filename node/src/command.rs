@@ -243,7 +243,9 @@ fn record(config: &Path, request: Request, shown: Option<&str>) -> anyhow::Resul
     let now = clock::trusted(journal.last_at()?, last_offset_ms);
     let facts = match request.wish(now)? {
         Wish::ApiKey(key) => guitai_till::people::may_be_made(&journal, &key)?.map(|()| vec![Fact::from(key)]),
-        Wish::Account(account) => Ok(vec![Fact::from(account)]),
+        Wish::Account(account) => {
+            guitai_till::people::may_be_set(&journal, &account)?.map(|()| vec![Fact::from(account)])
+        }
         Wish::Admit(admit) => guitai_till::people::admitted(&journal, &admit, now)?,
         Wish::Revocation(name) => guitai_till::people::revoked(&journal, &name, None, now)?,
     };

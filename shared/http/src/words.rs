@@ -117,7 +117,7 @@ impl Words {
             Code::LastAdministrator => words(
                 ("最后一个管理账号", "Last administrator"),
                 (
-                    "这是最后一个能登录的管理账号，停用后再没有人能管理。",
+                    "这是最后一个能登录的管理账号，停用或改成别的角色后再没有人能管理。",
                     "This is the last administrator who may log in: nobody could manage anything any more.",
                 ),
                 ("先新建或启用另一个管理账号。", "Make or enable another one first."),

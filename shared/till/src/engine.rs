@@ -276,7 +276,7 @@ impl Engine {
             Command::ChangeTotal(request, done) => self.change_total(now, request, done),
             Command::Answered(no, answer, date) => self.answered(now, no, answer, date),
             Command::CreateAccount(account, done) => self.create_account(AccountSet { at: now.wall, ..account }, done),
-            Command::SetAccount(account, done) => self.record(&AccountSet { at: now.wall, ..account }.into(), done),
+            Command::SetAccount(account, done) => self.set_account(AccountSet { at: now.wall, ..account }, done),
             Command::CreateApiKey(key, done) => self.create_key(ApiKeyCreated { at: now.wall, ..key }, done),
             Command::Admit(admit, done) => self.admit(now, &admit, done),
             Command::RevokeApiKeys(name, by, done) => self.revoke_keys(now, &name, by.as_ref(), done),

@@ -42,6 +42,17 @@ pub fn revoked(
     Ok(if facts.is_empty() { Err(NotAccepted::NotFound) } else { Ok(facts) })
 }
 
+/// Whether an account may be set so: somebody must be left who administers.
+///
+/// # Errors
+/// What the journal says; the inner one is why not.
+pub fn may_be_set(journal: &Journal, set: &AccountSet) -> Result<Result<(), NotAccepted>, StoreError> {
+    let goes_on = set.role == Role::Administrator && !set.disabled;
+    let rows = query::accounts(journal.connection(), journal.store().as_str())?;
+    let last = !goes_on && is_last_administrator(&rows, &set.account);
+    Ok(if last { Err(NotAccepted::LastAdministrator) } else { Ok(()) })
+}
+
 /// What lets an account log in no more, or again; nothing where it stands so already.
 ///
 /// # Errors
@@ -54,8 +65,7 @@ pub fn admitted(journal: &Journal, admit: &Admit, at: UtcMs) -> Result<Result<Ve
     if row.disabled == admit.disabled {
         return Ok(Ok(Vec::new()));
     }
-    let others = rows.iter().any(|other| other.account != row.account && administers(other));
-    if admit.disabled && administers(row) && !others {
+    if admit.disabled && is_last_administrator(&rows, &admit.account) {
         return Ok(Err(NotAccepted::LastAdministrator));
     }
     let role = Role::parse(&row.role).ok_or_else(|| StoreError::Corrupt(format!("account {}: role", row.account)))?;
@@ -70,6 +80,11 @@ pub fn admitted(journal: &Journal, admit: &Admit, at: UtcMs) -> Result<Result<Ve
         at,
     };
     Ok(Ok(vec![set.into()]))
+}
+
+fn is_last_administrator(rows: &[AccountRow], account: &AccountId) -> bool {
+    let mut administrators = rows.iter().filter(|row| administers(row));
+    administrators.next().is_some_and(|row| row.account == account.as_str()) && administrators.next().is_none()
 }
 
 fn administers(row: &AccountRow) -> bool {

@@ -126,6 +126,31 @@ async fn a_disabled_account_is_out_within_seconds_and_back_by_the_same_password(
         .await;
 }
 
+// Before: `account create` made a cashier of the last administrator, and nobody was left who could manage anything.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_last_administrator_is_not_made_a_cashier_running_or_stopped() {
+    World::builder()
+        .play(async |world| {
+            let demote = ["account", "create", "--account", ADMINISTRATOR.0, "--name", "店长", "--role", "cashier"];
+            for running in [true, false] {
+                let node = world.node_mut();
+                if !running {
+                    node.stop().await?;
+                }
+                let refused = node.command_with(&demote, "dianzhang-mima-1\n").await?;
+                let told = refused.code == 1 && refused.err.contains("last_administrator");
+                ensure!(told, "running {running}: {refused:?}");
+            }
+            let node = world.node_mut();
+            node.start().await?;
+            node.person(ADMINISTRATOR).await?;
+            let second = ["account", "create", "--account", "02", "--name", "王五", "--role", "administrator"];
+            node.command_with(&second, "dianzhang-mima-2\n").await?.line()?;
+            node.command_with(&demote, "dianzhang-mima-1\n").await?.line().map(drop)
+        })
+        .await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rights_are_taken_back_over_the_api_by_administrators_and_keys_of_scope_admin() {
     World::builder()

@@ -374,6 +374,9 @@ async fn a_restart_logs_nobody_out_but_who_changed_meanwhile() {
 
             world.node_mut().stop().await?;
             let (account, _) = ADMINISTRATOR;
+            // The last administrator could not be made a cashier.
+            let second = ["account", "create", "--account", "02", "--name", "王五", "--role", "administrator"];
+            world.node().command_with(&second, "xin-mima-2026-02\n").await?.line()?;
             let demote = ["account", "create", "--account", account, "--name", "李店长", "--role", "cashier"];
             world.node().command_with(&demote, "xin-mima-2026-01\n").await?.line()?;
             world.node_mut().start().await?;

@@ -239,6 +239,13 @@ impl Engine {
         self.record(&account.into(), done)
     }
 
+    pub(super) fn set_account(&mut self, account: AccountSet, done: Done) -> Result<(), StoreError> {
+        if let Err(refusal) = people::may_be_set(&self.setup.journal, &account)? {
+            return self.done(done, Err(refusal));
+        }
+        self.record(&account.into(), done)
+    }
+
     pub(super) fn create_key(&mut self, key: ApiKeyCreated, done: Done) -> Result<(), StoreError> {
         if let Err(refusal) = people::may_be_made(&self.setup.journal, &key)? {
             return self.done(done, Err(refusal));
