@@ -65,14 +65,21 @@ async fn a_box_that_was_let_in_comes_in_beside_2600_strangers() {
                 all.spawn(strangers(peer.clone(), Arc::clone(&come), worker));
             }
             let page = tokio::spawn(honest_p99(world.hub.url(), world.hub.key().to_owned()));
-            let mut slowest = Duration::ZERO;
+            let (mut slowest, mut again) = (Duration::ZERO, 0);
             for dial in 1..=DIALS {
                 // Spread over the flood.
                 while come.load(Ordering::Relaxed) < STRANGERS * dial / (DIALS + 1) {
                     tokio::time::sleep(Duration::from_millis(5)).await;
                 }
                 let begun = Instant::now();
-                let verdict = peer.asked().await?;
+                // One that had to give way to its own address's strangers calls again, as a node does.
+                let verdict = loop {
+                    match peer.asked().await {
+                        Ok(verdict) => break verdict,
+                        Err(cut) => ensure!(begun.elapsed() < DIAL_LIMIT, "dial {dial} of {DIALS}: {cut:#}"),
+                    }
+                    again += 1;
+                };
                 ensure!(verdict == Verdict::Ok, "dial {dial} of {DIALS}: {verdict:?}");
                 slowest = slowest.max(begun.elapsed());
             }
@@ -85,7 +92,9 @@ async fn a_box_that_was_let_in_comes_in_beside_2600_strangers() {
             let cut = held.iter().filter(|one| one.connection.close_reason().is_some()).count();
             let gone = STRANGERS - held.len() + cut;
             report("strangers on the sync port", (STRANGERS, gone), p99, grown);
-            println!("security: dials of an enrolled box beside them, {DIALS} of {DIALS} let in, slowest {slowest:?}");
+            println!(
+                "security: dials of an enrolled box beside them, {DIALS} of {DIALS} let in, {again} called again, slowest {slowest:?}"
+            );
             ensure!(slowest < DIAL_LIMIT, "a dial took {slowest:?}");
             ensure!(p99 < HONEST_P99, "headquarters' page: {p99:?}");
             ensure!(grown < GROWTH_MAX_KIB, "the hub grew by {grown} KiB");
