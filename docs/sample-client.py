@@ -4,9 +4,11 @@
 usage: sample-client.py URL KEY AMOUNT_FEN PAYMENT_CODE [REFUND_FEN]
 
 It charges, waits until the result is known, gives a part back if asked to, and prints what came of it as JSON lines.
-Exit code 0: paid. 1: not paid, and nothing was taken. 2: refused. 3: still unknown; ask again later, never charge again.
+Exit code 0: paid. 1: not paid, and nothing was taken. 2: refused, and nothing was taken. 3: nobody knows yet; look or ask
+again later with the same key, never charge again. 4: paid, but what was asked after that was refused.
 """
 
+import http.client
 import json
 import re
 import sys
@@ -25,7 +27,11 @@ class Refused(Exception):
 
     def __init__(self, status, problem, retry_after):
         super().__init__(f"{status} {problem.get('code')}: {problem.get('detail')} {problem.get('remedy')}")
-        self.status, self.code, self.retry_after = status, problem.get("code"), retry_after
+        self.status, self.retry_after = status, retry_after
+
+
+class Unanswered(Exception):
+    """No answer in all tries: it may be done or not."""
 
 
 class Api:
@@ -70,16 +76,13 @@ class Api:
         for tries_left in reversed(range(TRIES if safe else 1)):
             try:
                 return json.loads(self.send(method, path, headers, body) or "null")
-            except Refused as refused:
-                # Too much at this moment, or not now: the same request again, with the same key.
-                if refused.status not in (429, 503) or not tries_left:
+            except (Refused, OSError, http.client.HTTPException) as error:
+                # Too much at this moment, not now, or no answer, which says nothing about the money: again, with the same key.
+                if isinstance(error, Refused) and error.status < 500 and error.status != 429:
                     raise
-                time.sleep(min(refused.retry_after or 1, 30))
-            except OSError:
-                # No answer says nothing about the money: the same request again, with the same key.
                 if not tries_left:
-                    raise
-                time.sleep(1)
+                    raise Unanswered(f"{name}, Idempotency-Key {headers.get('Idempotency-Key')}: {error}") from None
+                time.sleep(min(getattr(error, "retry_after", None) or 1, 30))
 
     def send(self, method, path, headers, body):
         headers = {**headers, "Authorization": f"Bearer {self.key}"}
@@ -113,24 +116,33 @@ def show(what, payment):
 
 def main(url, key, amount_fen, code, refund_fen=None):
     api = Api(url, key)
-    payment = settled(api, api.call("charge", {"amount_fen": int(amount_fen), "auth_code": code}))
-    show("charge", payment)
-    if payment["state"] in OPEN:
-        return 3
-    if payment["state"] != "paid":
-        return 1
-    if refund_fen:
-        given_back = api.call("refund_payment", {"amount_fen": int(refund_fen)}, order_no=payment["order_no"])
-        show("refund", settled(api, given_back))
-    show("query", api.call("get_payment", order_no=payment["order_no"]))
+    payment = api.call("charge", {"amount_fen": amount_fen, "auth_code": code})
+    try:
+        payment = settled(api, payment)
+        show("charge", payment)
+        if payment["state"] != "paid":
+            return 3 if payment["state"] in OPEN else 1
+        if refund_fen:
+            given_back = api.call("refund_payment", {"amount_fen": refund_fen}, order_no=payment["order_no"])
+            show("refund", settled(api, given_back))
+        show("query", api.call("get_payment", order_no=payment["order_no"]))
+    except Refused as refused:
+        print(refused, file=sys.stderr)
+        return 4 if payment["state"] == "paid" else 3
     return 0
 
 
 if __name__ == "__main__":
-    if len(sys.argv) not in (5, 6):
-        sys.exit(__doc__)
+    words = sys.argv[1:]
+    if len(words) not in (4, 5) or not words[0].startswith("http") or not all(fen.isdecimal() for fen in words[2::2]):
+        print(__doc__, file=sys.stderr)
+        sys.exit(2)
     try:
-        sys.exit(main(*sys.argv[1:]))
-    except Refused as refused:
+        sys.exit(main(words[0], words[1], int(words[2]), words[3], *map(int, words[4:])))
+    except (Refused, OSError) as refused:
+        # Before anything was sent, or by the node's own word.
         print(refused, file=sys.stderr)
         sys.exit(2)
+    except Unanswered as unanswered:
+        print(f"no answer, so nobody knows: {unanswered}", file=sys.stderr)
+        sys.exit(3)
