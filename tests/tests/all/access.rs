@@ -11,21 +11,21 @@ use guitai_tests::{
 use reqwest::Method;
 use serde_json::{Value, json};
 
-const NODE: &str = include_str!("../../../docs/access/node.txt");
-const HUB: &str = include_str!("../../../docs/access/hub.txt");
+pub(crate) const NODE: &str = include_str!("../../../docs/access/node.txt");
+pub(crate) const HUB: &str = include_str!("../../../docs/access/hub.txt");
 
 const BASE: &str = "/api/v1";
 const SCOPES: [&str; 5] = ["charge", "post", "refund", "read", "admin"];
 
 /// A line of the committed table.
-struct Route {
-    method: Method,
+pub(crate) struct Route {
+    pub(crate) method: Method,
     path: String,
     scopes: Vec<String>,
     roles: Vec<String>,
 }
 
-fn routes(table: &str) -> anyhow::Result<Vec<Route>> {
+pub(crate) fn routes(table: &str) -> anyhow::Result<Vec<Route>> {
     let route = |line: &str| {
         let mut words = line.split(' ');
         let mut word = || words.next().context(line.to_owned());
@@ -54,7 +54,7 @@ impl Route {
     }
 
     /// A path that names nothing there is: whoever is let in hears 404 or less.
-    fn asked(&self) -> anyhow::Result<String> {
+    pub(crate) fn asked(&self) -> anyhow::Result<String> {
         let path = self.path.strip_prefix(BASE).context("not under /api/v1")?;
         let path = path.replace("{order_no}", "09501010001366720007").replace("{id}", "09501010001366720007");
         Ok(path
@@ -66,7 +66,7 @@ impl Route {
     }
 
     /// A body that is right, so that only the caller decides.
-    fn body(&self, approved: bool) -> Value {
+    pub(crate) fn body(&self, approved: bool) -> Value {
         let mut body = match self.path.rsplit('/').next().unwrap_or_default() {
             "refunds" => json!({ "amount_fen": 1 }),
             "total" => json!({ "total_fen": 100 }),
