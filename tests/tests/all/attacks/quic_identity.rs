@@ -255,8 +255,13 @@ async fn whoever_is_not_who_it_says_is_refused() {
             let grown = memory_kib(hub.pid()?)?.saturating_sub(before);
             report("wrong identity on the sync line", (refused.len(), refused.len()), p99, grown);
             ensure!(refused.len() >= 14 && p99 < HONEST_P99, "{p99:?} {refused:?}");
-            let faults = lines_with(&log_of(world), "fault: ")?;
-            ensure!(faults >= 5, "the log names {faults} faults");
+            // Written behind the answers.
+            until("five faults in the log", SOON, async || {
+                let faults = lines_with(&log_of(world), "fault: ")?;
+                ensure!(faults >= 5, "the log names {faults} faults");
+                Ok(Some(()))
+            })
+            .await?;
             Ok(())
         })
         .await;
